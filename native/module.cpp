@@ -1,0 +1,177 @@
+// The edge to Python. Arguments were checked by memcell.backends.native; here arrays become pointers.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+#include <omp.h>
+#include <pthread.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "kernels.hpp"
+#include "scratch.hpp"
+
+namespace nb = nanobind;
+
+namespace memcell {
+namespace {
+
+template <class T>
+using In = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Out = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
+template <class T>
+using MaybeIn = std::optional<In<T>>;
+template <class T>
+using MaybeOut = std::optional<Out<T>>;
+
+template <class A>
+auto* pointer(const std::optional<A>& array) {
+    return array ? array->data() : nullptr;
+}
+
+std::vector<const InstructionSet*> available() {
+    std::vector<const InstructionSet*> sets;
+#ifdef MEMCELL_HAS_AVX2
+    if (avx2_kernels.runs_here()) sets.push_back(&avx2_kernels);
+#endif
+    sets.push_back(&portable_kernels);
+    return sets;
+}
+
+const InstructionSet*& active() {
+    static const InstructionSet* set = available().front();
+    return set;
+}
+
+void use_instruction_set(const std::string& name) {
+    for (const InstructionSet* set : available())
+        if (name == set->name) {
+            active() = set;
+            return;
+        }
+    throw std::invalid_argument("instruction set '" + name + "' is not available here");
+}
+
+template <class T>
+const Kernels<T>& kernels_of(const InstructionSet& set) {
+    if constexpr (sizeof(T) == 4)
+        return set.f32;
+    else
+        return set.f64;
+}
+
+// A forked child has none of its parent's OpenMP threads, and waiting for them would never end.
+bool forked = false;
+
+int threads_to_use() { return forked ? 1 : omp_get_max_threads(); }
+
+Cell cell_of(int peephole, bool peek_current, bool coupled, std::size_t inputs, std::size_t units) {
+    Cell cell;
+    cell.peephole = static_cast<Peephole>(peephole);
+    cell.peek_current = peek_current;
+    cell.coupled = coupled;
+    cell.inputs = static_cast<std::ptrdiff_t>(inputs);
+    cell.units = static_cast<std::ptrdiff_t>(units);
+    return cell;
+}
+
+// The caller's handle on packed weights; it remembers the kernels it was packed for.
+template <class T>
+struct Handle {
+    const InstructionSet* set;
+    typename Kernels<T>::Packed packed;
+};
+
+template <class T>
+Weights<T> weights_of(const In<T>& w_x, const In<T>& w_h, const In<T>& bias, const MaybeIn<T>& peephole) {
+    return {w_x.data(), w_h.data(), bias.data(), pointer(peephole)};
+}
+
+template <class T>
+Inputs<T> inputs_of(const In<T>& x, const In<T>& h0, const In<T>& c0, const MaybeIn<T>& carry_h,
+                    const MaybeIn<T>& carry_c, const In<std::int64_t>& offsets, bool reverse) {
+    Inputs<T> in{x.data(), h0.data(), c0.data(), {}, {}, {}, threads_to_use()};
+    if (carry_h) in.carry_h = {carry_h->data(), static_cast<std::ptrdiff_t>(carry_h->shape(1))};
+    if (carry_c) in.carry_c = {carry_c->data(), static_cast<std::ptrdiff_t>(carry_c->shape(1))};
+    const std::int64_t* at = offsets.data();
+    in.sequences.resize(offsets.shape(0) - 1);
+    for (std::size_t b = 0; b < in.sequences.size(); ++b)
+        in.sequences[b] = {reverse ? at[b + 1] - 1 : at[b], at[b + 1] - at[b], reverse ? -1 : 1};
+    return in;
+}
+
+template <class T>
+Handle<T> pack(int peephole_kind, bool peek_current, bool coupled, In<T> w_x, In<T> w_h, In<T> bias,
+               MaybeIn<T> peephole) {
+    const Cell cell = cell_of(peephole_kind, peek_current, coupled, w_x.shape(1), w_h.shape(1));
+    const InstructionSet* set = active();
+    nb::gil_scoped_release release;
+    return {set, kernels_of<T>(*set).pack(cell, weights_of<T>(w_x, w_h, bias, peephole))};
+}
+
+template <class T>
+void forward(const Handle<T>& handle, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> carry_h, MaybeIn<T> carry_c,
+             In<std::int64_t> offsets, bool reverse, Out<T> h, Out<T> h_final, Out<T> c_final, MaybeOut<T> c,
+             MaybeOut<T> gates) {
+    const Inputs<T> in = inputs_of<T>(x, h0, c0, carry_h, carry_c, offsets, reverse);
+    const ForwardOutputs<T> out{h.data(), h_final.data(), c_final.data(), pointer(c), pointer(gates)};
+    nb::gil_scoped_release release;
+    kernels_of<T>(*handle.set).forward(handle.packed.get(), in, out);
+}
+
+template <class T>
+void backward(int peephole_kind, bool peek_current, bool coupled, In<T> w_x, In<T> w_h, In<T> bias,
+              MaybeIn<T> peephole, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> carry_h, MaybeIn<T> carry_c,
+              In<std::int64_t> offsets, bool reverse, In<T> h, In<T> c, In<T> gates, MaybeIn<T> d_h, MaybeIn<T> d_c,
+              MaybeIn<T> d_h_final, MaybeIn<T> d_c_final, Out<T> d_x, Out<T> d_w_x, Out<T> d_w_h, Out<T> d_bias,
+              MaybeOut<T> d_peephole, Out<T> d_h0, Out<T> d_c0, MaybeOut<T> d_carry_h, MaybeOut<T> d_carry_c) {
+    const Cell cell = cell_of(peephole_kind, peek_current, coupled, w_x.shape(1), w_h.shape(1));
+    const Inputs<T> in = inputs_of<T>(x, h0, c0, carry_h, carry_c, offsets, reverse);
+    const BackwardInputs<T> back{h.data(),     c.data(),           gates.data(),      pointer(d_h), pointer(d_c),
+                                 pointer(d_h_final), pointer(d_c_final)};
+    const Gradients<T> out{d_x.data(),  d_w_x.data(), d_w_h.data(),       d_bias.data(),     pointer(d_peephole),
+                           d_h0.data(), d_c0.data(),  pointer(d_carry_h), pointer(d_carry_c)};
+    const Kernels<T>& kernels = kernels_of<T>(*active());
+    nb::gil_scoped_release release;
+    kernels.backward(cell, weights_of<T>(w_x, w_h, bias, peephole), in, back, out);
+}
+
+template <class T>
+void define(nb::module_& m, const char* suffix) {
+    const auto name = [&](const char* base) { return std::string(base) + suffix; };
+    nb::class_<Handle<T>>(m, name("PackedWeights_").c_str());
+    m.def(name("pack_").c_str(), &pack<T>, nb::arg("peephole_kind"), nb::arg("peek_current"), nb::arg("coupled"),
+          nb::arg("w_x"), nb::arg("w_h"), nb::arg("bias"), nb::arg("peephole").none());
+    m.def(name("forward_").c_str(), &forward<T>, nb::arg("packed"), nb::arg("x"), nb::arg("h0"), nb::arg("c0"),
+          nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("offsets"), nb::arg("reverse"), nb::arg("h"),
+          nb::arg("h_final"), nb::arg("c_final"), nb::arg("c").none(), nb::arg("gates").none());
+    m.def(name("backward_").c_str(), &backward<T>, nb::arg("peephole_kind"), nb::arg("peek_current"),
+          nb::arg("coupled"), nb::arg("w_x"), nb::arg("w_h"), nb::arg("bias"), nb::arg("peephole").none(), nb::arg("x"),
+          nb::arg("h0"), nb::arg("c0"), nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("offsets"),
+          nb::arg("reverse"), nb::arg("h"), nb::arg("c"), nb::arg("gates"), nb::arg("d_h").none(), nb::arg("d_c").none(),
+          nb::arg("d_h_final").none(), nb::arg("d_c_final").none(), nb::arg("d_x"), nb::arg("d_w_x"), nb::arg("d_w_h"),
+          nb::arg("d_bias"), nb::arg("d_peephole").none(), nb::arg("d_h0"), nb::arg("d_c0"),
+          nb::arg("d_carry_h").none(), nb::arg("d_carry_c").none());
+}
+
+}  // namespace
+}  // namespace memcell
+
+NB_MODULE(_core, m) {
+    using namespace memcell;
+    pthread_atfork(nullptr, nullptr, [] { forked = true; });
+    define<float>(m, "f32");
+    define<double>(m, "f64");
+    m.def("instruction_sets", [] {
+        std::vector<std::string> names;
+        for (const InstructionSet* set : available()) names.emplace_back(set->name);
+        return names;
+    });
+    m.def("instruction_set", [] { return std::string(active()->name); });
+    m.def("use_instruction_set", &use_instruction_set, nb::arg("name"));
+    m.def("poison_scratch", [](bool on) { poison_scratch() = on; }, nb::arg("on"));
+}

@@ -1,0 +1,145 @@
+// Weights rearranged for the kernels. A unit's four gates lie side by side, one register each, so that the product
+// over [x, h~] ends with everything the pointwise stage of those units needs.
+#pragma once
+#include "cell.hpp"
+#include "product.hpp"
+#include "scratch.hpp"
+
+namespace memcell {
+namespace MEMCELL_ISA {
+
+// Row block of `gate` in the caller's weights (i, f, g, o; coupled f, g, o) and in a peephole (i, f, o; f, o); -1 where
+// the cell has none.
+inline int weight_block(const Cell& cell, int gate) {
+    static constexpr int plain[4] = {0, 1, 3, 2}, coupled[4] = {-1, 0, 2, 1};
+    return cell.coupled ? coupled[gate] : plain[gate];
+}
+inline int peephole_block(const Cell& cell, int gate) {
+    static constexpr int plain[4] = {0, 1, 2, -1}, coupled[4] = {-1, 0, 1, -1};
+    if (cell.peephole == Peephole::kNone) return -1;
+    return cell.coupled ? coupled[gate] : plain[gate];
+}
+// How many of the leading gates i, f, o read c~ through the full matrix in the main product.
+inline int gates_reading_c_in(const Cell& cell) { return !cell.full() ? 0 : cell.peek_current ? 2 : 3; }
+
+template <class T>
+class DiagonalWeights {
+  public:
+    DiagonalWeights(const Cell& cell, const Weights<T>& w)
+        : padded_(Panels<T>::padded(cell.units)), values_(3 * padded_) {
+        std::fill_n(values_.get(), 3 * padded_, T(0));
+        for (int gate = 0; gate < 3 && cell.peephole == Peephole::kDiagonal; ++gate)
+            if (const int block = peephole_block(cell, gate); block >= 0)
+                std::copy_n(w.peephole + block * cell.units, cell.units, values_.get() + gate * padded_);
+    }
+    Diagonal<T> at(std::ptrdiff_t unit) const {
+        const T* p = values_.get() + unit;
+        return {load(p), load(p + padded_), load(p + 2 * padded_)};
+    }
+
+  private:
+    std::ptrdiff_t padded_;
+    Scratch<T> values_;
+};
+
+// For the forward pass and for single steps.
+template <class T>
+class PackedWeights {
+  public:
+    PackedWeights(const Cell& cell, const Weights<T>& w)
+        : cell_(cell),
+          padded_(Panels<T>::padded(cell.units)),
+          depth_(cell.inputs + cell.units),
+          peeks_(gates_reading_c_in(cell)),
+          panels_(padded_ * (4 * depth_ + peeks_ * cell.units)),
+          bias_(4 * padded_),
+          o_current_(cell.full_current() ? Panels<T>::size(cell.units, cell.units) : 0),
+          diagonal_(cell, w) {
+        T* out = panels_.get();
+        for (std::ptrdiff_t first = 0; first < padded_; first += kLanes<T>) {
+            pack_panel(out, w.w_x, cell.inputs, 4, first, weight_block);
+            out += cell.inputs * 4 * kLanes<T>;
+            pack_panel(out, w.w_h, cell.units, 4, first, weight_block);
+            out += cell.units * 4 * kLanes<T>;
+            pack_panel(out, w.peephole, cell.units, peeks_, first, peephole_block);
+            out += cell.units * peeks_ * kLanes<T>;
+            pack_panel(bias_.get() + 4 * first, w.bias, 1, 4, first, weight_block);
+        }
+        if (cell.full_current()) {
+            const T* o = w.peephole + peephole_block(cell, kO) * cell.units * cell.units;
+            Panels<T>::pack(o_current_.get(), cell.units, cell.units, cell.units, [&](std::ptrdiff_t k) { return o + k; });
+        }
+    }
+
+    const Cell& cell() const { return cell_; }
+    std::ptrdiff_t padded() const { return padded_; }
+    std::ptrdiff_t depth() const { return depth_; }
+    int peeks() const { return peeks_; }
+    // Panel of the units first .. first + lanes: [I + H][4][lanes], then [H][peeks][lanes].
+    const T* panel(std::ptrdiff_t first) const { return panels_.get() + first * (4 * depth_ + peeks_ * cell_.units); }
+    const T* bias(std::ptrdiff_t first) const { return bias_.get() + 4 * first; }
+    Diagonal<T> diagonal(std::ptrdiff_t unit) const { return diagonal_.at(unit); }
+    Panels<T> o_current() const { return {o_current_.get(), cell_.units, cell_.units}; }
+
+  private:
+    // out [depth][gates][lanes] from the rows of `matrix` that belong to the units first .. first + lanes.
+    template <class BlockOf>
+    void pack_panel(T* out, const T* matrix, std::ptrdiff_t depth, int gates, std::ptrdiff_t first, BlockOf block_of) {
+        for (int gate = 0; gate < gates; ++gate)
+            for (int lane = 0; lane < kLanes<T>; ++lane) {
+                const int block = block_of(cell_, gate);
+                const std::ptrdiff_t unit = first + lane, row = block * cell_.units + unit;
+                T* to = out + gate * kLanes<T> + lane;
+                const bool given = block >= 0 && unit < cell_.units;
+                for (std::ptrdiff_t k = 0; k < depth; ++k) to[k * gates * kLanes<T>] = given ? matrix[row * depth + k] : T(0);
+            }
+    }
+
+    Cell cell_;
+    std::ptrdiff_t padded_, depth_;
+    int peeks_;
+    Scratch<T> panels_, bias_, o_current_;
+    DiagonalWeights<T> diagonal_;
+};
+
+// For the backward pass: the same matrices the other way round, [gate rows -> columns], gates in the kernels' order.
+template <class T>
+class TransposedWeights {
+  public:
+    TransposedWeights(const Cell& cell, const Weights<T>& w)
+        : cell_(cell),
+          padded_(Panels<T>::padded(cell.units)),
+          to_x_(Panels<T>::size(4 * padded_, cell.inputs)),
+          to_h_(Panels<T>::size(4 * padded_, cell.units)),
+          to_c_in_(Panels<T>::size(gates_reading_c_in(cell) * padded_, cell.units)),
+          o_to_c_(cell.full_current() ? Panels<T>::size(padded_, cell.units) : 0),
+          diagonal_(cell, w) {
+        const auto pack = [&](T* out, const Panels<T>& shape, const T* matrix, int first_gate, auto block_of) {
+            Panels<T>::pack(out, shape.depth, shape.columns, 1, [&](std::ptrdiff_t row) -> const T* {
+                const std::ptrdiff_t unit = row % padded_;
+                const int block = block_of(cell, first_gate + static_cast<int>(row / padded_));
+                return block < 0 || unit >= cell.units ? nullptr : matrix + (block * cell.units + unit) * shape.columns;
+            });
+        };
+        pack(to_x_.get(), to_x(), w.w_x, kI, weight_block);
+        pack(to_h_.get(), to_h(), w.w_h, kI, weight_block);
+        if (cell.full()) pack(to_c_in_.get(), to_c_in(), w.peephole, kI, peephole_block);
+        if (cell.full_current()) pack(o_to_c_.get(), o_to_c(), w.peephole, kO, peephole_block);
+    }
+
+    std::ptrdiff_t padded() const { return padded_; }
+    Diagonal<T> diagonal(std::ptrdiff_t unit) const { return diagonal_.at(unit); }
+    Panels<T> to_x() const { return {to_x_.get(), 4 * padded_, cell_.inputs}; }
+    Panels<T> to_h() const { return {to_h_.get(), 4 * padded_, cell_.units}; }
+    Panels<T> to_c_in() const { return {to_c_in_.get(), gates_reading_c_in(cell_) * padded_, cell_.units}; }
+    Panels<T> o_to_c() const { return {o_to_c_.get(), padded_, cell_.units}; }
+
+  private:
+    Cell cell_;
+    std::ptrdiff_t padded_;
+    Scratch<T> to_x_, to_h_, to_c_in_, o_to_c_;
+    DiagonalWeights<T> diagonal_;
+};
+
+}  // namespace MEMCELL_ISA
+}  // namespace memcell

@@ -1,0 +1,7 @@
+"""The backends: the reference (NumPy loops, the oracle) and the native core (C++, what runs on a CPU)."""
+
+from memcell.backends.choose import BACKENDS, choose
+from memcell.backends.native import NativeBackend
+from memcell.backends.reference import ReferenceBackend
+
+__all__ = ["BACKENDS", "NativeBackend", "ReferenceBackend", "choose"]

@@ -1,0 +1,116 @@
+"""The compiled core: what runs on a CPU."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from memcell.backends import _core
+from memcell.contract import (
+    LstmCall,
+    LstmGradients,
+    LstmResult,
+    LstmSpec,
+    LstmTape,
+    LstmWeights,
+    check_call,
+    check_weights,
+)
+from memcell.contract.arrays import Array
+
+__all__ = ["NativeBackend", "PackedLayer"]
+
+_PEEPHOLE = {"none": 0, "diagonal": 1, "full": 2}
+_SUFFIX = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
+_FUNCTIONS = {(name, dtype): getattr(_core, f"{name}_{suffix}") for dtype, suffix in _SUFFIX.items()
+              for name in ("pack", "forward", "backward")}  # fmt: skip
+
+
+def _options(spec: LstmSpec) -> tuple[int, bool, bool]:
+    return _PEEPHOLE[spec.peephole], spec.output_peek == "current", spec.coupled
+
+
+def _contiguous(array: Array | None) -> Any:
+    return None if array is None else np.ascontiguousarray(array)
+
+
+@dataclass(frozen=True)
+class PackedLayer:
+    """Weights rearranged for the kernels, and the plain ones that a backward pass reads."""
+
+    handle: Any
+    weights: LstmWeights
+    sizes: tuple[int, int]  # inputs, units
+    dtype: np.dtype[Any]
+
+
+class NativeBackend:
+    """C++ kernels over ragged batches, float32 and float64, threads by sequence (as many as OpenMP is told to use)."""
+
+    name = "native"
+    # Largest deviation seen over the oracle's cases, relative to the largest value: 2e-6 and 3e-15.
+    tolerance = {"float32": 1e-5, "float64": 1e-12}  # noqa: RUF012
+
+    def refusals(self, spec: LstmSpec) -> list[str]:  # noqa: ARG002
+        return []
+
+    def pack(self, spec: LstmSpec, weights: LstmWeights) -> PackedLayer:
+        sizes = check_weights(spec, weights)
+        weights = LstmWeights(*map(_contiguous, (weights.w_x, weights.w_h, weights.bias, weights.peephole)))
+        dtype = weights.w_x.dtype
+        handle = _FUNCTIONS["pack", dtype](
+            *_options(spec), weights.w_x, weights.w_h, weights.bias, weights.peephole
+        )
+        return PackedLayer(handle, weights, sizes, dtype)
+
+    def forward(
+        self, packed: PackedLayer, call: LstmCall, *, with_cells: bool = False, with_tape: bool = False
+    ) -> LstmResult:
+        check_call(packed.sizes, packed.dtype, call)
+        x, h0, c0, carry_h, carry_c = map(_contiguous, (call.x, call.h0, call.c0, call.carry_h, call.carry_c))
+        offsets = np.ascontiguousarray(call.offsets)
+        rows, hidden = len(x), packed.sizes[1]
+        h, h_final, c_final = np.empty((rows, hidden), x.dtype), np.empty_like(h0), np.empty_like(c0)
+        c = np.empty_like(h) if with_cells or with_tape else None
+        gates = np.empty((rows, 4, hidden), x.dtype) if with_tape else None
+        _FUNCTIONS["forward", packed.dtype](
+            packed.handle, x, h0, c0, carry_h, carry_c, offsets, call.reverse, h, h_final, c_final, c, gates
+        )
+        if c is None or gates is None:
+            return LstmResult(h, c, h_final, c_final)
+        kept = LstmCall(x, h0, c0, offsets, carry_h, carry_c, call.reverse)
+        return LstmResult(h, c, h_final, c_final, LstmTape(kept, packed.weights, h, c, gates))
+
+    def backward(
+        self,
+        spec: LstmSpec,
+        tape: LstmTape,
+        d_h: Array | None,
+        d_c: Array | None,
+        d_h_final: Array | None,
+        d_c_final: Array | None,
+    ) -> LstmGradients:
+        call, w = tape.call, tape.weights
+        given = (call.x, w.w_x, w.w_h, w.bias, w.peephole, call.h0, call.c0, call.carry_h, call.carry_c)
+        gradients = LstmGradients(*(None if a is None else np.empty_like(a) for a in given))  # type: ignore[arg-type]
+        g = gradients
+        _FUNCTIONS["backward", w.w_x.dtype](
+            *_options(spec), w.w_x, w.w_h, w.bias, w.peephole,
+            call.x, call.h0, call.c0, call.carry_h, call.carry_c, call.offsets, call.reverse,
+            tape.h, tape.c, tape.gates, *map(_contiguous, (d_h, d_c, d_h_final, d_c_final)),
+            g.x, g.w_x, g.w_h, g.bias, g.peephole, g.h0, g.c0, g.carry_h, g.carry_c,
+        )  # fmt: skip
+        return gradients
+
+    def step(
+        self,
+        packed: PackedLayer,
+        x: Array,
+        h: Array,
+        c: Array,
+        carry_h: Array | None = None,
+        carry_c: Array | None = None,
+    ) -> tuple[Array, Array]:
+        offsets = np.arange(len(x) + 1, dtype=np.int64)
+        result = self.forward(packed, LstmCall(x, h, c, offsets, carry_h, carry_c))
+        return result.h_final, result.c_final

@@ -1,0 +1,205 @@
+"""The equations of ``LstmSpec`` as NumPy loops: the oracle that finite differences judge and that judges the rest."""
+
+from typing import Any
+
+import numpy as np
+
+from memcell.contract import (
+    LstmCall,
+    LstmGradients,
+    LstmResult,
+    LstmSpec,
+    LstmTape,
+    LstmWeights,
+    check_call,
+    check_weights,
+)
+from memcell.contract.arrays import Array
+
+__all__ = ["ReferenceBackend"]
+
+
+def _sigmoid(z: Array) -> Array:
+    return 0.5 * (1 + np.tanh(0.5 * z))
+
+
+def _carry_over(factor: Array | None, state: Array) -> Array:
+    if factor is None:
+        return state
+    with np.errstate(invalid="ignore"):
+        return np.where(factor == 0, 0, factor * state).astype(state.dtype)
+
+
+class _Layer:
+    """One layer's weights by gate."""
+
+    def __init__(self, spec: LstmSpec, weights: LstmWeights) -> None:
+        self.spec = spec
+        self.weights = weights
+        hidden = weights.w_h.shape[1]
+        self.block = {gate: slice(k * hidden, (k + 1) * hidden) for k, gate in enumerate(spec.gates)}
+        rows = 1 if spec.peephole == "diagonal" else hidden
+        self.peephole_block = {gate: slice(k * rows, (k + 1) * rows) for k, gate in enumerate(spec.peephole_gates)}
+
+    def peek(self, gate: str, cell: Array) -> Array | float:
+        if gate not in self.peephole_block:
+            return 0.0
+        assert self.weights.peephole is not None
+        p = self.weights.peephole[self.peephole_block[gate]]
+        return p[0] * cell if self.spec.peephole == "diagonal" else p @ cell
+
+    def peek_backward(self, gate: str, d_z: Array, cell: Array, d_peephole: Array | None) -> Array | float:
+        """Adds to the peephole's gradient; the gradient that reaches the cell comes back."""
+        if gate not in self.peephole_block:
+            return 0.0
+        assert self.weights.peephole is not None and d_peephole is not None
+        p, d_p = self.weights.peephole[self.peephole_block[gate]], d_peephole[self.peephole_block[gate]]
+        if self.spec.peephole == "diagonal":
+            d_p[0] += d_z * cell
+            return p[0] * d_z
+        d_p += np.outer(d_z, cell)
+        return p.T @ d_z
+
+    def step(self, x: Array, h_in: Array, c_in: Array) -> tuple[Array, Array, Array]:
+        """h_t, c_t and the gates i, f, g, o from what enters the step."""
+        w, spec = self.weights, self.spec
+        z = {gate: w.w_x[rows] @ x + w.w_h[rows] @ h_in + w.bias[rows] for gate, rows in self.block.items()}
+        f = _sigmoid(z["f"] + self.peek("f", c_in))
+        i = 1 - f if spec.coupled else _sigmoid(z["i"] + self.peek("i", c_in))
+        g = np.tanh(z["g"])
+        c = f * c_in + i * g
+        o = _sigmoid(z["o"] + self.peek("o", c if spec.output_peek == "current" else c_in))
+        return o * np.tanh(c), c, np.stack([i, f, g, o])
+
+
+class ReferenceBackend:
+    """NumPy, one sequence and one step at a time, in the dtype of the weights."""
+
+    name = "reference"
+    tolerance = {"float32": 1e-5, "float64": 1e-12}  # noqa: RUF012
+
+    def refusals(self, spec: LstmSpec) -> list[str]:  # noqa: ARG002
+        return []
+
+    def pack(self, spec: LstmSpec, weights: LstmWeights) -> _Layer:
+        check_weights(spec, weights)
+        return _Layer(spec, weights)
+
+    def forward(
+        self, packed: _Layer, call: LstmCall, *, with_cells: bool = False, with_tape: bool = False
+    ) -> LstmResult:
+        weights = packed.weights
+        check_call((weights.w_x.shape[1], weights.w_h.shape[1]), weights.w_x.dtype, call)
+        rows, hidden = call.x.shape[0], weights.w_h.shape[1]
+        h = np.zeros((rows, hidden), call.x.dtype)
+        c, gates = np.zeros_like(h), np.zeros((rows, 4, hidden), call.x.dtype)
+        h_final, c_final = call.h0.copy(), call.c0.copy()
+        for b, n in _steps(call):
+            carry_h, carry_c = _row(call.carry_h, n), _row(call.carry_c, n)
+            h_in, c_in = _carry_over(carry_h, h_final[b]), _carry_over(carry_c, c_final[b])
+            h[n], c[n], gates[n] = packed.step(call.x[n], h_in, c_in)
+            h_final[b], c_final[b] = h[n], c[n]
+        tape = LstmTape(call, weights, h, c, gates) if with_tape else None
+        return LstmResult(h, c if with_cells or with_tape else None, h_final, c_final, tape)
+
+    def step(
+        self, packed: _Layer, x: Array, h: Array, c: Array, carry_h: Array | None = None, carry_c: Array | None = None
+    ) -> tuple[Array, Array]:
+        result = self.forward(packed, LstmCall(x, h, c, np.arange(len(x) + 1), carry_h, carry_c))
+        return result.h_final, result.c_final
+
+    def backward(
+        self,
+        spec: LstmSpec,
+        tape: LstmTape,
+        d_h: Array | None,
+        d_c: Array | None,
+        d_h_final: Array | None,
+        d_c_final: Array | None,
+    ) -> LstmGradients:
+        call, weights = tape.call, tape.weights
+        layer = _Layer(spec, weights)
+        d = LstmGradients(
+            *(None if a is None else np.zeros_like(a) for a in (  # type: ignore[arg-type]
+                call.x, weights.w_x, weights.w_h, weights.bias, weights.peephole, call.h0, call.c0,
+                call.carry_h, call.carry_c,
+            ))
+        )  # fmt: skip
+        for d_state, d_final in ((d.h0, d_h_final), (d.c0, d_c_final)):
+            if d_final is not None:
+                d_state += d_final
+        before = _rows_before(call)
+        for b, n in reversed(list(_steps(call))):
+            # d.h0[b], d.c0[b] hold what later steps hand back to this step's output and cell.
+            h_prev, c_prev = (call.h0[b], call.c0[b]) if before[n] < 0 else (tape.h[before[n]], tape.c[before[n]])
+            carry_h, carry_c = _row(call.carry_h, n), _row(call.carry_c, n)
+            d_h_n = d.h0[b] + (0 if d_h is None else d_h[n])
+            d_c_n = d.c0[b] + (0 if d_c is None else d_c[n])
+            h_in, c_in = _carry_over(carry_h, h_prev), _carry_over(carry_c, c_prev)
+            d_h_in, d_c_in = self._step_backward(layer, d, tape, n, h_in, c_in, d_h_n, d_c_n)
+            for carry, d_carry, state, d_in in (
+                (carry_h, d.carry_h, h_prev, d_h_in), (carry_c, d.carry_c, c_prev, d_c_in)
+            ):  # fmt: skip
+                if carry is not None and d_carry is not None:
+                    product = d_in * state
+                    d_carry[n] = product if len(carry) == len(state) else product.sum()
+            d.h0[b], d.c0[b] = _carry_over(carry_h, d_h_in), _carry_over(carry_c, d_c_in)
+        return d
+
+    @staticmethod
+    def _step_backward(
+        layer: _Layer, d: LstmGradients, tape: LstmTape, n: int, h_in: Array, c_in: Array, d_h: Array, d_c: Array
+    ) -> tuple[Array, Array]:
+        """Adds one step's share to the weight gradients and writes x's; gradients at h~ and c~ come back."""
+        i, f, g, o = tape.gates[n]
+        c, weights, spec = tape.c[n], layer.weights, layer.spec
+        tanh_c = np.tanh(c)
+        d_z = {"o": d_h * tanh_c * o * (1 - o)}
+        d_c = d_c + d_h * o * (1 - tanh_c**2)
+        d_c_in: Any = 0.0
+        if spec.output_peek == "current":
+            d_c = d_c + layer.peek_backward("o", d_z["o"], c, d.peephole)
+        else:
+            d_c_in = d_c_in + layer.peek_backward("o", d_z["o"], c_in, d.peephole)
+        d_i, d_f = d_c * g, d_c * c_in
+        if spec.coupled:
+            d_f = d_f - d_i
+        else:
+            d_z["i"] = d_i * i * (1 - i)
+        d_z["f"] = d_f * f * (1 - f)
+        d_z["g"] = d_c * i * (1 - g**2)
+        d_c_in = d_c_in + d_c * f
+        for gate in ("i", "f"):
+            if gate in d_z:
+                d_c_in = d_c_in + layer.peek_backward(gate, d_z[gate], c_in, d.peephole)
+        d_h_in = np.zeros_like(h_in)
+        for gate, rows in layer.block.items():
+            d.w_x[rows] += np.outer(d_z[gate], tape.call.x[n])
+            d.w_h[rows] += np.outer(d_z[gate], h_in)
+            d.bias[rows] += d_z[gate]
+            d.x[n] += weights.w_x[rows].T @ d_z[gate]
+            d_h_in += weights.w_h[rows].T @ d_z[gate]
+        return d_h_in, d_c_in
+
+
+def _row(carry: Array | None, n: int) -> Array | None:
+    return None if carry is None else carry[n]
+
+
+def _steps(call: LstmCall) -> list[tuple[int, int]]:
+    """(sequence, row) of every step in processing order."""
+    steps: list[tuple[int, int]] = []
+    for b in range(len(call.offsets) - 1):
+        rows = range(call.offsets[b], call.offsets[b + 1])
+        steps += [(b, n) for n in (reversed(rows) if call.reverse else rows)]
+    return steps
+
+
+def _rows_before(call: LstmCall) -> dict[int, int]:
+    """For each row the one processed before it in its sequence, -1 for the first."""
+    before: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for b, n in _steps(call):
+        before[n] = last.get(b, -1)
+        last[b] = n
+    return before

@@ -1,0 +1,30 @@
+"""The contract between the cell's equations, the backends that compute them and everything above."""
+
+from memcell.contract.arrays import (
+    LstmCall,
+    LstmGradients,
+    LstmResult,
+    LstmTape,
+    LstmWeights,
+    check_call,
+    check_offsets,
+    check_weights,
+)
+from memcell.contract.backend import Backend
+from memcell.contract.errors import InputError, OutputError
+from memcell.contract.spec import LstmSpec
+
+__all__ = [
+    "Backend",
+    "InputError",
+    "LstmCall",
+    "LstmGradients",
+    "LstmResult",
+    "LstmSpec",
+    "LstmTape",
+    "LstmWeights",
+    "OutputError",
+    "check_call",
+    "check_offsets",
+    "check_weights",
+]

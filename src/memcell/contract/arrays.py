@@ -1,0 +1,161 @@
+"""What goes into a layer and what comes out, with the checks that every backend shares."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract.errors import InputError
+from memcell.contract.spec import LstmSpec
+
+__all__ = ["LstmCall", "LstmGradients", "LstmResult", "LstmTape", "LstmWeights", "check_call", "check_offsets", "check_weights"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class LstmWeights:
+    """Weights of one layer and direction; G = 4 gates (3 if coupled), P = 3 peepholes (2 if coupled)."""
+
+    w_x: Array  # [G*H, I]
+    w_h: Array  # [G*H, H]
+    bias: Array  # [G*H]
+    peephole: Array | None = None  # None | [P, H] | [P*H, H]
+
+
+@dataclass(frozen=True)
+class LstmCall:
+    """One layer, one direction, over a ragged batch: N rows in B sequences."""
+
+    x: Array  # [N, I]
+    h0: Array  # [B, H]
+    c0: Array  # [B, H]
+    offsets: NDArray[np.int64]  # [B + 1]; sequence b is rows offsets[b] .. offsets[b + 1]
+    carry_h: Array | None = None  # None | [N, 1] | [N, H]
+    carry_c: Array | None = None
+    reverse: bool = False
+
+
+@dataclass(frozen=True)
+class LstmTape:
+    """What a backward pass needs of its forward pass."""
+
+    call: LstmCall
+    weights: LstmWeights
+    h: Array  # [N, H]
+    c: Array  # [N, H]
+    gates: Array  # [N, 4, H]: i, f, g, o after their nonlinearities
+
+
+@dataclass(frozen=True)
+class LstmResult:
+    """Output and cell after every step, and the states after the last one (of an empty sequence: the first ones)."""
+
+    h: Array  # [N, H]
+    c: Array | None  # [N, H]; None if only the output was asked for
+    h_final: Array  # [B, H]
+    c_final: Array  # [B, H]
+    tape: LstmTape | None = None
+
+
+@dataclass(frozen=True)
+class LstmGradients:
+    """Gradient of every argument, shaped like it; None where the argument was None."""
+
+    x: Array
+    w_x: Array
+    w_h: Array
+    bias: Array
+    peephole: Array | None
+    h0: Array
+    c0: Array
+    carry_h: Array | None
+    carry_c: Array | None
+
+
+def _expect(name: str, array: Any, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> None:
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"`{name}` is a {type(array).__name__}; it must be a NumPy array.")
+    wanted = "[" + ", ".join("any" if size is None else str(size) for size in shape) + "]"
+    if array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True)):
+        raise InputError(f"`{name}` has shape {list(array.shape)}; it must be {wanted}.")
+    if array.dtype != dtype:
+        raise InputError(f"`{name}` is {array.dtype}; it must be {dtype}, like the weights. Convert it with astype.")
+
+
+def check_weights(spec: LstmSpec, weights: LstmWeights) -> tuple[int, int]:
+    """Input size I and hidden size H of the weights.
+
+    Raises:
+        InputError: a shape or dtype does not fit the spec.
+    """
+    w_x, w_h = weights.w_x, weights.w_h
+    for name, array in (("w_x", w_x), ("w_h", w_h)):
+        if not isinstance(array, np.ndarray) or array.ndim != 2:
+            raise InputError(f"`{name}` must be a NumPy array of two dimensions, [gates * H, inputs].")
+    if w_x.dtype not in (np.float32, np.float64):
+        raise InputError(f"`w_x` is {w_x.dtype}; weights are float32 or float64.")
+    input_size, hidden_size = w_x.shape[1], w_h.shape[1]
+    if hidden_size == 0:
+        raise InputError("`w_h` has no columns; the hidden size must be at least 1.")
+    shapes = spec.weight_shapes(input_size, hidden_size)
+    for field in fields(weights):
+        array = getattr(weights, field.name)
+        if field.name in shapes:
+            if array is None:
+                raise InputError(
+                    f"`{field.name}` is missing; peephole={spec.peephole!r} needs one of shape "
+                    f"{list(shapes[field.name])}. Give it, or build the spec with peephole='none'."
+                )
+            _expect(field.name, array, shapes[field.name], w_x.dtype)
+        elif array is not None:
+            raise InputError(f"`{field.name}` was given, but peephole={spec.peephole!r} has none. Leave it out.")
+    return input_size, hidden_size
+
+
+def check_call(sizes: tuple[int, int], dtype: np.dtype[Any], call: LstmCall) -> None:
+    """Refuse a call whose arrays do not fit the weights or each other.
+
+    Args:
+        sizes: what ``check_weights`` returned.
+        dtype: of the weights.
+
+    Raises:
+        InputError: names the argument, what came and what is wanted.
+    """
+    input_size, hidden_size = sizes
+    _expect("x", call.x, (None, input_size), dtype)
+    rows = call.x.shape[0]
+    check_offsets(call.offsets, rows)
+    batch = len(call.offsets) - 1
+    _expect("h0", call.h0, (batch, hidden_size), dtype)
+    _expect("c0", call.c0, (batch, hidden_size), dtype)
+    for name, carry in (("carry_h", call.carry_h), ("carry_c", call.carry_c)):
+        if carry is None:
+            continue
+        wide = isinstance(carry, np.ndarray) and carry.shape[-1:] == (hidden_size,)
+        _expect(name, carry, (rows, hidden_size if wide else 1), dtype)
+        if not (np.isfinite(carry).all() and (carry >= 0).all()):
+            raise InputError(f"`{name}` must be finite and not negative; it has values that are not.")
+
+
+def check_offsets(offsets: Any, rows: int) -> None:
+    """Refuse offsets that do not cut ``rows`` rows into sequences, one after another.
+
+    Raises:
+        InputError: names the first place that is wrong.
+    """
+    if not isinstance(offsets, np.ndarray) or offsets.ndim != 1 or offsets.dtype != np.int64 or len(offsets) == 0:
+        raise InputError("`offsets` must be a NumPy array of int64, [B + 1]. Build it with `RaggedBatch.from_list`.")
+    if offsets[0] != 0:
+        raise InputError(f"`offsets` must start at 0; got offsets[0]={offsets[0]}.")
+    falls = np.flatnonzero(np.diff(offsets) < 0)
+    if len(falls):
+        at = int(falls[0]) + 1
+        raise InputError(
+            f"`offsets` must not decrease; got offsets[{at}]={offsets[at]} after {offsets[at - 1]}. "
+            "Build it with `RaggedBatch.from_list`."
+        )
+    if offsets[-1] != rows:
+        raise InputError(f"`offsets` must end at the number of rows, {rows}; got {offsets[-1]}.")

@@ -1,0 +1,31 @@
+"""The errors that a person, rather than a program, is meant to read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """A user's mistake in data, options or files.
+
+    The message names the column, row or value concerned, what is wanted there, and the remedy.
+    """
+
+
+class OutputError(Exception):
+    """A result could not be written. The message names the path and the reason."""
+
+
+def closest(name: str, candidates: Iterable[str]) -> str:
+    """A phrase ``" Did you mean 'co2'?"`` to end a message with, or ``""`` where nothing comes close.
+
+    Upper and lower case count as equal. The phrase begins with a space, so that it can be appended as it is.
+
+    Example:
+        >>> closest("CO", ["date", "co2"])
+        " Did you mean 'co2'?"
+    """
+    spelled = {candidate.casefold(): candidate for candidate in candidates}
+    found = difflib.get_close_matches(name.casefold(), list(spelled), n=1)
+    return f" Did you mean {spelled[found[0]]!r}?" if found else ""

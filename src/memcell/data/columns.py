@@ -1,0 +1,151 @@
+"""Columns of a table as what their role needs: channels as float64, ids and labels as Python values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract.errors import InputError
+from memcell.data.source import Table
+from memcell.data.table_libraries import pl
+
+MISSING = ("", "na", "n/a", "nan", "null", "#n/a", "<na>")
+"""What stands for a missing value in a column of text, in lower case."""
+
+_WHOLE = r"^(0|-?[1-9]\d{0,17})$"
+_DECIMAL = r"^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$"
+_DECIMAL_COMMA = r"^[+-]?\d+,\d+$"
+
+
+def is_text(column: pl.Series) -> bool:
+    """Whether a column holds text, as categories or not."""
+    return column.dtype in (pl.String, pl.Categorical, pl.Enum)
+
+
+def cleaned(column: pl.Series) -> pl.Series:
+    """A column of text without spaces around its values, null where the value is missing."""
+    text = column.cast(pl.String).str.strip_chars()
+    return text.to_frame().select(
+        pl.when(~pl.first().str.to_lowercase().is_in(MISSING)).then(pl.first()).alias(column.name)
+    ).to_series()
+
+
+def channel_values(table: Table, name: str) -> NDArray[np.float64]:
+    """A column as float64 [N], NaN where missing; true is 1 and false 0.
+
+    Raises:
+        InputError: text, dates, nested values or infinities, naming column and row.
+    """
+    column = table.frame[name]
+    if is_text(column):
+        numbers = _numbers_in_text(table, column)
+    elif column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null):
+        numbers = column.cast(pl.Float64)
+    else:
+        raise InputError(_wrong_type(column, "a channel must hold numbers") + _leave_out(name))
+    values = numbers.fill_null(float("nan")).to_numpy().astype(np.float64, copy=False)
+    infinite = np.isinf(values)
+    if infinite.any():
+        row = int(infinite.argmax())
+        raise InputError(
+            f"Channel {name!r} is infinite in {table.row(row)}: {column[row]}. "
+            "Leave the cell empty if the value is unknown, or put a finite number."
+        )
+    return values
+
+
+def id_values(table: Table, name: str) -> pl.Series:
+    """A column of ids, none of them null; whole numbers of a CSV file become int if all are.
+
+    Raises:
+        InputError: a row without an id, or nested values.
+    """
+    column = table.frame[name]
+    if column.dtype.is_nested() or column.dtype in (pl.Object, pl.Binary):
+        raise InputError(_wrong_type(column, "an id must be text, a number or a date"))
+    ids = cleaned(column) if table.lines is not None else column
+    if ids.dtype.is_float():
+        ids = ids.fill_nan(None)
+    if ids.null_count():
+        row = int(ids.is_null().arg_max() or 0)
+        found = f"{column[row]!r}, which means missing" if column[row] else "empty"
+        raise InputError(f"Id column {name!r} is {found}, in {table.row(row)}. Every row needs an id.")
+    if table.lines is not None and ids.str.contains(_WHOLE).all():
+        return ids.cast(pl.Int64)
+    return ids
+
+
+def label_values(table: Table, name: str) -> pl.Series:
+    """A column of labels, null where blank: text, bool, or numbers (int if all are whole).
+
+    Raises:
+        InputError: dates, nested values or infinities.
+    """
+    column = table.frame[name]
+    if is_text(column):
+        return _typed_labels(cleaned(column)) if table.lines is not None else column.cast(pl.String)
+    if column.dtype in (pl.Boolean, pl.Null):
+        return column
+    if not column.dtype.is_numeric():
+        raise InputError(_wrong_type(column, "a label must be text, a number or true/false"))
+    return _whole_if_possible(column.cast(pl.Float64), table) if not column.dtype.is_integer() else column
+
+
+def _typed_labels(text: pl.Series) -> pl.Series:
+    known = text.drop_nulls()
+    if known.str.to_lowercase().is_in(["true", "false"]).all():
+        return text.str.to_lowercase() == "true"
+    if known.str.contains(_DECIMAL).all():
+        return _whole_if_possible(text.cast(pl.Float64), None)
+    return text
+
+
+def _whole_if_possible(numbers: pl.Series, table: Table | None) -> pl.Series:
+    numbers = numbers.fill_nan(None)
+    infinite = numbers.is_infinite()
+    if infinite.any() and table is not None:
+        row = int(infinite.arg_max() or 0)
+        raise InputError(f"Label column {numbers.name!r} is infinite in {table.row(row)}. Put a finite number.")
+    exact = (numbers.round() == numbers).all() and (numbers.abs() < 2**53).all()
+    return numbers.cast(pl.Int64) if exact else numbers
+
+
+def _numbers_in_text(table: Table, column: pl.Series) -> pl.Series:
+    numbers = column.cast(pl.String).cast(pl.Float64, strict=False)
+    unread = numbers.is_null() & column.is_not_null()
+    if not unread.any():
+        return numbers
+    rest = cleaned(column.filter(unread))
+    parsed = rest.cast(pl.Float64, strict=False)
+    lower = rest.str.to_lowercase()
+    truth = lower.to_frame().select(
+        pl.when(pl.first() == "true").then(1.0).when(pl.first() == "false").then(0.0)
+    ).to_series()
+    parsed = parsed.zip_with(parsed.is_not_null(), truth)
+    text = parsed.is_null() & rest.is_not_null()
+    if text.any():
+        first = int(text.arg_max() or 0)
+        row = int(unread.arg_true()[first])
+        remedy = (
+            " Write decimals with a point."
+            if rest.str.contains(_DECIMAL_COMMA)[first]
+            else f" Mend the value, or leave it empty if it is unknown.{_leave_out(column.name)}"
+        )
+        raise InputError(
+            f"Channel {column.name!r} must hold numbers; {table.row(row)} has the text {rest[first]!r}.{remedy}"
+        )
+    return numbers.scatter(unread.arg_true(), parsed)
+
+
+def _leave_out(name: str) -> str:
+    return (
+        f" If it is no channel, leave the column out (`ignore=[{name!r}]`, on the command line `--ignore {name}`) "
+        "or list the channels."
+    )
+
+
+def _wrong_type(column: pl.Series, wanted: str) -> str:
+    kind: Any = column.dtype
+    return f"Column {column.name!r} has the type {kind}; {wanted}."

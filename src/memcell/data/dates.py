@@ -1,0 +1,98 @@
+"""Dates as seconds since 1970-01-01 00:00 UTC, in NumPy alone: to and from datetime64, calendar parts, text."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+TimeKind = Literal["order", "number", "date"]
+"""What the times of a series are: the order of its rows, numbers in the user's own unit, or dates."""
+
+TIME_KINDS: tuple[TimeKind, ...] = ("order", "number", "date")
+
+DAY = 86400.0
+"""Seconds in a day (there are no leap seconds in POSIX time)."""
+
+_MICROSECONDS = 1_000_000
+
+
+class CalendarParts(NamedTuple):
+    """A time taken apart: months since January 1970, day of the month from 1, seconds since midnight."""
+
+    month: NDArray[np.int64]
+    day: NDArray[np.int64]
+    clock: NDArray[np.float64]
+
+
+def seconds_of(dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """Seconds since 1970 (float64, same shape) of datetime64 of any unit; NaT becomes NaN."""
+    microseconds = dates.astype("datetime64[us]")
+    seconds = microseconds.astype(np.int64) / _MICROSECONDS
+    return np.where(np.isnat(microseconds), np.nan, seconds)
+
+
+def calendar_parts(times: ArrayLike) -> CalendarParts:
+    """The month, day and clock of `times` (seconds since 1970, any shape)."""
+    seconds = np.asarray(times, dtype=np.float64)
+    days = np.floor(seconds / DAY)
+    dates = days.astype(np.int64).astype("datetime64[D]")
+    months = dates.astype("datetime64[M]")
+    day = (dates - months.astype("datetime64[D]")).astype(np.int64) + 1
+    return CalendarParts(months.astype(np.int64), day, seconds - days * DAY)
+
+
+def days_in_month(month: NDArray[np.int64]) -> NDArray[np.int64]:
+    """28 to 31, for each month counted from January 1970."""
+    start = month.astype("datetime64[M]").astype("datetime64[D]")
+    following = (month + 1).astype("datetime64[M]").astype("datetime64[D]")
+    return (following - start).astype(np.int64)
+
+
+def time_on(
+    month: NDArray[np.int64], day: NDArray[np.int64], clock: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Seconds since 1970 of a calendar time; a day past the end of its month means the month's last day."""
+    start = month.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    return (start + np.minimum(day, days_in_month(month)) - 1) * DAY + clock
+
+
+def is_date_only(times: NDArray[np.float64]) -> bool:
+    """Whether every one of `times` (seconds since 1970) is a midnight."""
+    return bool(np.all(times % DAY == 0.0))
+
+
+def format_times(times: ArrayLike, time_kind: TimeKind, date_only: bool) -> list[str] | NDArray[Any]:
+    """Times as they are written into a table.
+
+    Args:
+        times: [N], float64; seconds since 1970 UTC for dates, else the user's own unit.
+        time_kind: what the times are.
+        date_only: whether dates are written without a time of day. Where one of them is not a midnight,
+            all are written with it all the same, so that no two times are written alike.
+
+    Returns:
+        For dates ISO text in UTC (``1958-03-29`` or ``1958-03-29 12:00:00``); for numbers a float64 array
+        [N]; for the order of rows an int64 array [N].
+
+    Example:
+        >>> format_times([0.0, 86400.0], "date", date_only=True)
+        ['1970-01-01', '1970-01-02']
+        >>> format_times([43200.0], "date", date_only=True)
+        ['1970-01-01 12:00:00']
+    """
+    seconds = np.asarray(times, dtype=np.float64)
+    if time_kind == "number":
+        return seconds
+    if time_kind == "order":
+        return seconds.astype(np.int64)
+    stamps = np.rint(seconds * _MICROSECONDS).astype(np.int64).astype("datetime64[us]")
+    if date_only and is_date_only(seconds):
+        unit = "D"
+    elif np.all(stamps == stamps.astype("datetime64[s]")):
+        unit = "s"
+    else:
+        unit = "us"
+    text: list[str] = np.datetime_as_string(stamps, unit=unit).tolist()
+    return [stamp.replace("T", " ") for stamp in text]

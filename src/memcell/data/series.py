@@ -1,0 +1,197 @@
+"""One messy sequence as the library holds it, and how arrays become a list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract.errors import InputError
+from memcell.data.dates import TIME_KINDS, TimeKind, seconds_of
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One sequence with holes: its values, when they were taken, and what it is called.
+
+    Two series are equal only if they are the same object, so that a list of them can be searched and split.
+
+    Attributes:
+        values: [T, C], float64, in the channels' own units; NaN is missing, infinities are refused. T may be 0.
+        times: [T], float64, strictly increasing: seconds since 1970 UTC for dates, the user's own unit for
+            numbers, 0, 1, 2, ... for the order of rows.
+        channels: the C names of the columns of `values`.
+        id: what the caller's table calls this series, or None.
+        label: the class or number to be learnt for the whole series, or None.
+        time_kind: what `times` are: ``"order"``, ``"number"`` or ``"date"``.
+
+    Raises:
+        InputError: a shape that does not fit, an infinity, or times that are missing or do not increase.
+
+    Example:
+        >>> import numpy as np
+        >>> stay = Series(np.array([[80.0], [np.nan]]), np.array([0.0, 1.5]), ("pulse",), time_kind="number")
+        >>> len(stay)
+        2
+    """
+
+    values: NDArray[np.float64]
+    times: NDArray[np.float64]
+    channels: tuple[str, ...]
+    id: object | None = None
+    label: object | None = None
+    time_kind: TimeKind = "order"
+
+    def __post_init__(self) -> None:
+        """Bring arrays to float64 and refuse what no later room could use."""
+        name = "the series" if self.id is None else f"series {self.id!r}"
+        object.__setattr__(self, "values", np.asarray(self.values, dtype=np.float64))
+        object.__setattr__(self, "times", np.asarray(self.times, dtype=np.float64))
+        object.__setattr__(self, "channels", tuple(self.channels))
+        self._check_shapes(name)
+        self._check_values(name)
+        self._check_times(name)
+
+    def __len__(self) -> int:
+        """The number of rows, T."""
+        return len(self.times)
+
+    def _check_shapes(self, name: str) -> None:
+        if self.time_kind not in TIME_KINDS:
+            raise InputError(f"`time_kind` of {name} is {self.time_kind!r}; it must be one of {TIME_KINDS}.")
+        if len(set(self.channels)) != len(self.channels):
+            raise InputError(f"`channels` of {name} must differ from each other; got {self.channels}.")
+        if self.times.ndim != 1 or self.values.shape != (len(self.times), len(self.channels)):
+            raise InputError(
+                f"`values` of {name} must have one row a time and one column a channel; got values of shape "
+                f"{self.values.shape}, times of shape {self.times.shape} and {len(self.channels)} channels."
+            )
+
+    def _check_values(self, name: str) -> None:
+        infinite = np.isinf(self.values)
+        if infinite.any():
+            row, column = np.argwhere(infinite)[0]
+            raise InputError(
+                f"Row {row + 1} of {name} is {self.values[row, column]} in channel {self.channels[column]!r}. "
+                "Values must be finite, or NaN where missing: replace it."
+            )
+
+    def _check_times(self, name: str) -> None:
+        unknown = ~np.isfinite(self.times)
+        if unknown.any():
+            row = int(unknown.argmax())
+            raise InputError(f"Row {row + 1} of {name} has time {self.times[row]}; every row needs a finite time.")
+        backwards = np.diff(self.times) <= 0
+        if backwards.any():
+            row = int(backwards.argmax()) + 1
+            raise InputError(
+                f"Times of {name} must increase; row {row + 1} has time {self.times[row]} after "
+                f"{self.times[row - 1]}. Sort the rows and join those of one time, or read them as a table "
+                "with `memcell.read`, which does both."
+            )
+
+
+def as_series(
+    x: object, times: Sequence[Any] | NDArray[Any] | None = None, channels: Sequence[str] | None = None
+) -> list[Series]:
+    """A list with one `Series` for each sequence of `x`.
+
+    Args:
+        x: a list of `Series`, returned as it is; a list of arrays, each [T_i, C] or, for one channel, [T_i];
+            one array [n, T, C]; or one array [n, T] of n series of one channel. NaN is missing. Rows of NaN
+            at the end of a series are missing rows, not padding: for series of unequal length, give a list.
+        times: one array [T_i] for each sequence, strictly increasing: numbers in the user's own unit, or
+            datetime64 (UTC). Without it the order of the rows is the time.
+        channels: the C names; ``x0``, ``x1``, ... if not given.
+
+    Raises:
+        InputError: shapes that do not fit each other, different channels, text, infinities, times that are
+            missing or do not increase.
+
+    Example:
+        >>> import numpy as np
+        >>> first, second = as_series([np.zeros((3, 2)), np.ones((5, 2))], channels=["pulse", "pressure"])
+        >>> len(second), second.channels
+        (5, ('pulse', 'pressure'))
+    """
+    given = _items(x)
+    already = [item for item in given if isinstance(item, Series)]
+    if already:
+        if len(already) != len(given):
+            raise InputError("`x` mixes `Series` with arrays; give one or the other.")
+        if times is not None or channels is not None:
+            raise InputError("`x` holds `Series`, which carry their times and channels: leave out `times` and `channels`.")
+        _check_alike(already)
+        return already
+    if times is not None and len(times) != len(given):
+        raise InputError(f"`times` must have one array a series; got {len(times)} for {len(given)} series.")
+    series = [
+        _one_series(number, item, None if times is None else times[number], channels)
+        for number, item in enumerate(given)
+    ]
+    _check_alike(series)
+    return series
+
+
+def _items(x: object) -> list[Any]:
+    if isinstance(x, (list, tuple)):
+        return list(x)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if not isinstance(x, np.ndarray):
+        raise InputError(
+            f"`x` must be a list of arrays, an array [n, T, C] or a list of `Series`; got {type(x).__name__}. "
+            "Read a file or a data frame with `memcell.read`; put a single series into a list."
+        )
+    if x.dtype != object and x.ndim not in (2, 3):
+        raise InputError(
+            f"`x` must have the shape [n, T, C] or [n, T]; got {x.shape}. Put a single series into a list."
+        )
+    return list(x)
+
+
+def _one_series(number: int, item: object, times: object, channels: Sequence[str] | None) -> Series:
+    name = f"series {number}"
+    try:
+        values = np.asarray(item, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name.capitalize()} of `x` must be an array of numbers: {error}.") from error
+    if values.ndim == 1:
+        values = values[:, np.newaxis]
+    if values.ndim != 2:
+        raise InputError(f"{name.capitalize()} of `x` must have the shape [T, C] or [T]; got {values.shape}.")
+    width = values.shape[1]
+    names = tuple(f"x{column}" for column in range(width)) if channels is None else tuple(channels)
+    if len(names) != width:
+        raise InputError(f"{name.capitalize()} of `x` has {width} channels; `channels` names {len(names)}: {names}.")
+    stamps, kind = _times_of(name, times, len(values))
+    return Series(values, stamps, names, id=number, time_kind=kind)
+
+
+def _times_of(name: str, times: object, length: int) -> tuple[NDArray[np.float64], TimeKind]:
+    if times is None:
+        return np.arange(length, dtype=np.float64), "order"
+    given = np.asarray(times)
+    try:
+        if given.dtype == object:
+            given = given.astype("datetime64[us]")
+        if np.issubdtype(given.dtype, np.datetime64):
+            return seconds_of(given), "date"
+        return given.astype(np.float64), "number"
+    except (TypeError, ValueError) as error:
+        raise InputError(f"`times` of {name} must be numbers or datetime64: {error}.") from error
+
+
+def _check_alike(series: list[Series]) -> None:
+    for number, one in enumerate(series):
+        if one.channels != series[0].channels:
+            raise InputError(
+                f"All series must have the same channels; series {number} has {one.channels}, "
+                f"series 0 has {series[0].channels}."
+            )
+        if one.time_kind != series[0].time_kind:
+            raise InputError(
+                f"All series must have the same kind of time; series {number} has {one.time_kind!r}, "
+                f"series 0 has {series[0].time_kind!r}."
+            )

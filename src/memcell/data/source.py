@@ -1,0 +1,147 @@
+"""Opening a table: a file or a data frame in, one Polars frame and the names of its rows out."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract.errors import InputError, closest
+from memcell.data.csv_layout import clean_text, layout_of
+from memcell.data.table_libraries import nw, pl
+
+_SEPARATORS = {".csv": None, ".tsv": "\t"}
+_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it was found, before its columns are given a meaning.
+
+    Attributes:
+        frame: the columns; those of a CSV file are all text.
+        name: what messages call the table.
+        lines: [N], int64, the line of the file on which each row begins; None where there are no lines.
+        unnamed: the positions, from 1, of columns without a name, which `frame` leaves out.
+    """
+
+    frame: pl.DataFrame
+    name: str
+    lines: NDArray[np.int64] | None = None
+    unnamed: tuple[int, ...] = ()
+
+    def row(self, index: int) -> str:
+        """What messages call the row at `index` (from 0)."""
+        line = "" if self.lines is None else f" (line {self.lines[index]} of the file)"
+        return f"row {index + 1}{line}"
+
+
+def open_table(source: object) -> Table:
+    """The table in a file or data frame.
+
+    Raises:
+        InputError: no such file, not a table, unreadable or without rows; two columns of one name.
+    """
+    table = _open_file(Path(source).expanduser()) if isinstance(source, (str, Path)) else _open_frame(source)
+    if not table.frame.height:
+        raise InputError(f"{table.name} has no rows.")
+    return table
+
+
+def _open_file(path: Path) -> Table:
+    suffix = next((known for known in _SUFFIXES if path.name.lower().endswith(known)), None)
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; give the path of a table ({', '.join(_SUFFIXES)}).")
+        if not path.exists():
+            raise InputError(f"{path} does not exist.{_closest_file(path)}")
+        if suffix is None:
+            raise InputError(f"{path} must be a table: {', '.join(_SUFFIXES)}; its suffix is {path.suffix!r}.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    if not data:
+        raise InputError(f"{path} is empty (0 bytes).")
+    if suffix == ".parquet":
+        return _read_parquet(data, path)
+    if suffix.endswith(".gz"):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{path} cannot be unpacked: {error}.") from error
+    return _read_csv(data, str(path), _SEPARATORS[suffix.removesuffix(".gz")])
+
+
+def _closest_file(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f" There is no folder {path.parent} either."
+    return closest(path.name, [other.name for other in path.parent.iterdir()])
+
+
+def _read_parquet(data: bytes, path: Path) -> Table:
+    try:
+        return Table(pl.read_parquet(data), str(path))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{path} cannot be read as Parquet: {error}. Is the file complete?") from error
+
+
+def _read_csv(data: bytes, name: str, separator: str | None) -> Table:
+    data = clean_text(data, name)
+    if not data.strip():
+        raise InputError(f"{name} is empty: it has no header.")
+    layout = layout_of(data, name, separator)
+    _check_names(layout.header, name)
+    try:
+        # An all-text frame keeps what was written: leading zeros of an id, and the value for a message.
+        frame = pl.read_csv(data, separator=layout.separator, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{name} cannot be read as CSV: {error}.") from error
+    if frame.shape != (len(layout.blank), len(layout.header)):
+        raise InputError(f"{name} cannot be read as CSV: its quotes do not match.")
+    if layout.blank.any():
+        frame = frame.filter(pl.Series(~layout.blank))
+    named = [position for position, column in enumerate(layout.header) if column]
+    columns = frame.get_columns()
+    frame = pl.DataFrame([columns[position].rename(layout.header[position]) for position in named])
+    unnamed = tuple(position + 1 for position, column in enumerate(layout.header) if not column)
+    return Table(frame, name, layout.lines, unnamed)
+
+
+def _check_names(names: list[str], table: str) -> None:
+    twice = sorted({column for column in names if column and names.count(column) > 1})
+    if twice:
+        raise InputError(f"{table} has more than one column of the name {twice[0]!r}. Rename all but one.")
+
+
+def _open_frame(source: object) -> Table:
+    name = "The table"
+    try:
+        native: Any = nw.from_native(source)  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownVariableType]
+        if isinstance(native, nw.LazyFrame):
+            native = native.collect()
+        names = [str(column) for column in native.columns]
+    except nw.exceptions.DuplicateError as error:
+        raise InputError(f"{name} has more than one column of one name: {error} Rename all but one.") from error
+    except TypeError as error:
+        raise InputError(
+            f"A table must be a path or a data frame (pandas, Polars, PyArrow, ...); got {type(source).__name__}. "
+            "For arrays see `memcell.data.as_series`."
+        ) from error
+    _check_names(names, name)
+    columns = [_polars_column(native, column, label) for column, label in zip(native.columns, names, strict=True)]
+    return Table(pl.DataFrame(columns), name)
+
+
+def _polars_column(frame: Any, column: Any, name: str) -> pl.Series:
+    """One column of a narwhals frame; what Polars cannot hold becomes text, so that it is named when used."""
+    selected = frame.select(column)
+    try:
+        return selected.to_polars().to_series().rename(name)
+    except Exception:  # the error is the other library's own, of any class
+        values = selected[column].to_list()
+        return pl.Series(name, [None if value is None or value != value else str(value) for value in values])

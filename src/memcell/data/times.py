@@ -1,0 +1,160 @@
+"""A column of times, in any of the forms tables have them in, as float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract.errors import InputError
+from memcell.data.columns import cleaned, is_text
+from memcell.data.dates import TimeKind, calendar_parts, days_in_month, is_date_only, time_on
+from memcell.data.source import Table
+from memcell.data.table_libraries import pl
+
+_DATE = (
+    r"^(?<year>\d{4})[-/](?<month>\d{1,2})(?:[-/](?<day>\d{1,2}))?"
+    r"(?:[T ]+(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2}(?:[.,]\d+)?))?"
+    r"\s*(?<zone>Z|z|UTC|[+-]\d{2}(?::?\d{2})?)?)?$"
+)
+_CLOCK = r"^(?<hour>\d+):(?<minute>[0-5]\d)(?::(?<second>[0-5]\d(?:\.\d+)?))?$"
+_ZONE = r"^(?<sign>[+-])(?<hour>\d{2}):?(?<minute>\d{2})?$"
+_DAY_FIRST = r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b"
+_YEARS = (1600, 2200)
+_FORMS = (
+    "Understood are numbers; dates such as 1958-03-29, 1958-03, 1990/07/23 or 19580329; dates with a time such as "
+    "'1958-03-29 12:00' or 1958-03-29T12:00:00Z; and hours and minutes since the start such as 35:30."
+)
+
+
+class Times(NamedTuple):
+    """Parsed times: float64 [N], what they are, and whether they are dates without a time of day."""
+
+    values: NDArray[np.float64]
+    kind: TimeKind
+    date_only: bool
+
+
+def parse_times(table: Table, name: str, wanted: TimeKind | None = None) -> Times:
+    """The times in a column.
+
+    Numbers stay numbers, unless all are dates written YYYYMMDD. Dates become seconds since 1970; without a
+    time zone they are taken as UTC. A clock since the start (35:30) and durations become hours.
+
+    Args:
+        table: the table.
+        name: the column.
+        wanted: the kind of the times a model was trained with; None takes the kind the column has.
+
+    Raises:
+        InputError: a time that is missing, infinite or not understood (naming its row), or of another kind
+            than `wanted`.
+    """
+    column = table.frame[name]
+    _check_present(table, cleaned(column) if is_text(column) else column)
+    if is_text(column):
+        values, kind = _parse_text(table, cleaned(column), wanted)
+    elif column.dtype.is_numeric():
+        values, kind = _parse_numbers(table, column, wanted)
+    elif column.dtype in (pl.Date, pl.Datetime):
+        values, kind = column.cast(pl.Datetime("us")).dt.epoch("us").to_numpy() / 1e6, "date"
+    elif column.dtype in (pl.Duration, pl.Time):
+        values, kind = column.cast(pl.Duration("us")).dt.total_microseconds().to_numpy() / 3.6e9, "number"
+    else:
+        raise InputError(f"Time column {name!r} has the type {column.dtype}. {_FORMS}")
+    if wanted is not None and kind != wanted:
+        raise InputError(
+            f"Time column {name!r} holds {kind}s; the model was trained with {wanted}s. "
+            f"Write the times as in the training table; {table.row(0)} has {column[0]!r}."
+        )
+    return Times(values, kind, kind == "date" and is_date_only(values))
+
+
+def _check_present(table: Table, column: pl.Series) -> None:
+    missing = column.is_null() | (column.is_nan() if column.dtype.is_float() else False)
+    if missing.any():
+        row = int(missing.arg_max() or 0)
+        raise InputError(f"Time column {column.name!r} is empty in {table.row(row)}. Every row needs a time.")
+
+
+def _parse_numbers(
+    table: Table, column: pl.Series, wanted: TimeKind | None
+) -> tuple[NDArray[np.float64], TimeKind]:
+    values = column.cast(pl.Float64).to_numpy()
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise _not_understood(table, column, int(infinite.argmax()))
+    if wanted != "number" and column.dtype.is_integer():
+        whole = values.astype(np.int64)
+        dates, valid = _dates_of(whole // 10000, whole // 100 % 100, whole % 100)
+        if valid.all() and _YEARS[0] <= whole.min() // 10000 and whole.max() // 10000 <= _YEARS[1]:
+            return dates, "date"
+    return values, "number"
+
+
+def _parse_text(
+    table: Table, text: pl.Series, wanted: TimeKind | None
+) -> tuple[NDArray[np.float64], TimeKind]:
+    """Try each form; the form that reads most rows is the one meant, and the rows it cannot read are wrong."""
+    numbers = text.cast(pl.Float64, strict=False)
+    if not numbers.null_count():
+        whole = text.cast(pl.Int64) if text.str.contains(r"^\d{8}$").all() else numbers
+        return _parse_numbers(table, whole, wanted)
+    forms: list[Callable[[pl.Series], tuple[NDArray[np.float64], NDArray[np.bool_]]]] = [_parse_dates, _parse_clock]
+    parsed = [form(text) for form in forms]
+    counts = [int(valid.sum()) for _, valid in parsed]
+    best = int(np.argmax(counts))
+    values, valid = parsed[best]
+    if len(text) - numbers.null_count() > counts[best]:
+        valid = numbers.is_not_null().to_numpy()
+    if not valid.all():
+        raise _not_understood(table, text, int(valid.argmin()))
+    return values, ("date", "number")[best]
+
+
+def _parse_dates(text: pl.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    parts = text.str.extract_groups(_DATE).struct
+    matched = parts.field("year").is_not_null().to_numpy()
+    values, valid = _dates_of(_whole(parts.field("year"), 1970), _whole(parts.field("month"), 1), _whole(parts.field("day"), 1))
+    hour, minute, second = _whole(parts.field("hour"), 0), _whole(parts.field("minute"), 0), _seconds(parts.field("second"))
+    clock_valid = (hour < 24) & (minute < 60) & (second < 60)
+    zone = parts.field("zone")
+    offset = zone.str.extract_groups(_ZONE).struct
+    shift = _whole(offset.field("hour"), 0) * 3600.0 + _whole(offset.field("minute"), 0) * 60.0
+    shift = np.where((offset.field("sign") == "-").fill_null(value=False).to_numpy(), -shift, shift)
+    return values + hour * 3600.0 + minute * 60.0 + second - shift, matched & valid & clock_valid
+
+
+def _dates_of(
+    year: NDArray[np.int64], month: NDArray[np.int64], day: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Seconds since 1970 of calendar dates, and which of the dates there are."""
+    months = np.clip(year, 0, 9999) * 12 + np.clip(month, 1, 12) - 1 - 1970 * 12
+    valid = (month >= 1) & (month <= 12) & (day >= 1) & (day <= days_in_month(months))
+    return time_on(months, day, np.zeros(len(months))), valid
+
+
+def _parse_clock(text: pl.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    parts = text.str.extract_groups(_CLOCK).struct
+    matched = parts.field("hour").is_not_null().to_numpy()
+    hours = _whole(parts.field("hour"), 0) + _whole(parts.field("minute"), 0) / 60.0
+    return hours + _seconds(parts.field("second")) / 3600.0, matched
+
+
+def _whole(text: pl.Series, default: int) -> NDArray[np.int64]:
+    return text.cast(pl.Int64, strict=False).fill_null(default).to_numpy()
+
+
+def _seconds(text: pl.Series) -> NDArray[np.float64]:
+    return text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).fill_null(0.0).to_numpy()
+
+
+def _not_understood(table: Table, column: pl.Series, row: int) -> InputError:
+    value = column[row]
+    if isinstance(value, str) and pl.Series([value]).str.contains(_DAY_FIRST).item():
+        reason = "either of its first two numbers may be the month. Write it as year-month-day: 1958-03-29."
+    else:
+        reason = f"that is not understood as a time like the others. {_FORMS}"
+    return InputError(f"Time column {column.name!r} has {value!r} in {table.row(row)}: {reason}")
