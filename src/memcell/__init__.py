@@ -1,0 +1,35 @@
+"""LSTMs for sequences as they really come: missing values, uneven times, any length.
+
+``import memcell`` is light: NumPy and the compiled core. What needs more loads when it is first used: ``memcell.torch``,
+``memcell.keras``, ``memcell.sklearn``, and ``memcell.read`` for tables.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from memcell.contract import InputError, LstmSpec, OutputError
+from memcell.ragged import RaggedBatch
+
+if TYPE_CHECKING:
+    from memcell.data import Series as Series
+    from memcell.data import as_series as as_series
+    from memcell.data import read as read
+    from memcell.model import load as load
+
+__version__ = "0.1.0"
+__all__ = ["InputError", "LstmSpec", "OutputError", "RaggedBatch", "Series", "as_series", "load", "read"]
+
+_LAZY = {"Series": "memcell.data", "as_series": "memcell.data", "read": "memcell.data", "load": "memcell.model"}
+_ROOMS = ("data", "heads", "keras", "model", "sklearn", "torch", "training")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"memcell.{name}")
+    raise AttributeError(f"module 'memcell' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_ROOMS})

@@ -1,6 +1,6 @@
 """The compiled core: what runs on a CPU."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -91,14 +91,14 @@ class NativeBackend:
         d_c_final: Array | None,
     ) -> LstmGradients:
         call, w = tape.call, tape.weights
-        given = (call.x, w.w_x, w.w_h, w.bias, w.peephole, call.h0, call.c0, call.carry_h, call.carry_c)
-        gradients = LstmGradients(*(None if a is None else np.empty_like(a) for a in given))  # type: ignore[arg-type]
-        g = gradients
+        weights = [_contiguous(array) for array in (w.w_x, w.w_h, w.bias, w.peephole)]
+        inputs = [_contiguous(array) for array in (call.x, call.h0, call.c0, call.carry_h, call.carry_c)]
+        outputs = [_contiguous(array) for array in (tape.h, tape.c, tape.gates, d_h, d_c, d_h_final, d_c_final)]
+        x, *states = inputs
+        gradients = LstmGradients(*(None if a is None else np.empty_like(a) for a in (x, *weights, *states)))  # type: ignore[arg-type]
         _FUNCTIONS["backward", w.w_x.dtype](
-            *_options(spec), w.w_x, w.w_h, w.bias, w.peephole,
-            call.x, call.h0, call.c0, call.carry_h, call.carry_c, call.offsets, call.reverse,
-            tape.h, tape.c, tape.gates, *map(_contiguous, (d_h, d_c, d_h_final, d_c_final)),
-            g.x, g.w_x, g.w_h, g.bias, g.peephole, g.h0, g.c0, g.carry_h, g.carry_c,
+            *_options(spec), *weights, *inputs, _contiguous(call.offsets), call.reverse, *outputs,
+            *(getattr(gradients, field.name) for field in fields(gradients)),
         )  # fmt: skip
         return gradients
 

@@ -95,7 +95,11 @@ class Cadence:
         Raises:
             InputError: a field that lacks, is unknown or has the wrong type or value.
         """
-        if not isinstance(data, Mapping) or set(cast("Mapping[str, object]", data)) != {"kind", "size", "day"}:
+        if not isinstance(data, Mapping) or set(cast("Mapping[str, object]", data)) != {
+            "kind",
+            "size",
+            "day",
+        }:
             raise InputError(f"A cadence is an object with the fields 'kind', 'size' and 'day'; got {data!r}.")
         record = cast("Mapping[str, Any]", data)
         size, day = record["size"], record["day"]
@@ -103,9 +107,7 @@ class Cadence:
             raise InputError(f"'size' of a cadence must be a number and 'day' a whole one; got {data!r}.")
         return cls(record["kind"], float(size), day)
 
-    def _anchor(
-        self, times: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    def _anchor(self, times: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """Month, intended day of the month, and clock."""
         month, day, clock = calendar_parts(times)
         shortened = (day == days_in_month(month)) & (day < self.day)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,15 +19,17 @@ _DECIMAL_COMMA = r"^[+-]?\d+,\d+$"
 
 def is_text(column: pl.Series) -> bool:
     """Whether a column holds text, as categories or not."""
-    return column.dtype in (pl.String, pl.Categorical, pl.Enum)
+    return isinstance(column.dtype, (pl.String, pl.Categorical, pl.Enum))
 
 
 def cleaned(column: pl.Series) -> pl.Series:
     """A column of text without spaces around its values, null where the value is missing."""
     text = column.cast(pl.String).str.strip_chars()
-    return text.to_frame().select(
-        pl.when(~pl.first().str.to_lowercase().is_in(MISSING)).then(pl.first()).alias(column.name)
-    ).to_series()
+    return (
+        text.to_frame()
+        .select(pl.when(~pl.first().str.to_lowercase().is_in(MISSING)).then(pl.first()).alias(column.name))
+        .to_series()
+    )
 
 
 def channel_values(table: Table, name: str) -> NDArray[np.float64]:
@@ -41,7 +41,7 @@ def channel_values(table: Table, name: str) -> NDArray[np.float64]:
     column = table.frame[name]
     if is_text(column):
         numbers = _numbers_in_text(table, column)
-    elif column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null):
+    elif column.dtype.is_numeric() or isinstance(column.dtype, (pl.Boolean, pl.Null)):
         numbers = column.cast(pl.Float64)
     else:
         raise InputError(_wrong_type(column, "a channel must hold numbers") + _leave_out(name))
@@ -63,7 +63,7 @@ def id_values(table: Table, name: str) -> pl.Series:
         InputError: a row without an id, or nested values.
     """
     column = table.frame[name]
-    if column.dtype.is_nested() or column.dtype in (pl.Object, pl.Binary):
+    if column.dtype.is_nested() or isinstance(column.dtype, (pl.Object, pl.Binary)):
         raise InputError(_wrong_type(column, "an id must be text, a number or a date"))
     ids = cleaned(column) if table.lines is not None else column
     if ids.dtype.is_float():
@@ -85,27 +85,27 @@ def label_values(table: Table, name: str) -> pl.Series:
     """
     column = table.frame[name]
     if is_text(column):
-        return _typed_labels(cleaned(column)) if table.lines is not None else column.cast(pl.String)
-    if column.dtype in (pl.Boolean, pl.Null):
+        return _typed_labels(table, cleaned(column)) if table.lines is not None else column.cast(pl.String)
+    if isinstance(column.dtype, (pl.Boolean, pl.Null)):
         return column
     if not column.dtype.is_numeric():
         raise InputError(_wrong_type(column, "a label must be text, a number or true/false"))
-    return _whole_if_possible(column.cast(pl.Float64), table) if not column.dtype.is_integer() else column
+    return column if column.dtype.is_integer() else _whole_if_possible(table, column.cast(pl.Float64))
 
 
-def _typed_labels(text: pl.Series) -> pl.Series:
+def _typed_labels(table: Table, text: pl.Series) -> pl.Series:
     known = text.drop_nulls()
     if known.str.to_lowercase().is_in(["true", "false"]).all():
         return text.str.to_lowercase() == "true"
     if known.str.contains(_DECIMAL).all():
-        return _whole_if_possible(text.cast(pl.Float64), None)
+        return _whole_if_possible(table, text.cast(pl.Float64))
     return text
 
 
-def _whole_if_possible(numbers: pl.Series, table: Table | None) -> pl.Series:
+def _whole_if_possible(table: Table, numbers: pl.Series) -> pl.Series:
     numbers = numbers.fill_nan(None)
     infinite = numbers.is_infinite()
-    if infinite.any() and table is not None:
+    if infinite.any():
         row = int(infinite.arg_max() or 0)
         raise InputError(f"Label column {numbers.name!r} is infinite in {table.row(row)}. Put a finite number.")
     exact = (numbers.round() == numbers).all() and (numbers.abs() < 2**53).all()
@@ -120,16 +120,18 @@ def _numbers_in_text(table: Table, column: pl.Series) -> pl.Series:
     rest = cleaned(column.filter(unread))
     parsed = rest.cast(pl.Float64, strict=False)
     lower = rest.str.to_lowercase()
-    truth = lower.to_frame().select(
-        pl.when(pl.first() == "true").then(1.0).when(pl.first() == "false").then(0.0)
-    ).to_series()
+    truth = (
+        lower.to_frame()
+        .select(pl.when(pl.first() == "true").then(1.0).when(pl.first() == "false").then(0.0))
+        .to_series()
+    )
     parsed = parsed.zip_with(parsed.is_not_null(), truth)
     text = parsed.is_null() & rest.is_not_null()
     if text.any():
         first = int(text.arg_max() or 0)
         row = int(unread.arg_true()[first])
         remedy = (
-            " Write decimals with a point."
+            " Write decimals with a point, and thousands without a comma."
             if rest.str.contains(_DECIMAL_COMMA)[first]
             else f" Mend the value, or leave it empty if it is unknown.{_leave_out(column.name)}"
         )
@@ -147,5 +149,4 @@ def _leave_out(name: str) -> str:
 
 
 def _wrong_type(column: pl.Series, wanted: str) -> str:
-    kind: Any = column.dtype
-    return f"Column {column.name!r} has the type {kind}; {wanted}."
+    return f"Column {column.name!r} has the type {column.dtype}; {wanted}."

@@ -109,9 +109,7 @@ def _scan_plain(data: bytes, separator: str) -> tuple[list[str], NDArray[np.int6
     return header, np.arange(first + 2, len(ends) + 1), widths[first + 1 :]
 
 
-def _scan_quoted(
-    data: bytes, name: str, separator: str
-) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
+def _scan_quoted(data: bytes, name: str, separator: str) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
     """As `_scan_plain`, for text in which a quoted field may hold separators and line ends."""
     reader = csv.reader(
         io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline=""), delimiter=separator, strict=True

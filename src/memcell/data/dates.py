@@ -50,9 +50,7 @@ def days_in_month(month: NDArray[np.int64]) -> NDArray[np.int64]:
     return (following - start).astype(np.int64)
 
 
-def time_on(
-    month: NDArray[np.int64], day: NDArray[np.int64], clock: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def time_on(month: NDArray[np.int64], day: NDArray[np.int64], clock: NDArray[np.float64]) -> NDArray[np.float64]:
     """Seconds since 1970 of a calendar time; a day past the end of its month means the month's last day."""
     start = month.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     return (start + np.minimum(day, days_in_month(month)) - 1) * DAY + clock

@@ -65,7 +65,7 @@ def joined(values: NDArray[np.float64], groups: Groups, how: Literal["mean", "la
     """One row a group [G, C]: the mean of what is not missing, or the last of it in the order of the rows."""
     result = values[groups.begins]
     several = np.flatnonzero(groups.sizes > 1)
-    rows = np.concatenate([np.arange(groups.begins[g], groups.begins[g] + groups.sizes[g]) for g in several])
+    rows = np.flatnonzero(np.repeat(groups.sizes > 1, groups.sizes))
     begins = np.append(0, np.cumsum(groups.sizes[several])[:-1])
     part = values[rows]
     known = ~np.isnan(part)

@@ -9,6 +9,9 @@ from memcell.contract.errors import InputError, closest
 from memcell.data.schema import TableSchema
 from memcell.data.source import Table
 
+_SHOWN = 20
+"""How many columns a message lists at most."""
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -36,8 +39,13 @@ def asked_roles(
     for option, value in (("channels", channels), ("ignore", ignore)):
         if isinstance(value, str):
             raise InputError(f"`{option}` must be a list of columns; got the text {value!r}. Write [{value!r}].")
-    single = {"id": id, "time": time, "label": label}
-    asked = [(role, name) for role, name in single.items() if name is not None]
+    single: dict[str, object] = {"id": id, "time": time, "label": label}
+    asked: list[tuple[str, str]] = []
+    for role, name in single.items():
+        if isinstance(name, str):
+            asked.append((role, name))
+        elif name is not None:
+            raise InputError(f"`{role}` must be the name of one column, as text; got {name!r}.")
     asked += [("channels", name) for name in channels or ()] + [("ignore", name) for name in ignore]
     _check_exist(table, [name for _, name in asked], "")
     roles: dict[str, str] = {}
@@ -46,9 +54,11 @@ def asked_roles(
             twice = f"twice in `{role}`" if roles[name] == role else f"as `{roles[name]}` and as `{role}`"
             raise InputError(f"Column {name!r} is given {twice}; give it once.")
         roles[name] = role
-    chosen = tuple(channels) if channels is not None else tuple(name for name in table.frame.columns if name not in roles)
+    chosen = (
+        tuple(channels) if channels is not None else tuple(name for name in table.frame.columns if name not in roles)
+    )
     if not chosen:
-        raise InputError(f"{table.name} has no column left to be a channel; its columns are {table.frame.columns}.")
+        raise InputError(f"No column of {table.name} is left to be a channel; its columns are {table.frame.columns}.")
     return Roles(id, time, label, chosen)
 
 
@@ -72,8 +82,8 @@ def _check_exist(table: Table, names: Sequence[str], why: str) -> None:
     if not lacking:
         return
     hints = "".join(closest(name, columns) for name in lacking)
-    shown = ", ".join(map(repr, columns[:20])) + (", ..." if len(columns) > 20 else "")
-    noun, verb = ("column", "it has") if len(lacking) == 1 else ("columns", "its columns are")
-    raise InputError(
-        f"{table.name} has no {noun} {', '.join(map(repr, lacking))}{why}.{hints} Instead {verb}: {shown}."
-    )
+    if set(lacking) & set(table.index):
+        hints += " The index is no column: give `table.reset_index()`."
+    shown = ", ".join(map(repr, columns[:_SHOWN])) + (", ..." if len(columns) > _SHOWN else "")
+    noun = "column" if len(lacking) == 1 else "columns"
+    raise InputError(f"No {noun} {', '.join(map(repr, lacking))} in {table.name}{why}.{hints} Its columns are {shown}.")

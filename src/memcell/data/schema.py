@@ -77,11 +77,16 @@ class TableSchema:
             if not isinstance(record[name], str | None):
                 raise InputError(f"{name!r} of a schema must be text or null; got {record[name]!r}.")
         channels = record["channels"]
-        if not isinstance(channels, list) or not all(
-            isinstance(name, str) for name in cast("list[object]", channels)
-        ):
+        if not isinstance(channels, list) or not all(isinstance(name, str) for name in cast("list[object]", channels)):
             raise InputError(f"'channels' of a schema must be a list of text; got {channels!r}.")
-        if not isinstance(record["date_only"], bool):
+        date_only = record["date_only"]
+        if not isinstance(date_only, bool):
             raise InputError(f"'date_only' of a schema must be true or false; got {record['date_only']!r}.")
-        values = {**cast("Mapping[str, Any]", record), "channels": tuple(cast("list[str]", channels))}
-        return cls(**values)
+        return cls(
+            id=cast("str | None", record["id"]),
+            time=cast("str | None", record["time"]),
+            label=cast("str | None", record["label"]),
+            channels=tuple(cast("list[str]", channels)),
+            time_kind=cast("TimeKind", record["time_kind"]),
+            date_only=date_only,
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +123,9 @@ def as_series(
         if len(already) != len(given):
             raise InputError("`x` mixes `Series` with arrays; give one or the other.")
         if times is not None or channels is not None:
-            raise InputError("`x` holds `Series`, which carry their times and channels: leave out `times` and `channels`.")
+            raise InputError(
+                "`x` holds `Series`, which carry their times and channels: leave out `times` and `channels`."
+            )
         _check_alike(already)
         return already
     if times is not None and len(times) != len(given):
@@ -136,19 +138,20 @@ def as_series(
     return series
 
 
-def _items(x: object) -> list[Any]:
+def _items(x: Any) -> list[Any]:
     if isinstance(x, (list, tuple)):
-        return list(x)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return list(cast("Sequence[Any]", x))
     if not isinstance(x, np.ndarray):
         raise InputError(
             f"`x` must be a list of arrays, an array [n, T, C] or a list of `Series`; got {type(x).__name__}. "
             "Read a file or a data frame with `memcell.read`; put a single series into a list."
         )
-    if x.dtype != object and x.ndim not in (2, 3):
+    array = cast("NDArray[Any]", x)
+    if array.dtype != object and array.ndim not in (2, 3):
         raise InputError(
-            f"`x` must have the shape [n, T, C] or [n, T]; got {x.shape}. Put a single series into a list."
+            f"`x` must have the shape [n, T, C] or [n, T]; got {array.shape}. Put a single series into a list."
         )
-    return list(x)
+    return list(array)
 
 
 def _one_series(number: int, item: object, times: object, channels: Sequence[str] | None) -> Series:

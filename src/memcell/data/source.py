@@ -6,7 +6,7 @@ import gzip
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from memcell.data.csv_layout import clean_text, layout_of
 from memcell.data.table_libraries import nw, pl
 
 _SEPARATORS = {".csv": None, ".tsv": "\t"}
+_QUOTES = 'Is there a quote (") within a text? The text must stand in quotes then, and the quote be doubled.'
 _SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 
 
@@ -28,12 +29,14 @@ class Table:
         name: what messages call the table.
         lines: [N], int64, the line of the file on which each row begins; None where there are no lines.
         unnamed: the positions, from 1, of columns without a name, which `frame` leaves out.
+        index: the names of a pandas index, whose levels are no columns.
     """
 
     frame: pl.DataFrame
     name: str
     lines: NDArray[np.int64] | None = None
     unnamed: tuple[int, ...] = ()
+    index: tuple[str, ...] = ()
 
     def row(self, index: int) -> str:
         """What messages call the row at `index` (from 0)."""
@@ -49,7 +52,7 @@ def open_table(source: object) -> Table:
     """
     table = _open_file(Path(source).expanduser()) if isinstance(source, (str, Path)) else _open_frame(source)
     if not table.frame.height:
-        raise InputError(f"{table.name} has no rows.")
+        raise InputError(f"No rows in {table.name}.")
     return table
 
 
@@ -100,9 +103,9 @@ def _read_csv(data: bytes, name: str, separator: str | None) -> Table:
         # An all-text frame keeps what was written: leading zeros of an id, and the value for a message.
         frame = pl.read_csv(data, separator=layout.separator, infer_schema=False)
     except pl.exceptions.PolarsError as error:
-        raise InputError(f"{name} cannot be read as CSV: {error}.") from error
+        raise InputError(f"{name} cannot be read as CSV: {error}. {_QUOTES}") from error
     if frame.shape != (len(layout.blank), len(layout.header)):
-        raise InputError(f"{name} cannot be read as CSV: its quotes do not match.")
+        raise InputError(f"{name} cannot be read as CSV. {_QUOTES}")
     if layout.blank.any():
         frame = frame.filter(pl.Series(~layout.blank))
     named = [position for position, column in enumerate(layout.header) if column]
@@ -115,33 +118,38 @@ def _read_csv(data: bytes, name: str, separator: str | None) -> Table:
 def _check_names(names: list[str], table: str) -> None:
     twice = sorted({column for column in names if column and names.count(column) > 1})
     if twice:
-        raise InputError(f"{table} has more than one column of the name {twice[0]!r}. Rename all but one.")
+        raise InputError(f"More than one column of {table} is called {twice[0]!r}. Rename all but one.")
 
 
 def _open_frame(source: object) -> Table:
-    name = "The table"
+    table = "the table"
     try:
-        native: Any = nw.from_native(source)  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownVariableType]
+        native = cast("Any", nw.from_native(source))  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownMemberType]
         if isinstance(native, nw.LazyFrame):
-            native = native.collect()
-        names = [str(column) for column in native.columns]
+            native = cast("Any", native.collect())
+        labels: list[Any] = native.columns
     except nw.exceptions.DuplicateError as error:
-        raise InputError(f"{name} has more than one column of one name: {error} Rename all but one.") from error
+        found = " ".join(str(error).split())
+        raise InputError(f"Two columns of {table} have one name ({found}). Rename one.") from error
     except TypeError as error:
         raise InputError(
             f"A table must be a path or a data frame (pandas, Polars, PyArrow, ...); got {type(source).__name__}. "
             "For arrays see `memcell.data.as_series`."
         ) from error
-    _check_names(names, name)
-    columns = [_polars_column(native, column, label) for column, label in zip(native.columns, names, strict=True)]
-    return Table(pl.DataFrame(columns), name)
+    if any(isinstance(label, tuple) for label in labels):
+        raise InputError(f"The columns of {table} have names of several levels, such as {labels[0]}. Join them.")
+    names = [str(label) for label in labels]
+    _check_names(names, table)
+    columns = [_polars_column(native, label, name) for label, name in zip(labels, names, strict=True)]
+    levels = getattr(nw.maybe_get_index(native), "names", ())
+    return Table(pl.DataFrame(columns), table, index=tuple(str(level) for level in levels if level is not None))
 
 
-def _polars_column(frame: Any, column: Any, name: str) -> pl.Series:
+def _polars_column(frame: Any, label: Any, name: str) -> pl.Series:
     """One column of a narwhals frame; what Polars cannot hold becomes text, so that it is named when used."""
-    selected = frame.select(column)
+    column = frame.select(nw.col(label))
     try:
-        return selected.to_polars().to_series().rename(name)
+        return column.to_polars().to_series().rename(name)
     except Exception:  # the error is the other library's own, of any class
-        values = selected[column].to_list()
-        return pl.Series(name, [None if value is None or value != value else str(value) for value in values])
+        values, missing = column[label].to_list(), column[label].is_null().to_list()
+        return pl.Series(name, [None if gone else str(value) for value, gone in zip(values, missing, strict=True)])

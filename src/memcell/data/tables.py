@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
-from memcell.data.columns import channel_values, id_values, label_values
-from memcell.data.duplicates import DUPLICATES, Duplicates, Groups, find_conflict, groups_of, joined
+from memcell.data.columns import channel_values, id_values
+from memcell.data.duplicates import DUPLICATES, Duplicates
+from memcell.data.grouping import (
+    GroupedRows,
+    labels_of,
+    series_codes,
+    sorted_rows,
+    split_into_series,
+    without_duplicates,
+)
 from memcell.data.roles import Roles, asked_roles, trained_roles
 from memcell.data.schema import TableSchema
 from memcell.data.series import Series
 from memcell.data.source import Table, open_table
-from memcell.data.table_libraries import pl
 from memcell.data.times import Times, parse_times
 
 
@@ -118,40 +124,38 @@ def read_table(
     table = open_table(source)
     if schema is None:
         roles = asked_roles(table, id, time, label, channels, ignore)
+        notes = _unnamed_notes(table)
     else:
         roles = trained_roles(table, schema, with_labels)
-    notes = _unnamed_note(table) if schema is None else []
+        notes = []
     ids = None if roles.id is None else id_values(table, roles.id)
     times = _times_of(table, roles, schema)
-    values, kept = _channels_of(table, roles, schema is None, notes)
-    names, codes = _series_codes(ids, table.frame.height)
-    labels = [None] * len(names) if roles.label is None else _labels_of(table, roles.label, names, codes)
-    order = np.lexsort((times.values, codes))
-    rows = _Rows(codes[order], times.values[order], values[order], order)
-    if roles.time is not None:
-        rows = _without_duplicates(table, roles, kept, names, rows, duplicates, notes)
-    series = _split(rows, names, labels, kept, times)
+    columns = {name: channel_values(table, name) for name in roles.channels}
+    silent = [name for name, column in columns.items() if np.isnan(column).all()]
+    if silent:
+        notes.append(_silent_note(table, silent, columns, schema))
     if schema is None:
-        found = TableSchema(roles.id, roles.time, roles.label, kept, times.kind, times.date_only)
+        columns = {name: column for name, column in columns.items() if name not in silent}
+    names, codes = series_codes(ids, table.frame.height)
+    labels = [None] * len(names) if roles.label is None else labels_of(table, roles.label, names, codes)
+    values = np.column_stack(list(columns.values()))
+    origin = np.arange(table.frame.height)
+    rows = sorted_rows(GroupedRows(table, names, tuple(columns), codes, times.values, values, origin))
+    if roles.time is not None:
+        rows, duplicate_notes = without_duplicates(rows, roles.time, duplicates)
+        notes += duplicate_notes
+    if schema is None:
+        schema = TableSchema(roles.id, roles.time, roles.label, rows.channels, times.kind, times.date_only)
     else:
-        found = replace(schema, date_only=schema.date_only and times.date_only)
-    return TableContents(series, found, notes)
+        schema = replace(schema, date_only=schema.date_only and times.date_only)
+    return TableContents(split_into_series(rows, labels, times.kind), schema, notes)
 
 
-class _Rows(NamedTuple):
-    """Rows sorted by series and time: series [N], time [N], values [N, C], and where each was in the table [N]."""
-
-    codes: NDArray[np.int64]
-    times: NDArray[np.float64]
-    values: NDArray[np.float64]
-    origin: NDArray[np.int64]
-
-
-def _unnamed_note(table: Table) -> list[str]:
+def _unnamed_notes(table: Table) -> list[str]:
     if not table.unnamed:
         return []
     positions = ", ".join(map(str, table.unnamed))
-    return [f"{table.name}: column {positions} has no name (often row numbers) and is not used. Name it to use it."]
+    return [f"Column {positions} of {table.name} has no name (often row numbers) and is not used. Name it to use it."]
 
 
 def _times_of(table: Table, roles: Roles, schema: TableSchema | None) -> Times:
@@ -160,74 +164,11 @@ def _times_of(table: Table, roles: Roles, schema: TableSchema | None) -> Times:
     return parse_times(table, roles.time, None if schema is None else schema.time_kind)
 
 
-def _channels_of(
-    table: Table, roles: Roles, training: bool, notes: list[str]
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """The values [N, C] and the channels they are of; at training without channels that are never observed."""
-    columns = {name: channel_values(table, name) for name in roles.channels}
-    silent = [name for name, column in columns.items() if np.isnan(column).all()]
-    if silent and training:
-        if len(silent) == len(columns):
-            raise InputError(f"{table.name} has no value in any channel: {', '.join(silent)} are missing throughout.")
-        notes.append(f"Dropped, because missing throughout: {', '.join(map(repr, silent))}.")
-        columns = {name: column for name, column in columns.items() if name not in silent}
-    elif silent:
-        notes.append(f"Missing throughout the table: {', '.join(map(repr, silent))}.")
-    return np.column_stack(list(columns.values())), tuple(columns)
-
-
-def _series_codes(ids: pl.Series | None, height: int) -> tuple[list[Any], NDArray[np.int64]]:
-    """The ids in order of first appearance, and the position among them of each row's id [N]."""
-    if ids is None:
-        return [None], np.zeros(height, dtype=np.int64)
-    index = pl.int_range(height, eager=True).alias("row")
-    first = pl.DataFrame({"id": ids, "row": index}).select(pl.col("row").min().over("id")).to_series().to_numpy()
-    firsts, codes = np.unique(first, return_inverse=True)
-    return ids.gather(firsts).to_list(), codes.astype(np.int64)
-
-
-def _labels_of(table: Table, name: str, names: list[Any], codes: NDArray[np.int64]) -> list[Any]:
-    """One label a series."""
-    labels = label_values(table, name)
-    known = pl.DataFrame({"code": codes, "label": labels}).drop_nulls("label")
-    known = known.with_columns(pl.col("label").first().over("code").alias("first"))
-    conflict = known.filter(pl.col("label") != pl.col("first"))
-    if conflict.height:
-        code, second, first = conflict.row(0)
-        raise InputError(
-            f"Label {name!r} of {_called(names[code])} is {first!r} on one row and {second!r} on another; "
-            "a series has one label."
-        )
-    found = dict(known.select("code", "label").unique("code").iter_rows())
-    lacking = [code for code in range(len(names)) if code not in found]
-    if lacking:
-        others = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
-        raise InputError(
-            f"Label {name!r} is missing for {_called(names[lacking[0]])}{others}. "
-            "Give the label on one of its rows, or leave the series out."
-        )
-    return [found[code] for code in range(len(names))]
-
-
-def _without_duplicates(
-    table: Table,
-    roles: Roles,
-    channels: tuple[str, ...],
-    names: list[Any],
-    rows: _Rows,
-    duplicates: Duplicates,
-    notes: list[str],
-) -> _Rows:
-    groups = groups_of(rows.codes, rows.times)
-    if not groups.surplus:
-        return rows
-    conflict = find_conflict(rows.values, groups)
-    values = rows.values[groups.begins]
-    if conflict is None:
-        notes.append(f"{groups.surplus} rows repeat another one (same id, time and values) and were left out.")
-    elif duplicates == "error":
-        raise InputError(_conflict_message(table, roles, channels, names, rows, groups, conflict))
-    else:
-        values = joined(rows.values, groups, duplicates)
-        notes.append(f"{groups.surplus} rows have the id and time of another one and were joined ({duplicates}).")
-    return _Rows(rows.codes[groups.begins], rows.times[groups.begins], values, rows.origin[groups.begins])
+def _silent_note(table: Table, silent: list[str], columns: Collection[str], schema: TableSchema | None) -> str:
+    """What the user should know of channels that are missing throughout."""
+    listed = ", ".join(map(repr, silent))
+    if schema is not None:
+        return f"No value of {listed} in {table.name}: missing in every row, though the model was trained with it."
+    if len(silent) == len(columns):
+        raise InputError(f"No value in any channel of {table.name}: {listed} missing in every row.")
+    return f"Dropped {listed}: missing in every row of {table.name}."

@@ -10,19 +10,21 @@ from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
 from memcell.data.columns import cleaned, is_text
-from memcell.data.dates import TimeKind, calendar_parts, days_in_month, is_date_only, time_on
+from memcell.data.dates import TimeKind, days_in_month, is_date_only, time_on
 from memcell.data.source import Table
 from memcell.data.table_libraries import pl
 
 _DATE = (
     r"^(?<year>\d{4})[-/](?<month>\d{1,2})(?:[-/](?<day>\d{1,2}))?"
     r"(?:[T ]+(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2}(?:[.,]\d+)?))?"
-    r"\s*(?<zone>Z|z|UTC|[+-]\d{2}(?::?\d{2})?)?)?$"
+    r"\s*(?<zone>Z|z|UTC|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)?)?$"
 )
 _CLOCK = r"^(?<hour>\d+):(?<minute>[0-5]\d)(?::(?<second>[0-5]\d(?:\.\d+)?))?$"
 _ZONE = r"^(?<sign>[+-])(?<hour>\d{2}):?(?<minute>\d{2})?$"
 _DAY_FIRST = r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b"
 _YEARS = (1600, 2200)
+_MOSTLY = 0.9
+"""Whole numbers are taken for dates YYYYMMDD from this share of valid ones on; random ones have 0.04."""
 _FORMS = (
     "Understood are numbers; dates such as 1958-03-29, 1958-03, 1990/07/23 or 19580329; dates with a time such as "
     "'1958-03-29 12:00' or 1958-03-29T12:00:00Z; and hours and minutes since the start such as 35:30."
@@ -58,9 +60,9 @@ def parse_times(table: Table, name: str, wanted: TimeKind | None = None) -> Time
         values, kind = _parse_text(table, cleaned(column), wanted)
     elif column.dtype.is_numeric():
         values, kind = _parse_numbers(table, column, wanted)
-    elif column.dtype in (pl.Date, pl.Datetime):
+    elif isinstance(column.dtype, (pl.Date, pl.Datetime)):
         values, kind = column.cast(pl.Datetime("us")).dt.epoch("us").to_numpy() / 1e6, "date"
-    elif column.dtype in (pl.Duration, pl.Time):
+    elif isinstance(column.dtype, (pl.Duration, pl.Time)):
         values, kind = column.cast(pl.Duration("us")).dt.total_microseconds().to_numpy() / 3.6e9, "number"
     else:
         raise InputError(f"Time column {name!r} has the type {column.dtype}. {_FORMS}")
@@ -76,12 +78,10 @@ def _check_present(table: Table, column: pl.Series) -> None:
     missing = column.is_null() | (column.is_nan() if column.dtype.is_float() else False)
     if missing.any():
         row = int(missing.arg_max() or 0)
-        raise InputError(f"Time column {column.name!r} is empty in {table.row(row)}. Every row needs a time.")
+        raise InputError(f"Time column {column.name!r} has no time in {table.row(row)}. Every row needs one.")
 
 
-def _parse_numbers(
-    table: Table, column: pl.Series, wanted: TimeKind | None
-) -> tuple[NDArray[np.float64], TimeKind]:
+def _parse_numbers(table: Table, column: pl.Series, wanted: TimeKind | None) -> tuple[NDArray[np.float64], TimeKind]:
     values = column.cast(pl.Float64).to_numpy()
     infinite = np.isinf(values)
     if infinite.any():
@@ -89,20 +89,24 @@ def _parse_numbers(
     if wanted != "number" and column.dtype.is_integer():
         whole = values.astype(np.int64)
         dates, valid = _dates_of(whole // 10000, whole // 100 % 100, whole % 100)
-        if valid.all() and _YEARS[0] <= whole.min() // 10000 and whole.max() // 10000 <= _YEARS[1]:
+        valid &= (whole // 10000 >= _YEARS[0]) & (whole // 10000 <= _YEARS[1])
+        if valid.mean() >= _MOSTLY:
+            if not valid.all():
+                raise _not_understood(table, column, int(valid.argmin()))
             return dates, "date"
     return values, "number"
 
 
-def _parse_text(
-    table: Table, text: pl.Series, wanted: TimeKind | None
-) -> tuple[NDArray[np.float64], TimeKind]:
+def _parse_text(table: Table, text: pl.Series, wanted: TimeKind | None) -> tuple[NDArray[np.float64], TimeKind]:
     """Try each form; the form that reads most rows is the one meant, and the rows it cannot read are wrong."""
     numbers = text.cast(pl.Float64, strict=False)
     if not numbers.null_count():
         whole = text.cast(pl.Int64) if text.str.contains(r"^\d{8}$").all() else numbers
         return _parse_numbers(table, whole, wanted)
-    forms: list[Callable[[pl.Series], tuple[NDArray[np.float64], NDArray[np.bool_]]]] = [_parse_dates, _parse_clock]
+    forms: list[Callable[[pl.Series], tuple[NDArray[np.float64], NDArray[np.bool_]]]] = [
+        _parse_dates,
+        _parse_clock,
+    ]
     parsed = [form(text) for form in forms]
     counts = [int(valid.sum()) for _, valid in parsed]
     best = int(np.argmax(counts))
@@ -111,20 +115,25 @@ def _parse_text(
         valid = numbers.is_not_null().to_numpy()
     if not valid.all():
         raise _not_understood(table, text, int(valid.argmin()))
-    return values, ("date", "number")[best]
+    return values, "date" if best == 0 else "number"
 
 
 def _parse_dates(text: pl.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Seconds since 1970 [N], and which rows are dates."""
     parts = text.str.extract_groups(_DATE).struct
-    matched = parts.field("year").is_not_null().to_numpy()
-    values, valid = _dates_of(_whole(parts.field("year"), 1970), _whole(parts.field("month"), 1), _whole(parts.field("day"), 1))
-    hour, minute, second = _whole(parts.field("hour"), 0), _whole(parts.field("minute"), 0), _seconds(parts.field("second"))
-    clock_valid = (hour < 24) & (minute < 60) & (second < 60)
-    zone = parts.field("zone")
-    offset = zone.str.extract_groups(_ZONE).struct
-    shift = _whole(offset.field("hour"), 0) * 3600.0 + _whole(offset.field("minute"), 0) * 60.0
-    shift = np.where((offset.field("sign") == "-").fill_null(value=False).to_numpy(), -shift, shift)
-    return values + hour * 3600.0 + minute * 60.0 + second - shift, matched & valid & clock_valid
+    dates, valid = _dates_of(
+        _whole(parts.field("year"), 1970), _whole(parts.field("month"), 1), _whole(parts.field("day"), 1)
+    )
+    hour, minute = _whole(parts.field("hour"), 0), _whole(parts.field("minute"), 0)
+    second = _seconds(parts.field("second"))
+    valid &= parts.field("year").is_not_null().to_numpy() & (hour < 24) & (minute < 60) & (second < 60)
+    # A table with a zone on some rows only leaves open where the others were taken.
+    zoned = parts.field("zone").is_not_null().to_numpy()
+    valid &= zoned == (2 * zoned.sum() >= len(zoned))
+    offset = parts.field("zone").str.extract_groups(_ZONE).struct
+    ahead = _whole(offset.field("hour"), 0) * 3600.0 + _whole(offset.field("minute"), 0) * 60.0
+    west = (offset.field("sign") == "-").fill_null(value=False).to_numpy()
+    return dates + hour * 3600.0 + minute * 60.0 + second - np.where(west, -ahead, ahead), valid
 
 
 def _dates_of(
@@ -137,6 +146,7 @@ def _dates_of(
 
 
 def _parse_clock(text: pl.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Hours since the start [N], and which rows are such a clock."""
     parts = text.str.extract_groups(_CLOCK).struct
     matched = parts.field("hour").is_not_null().to_numpy()
     hours = _whole(parts.field("hour"), 0) + _whole(parts.field("minute"), 0) / 60.0
@@ -154,7 +164,7 @@ def _seconds(text: pl.Series) -> NDArray[np.float64]:
 def _not_understood(table: Table, column: pl.Series, row: int) -> InputError:
     value = column[row]
     if isinstance(value, str) and pl.Series([value]).str.contains(_DAY_FIRST).item():
-        reason = "either of its first two numbers may be the month. Write it as year-month-day: 1958-03-29."
+        reason = "its day and month could be either way round. Write year-month-day, such as 1958-03-29."
     else:
-        reason = f"that is not understood as a time like the others. {_FORMS}"
+        reason = f"not understood, or not of the same form as the others. {_FORMS}"
     return InputError(f"Time column {column.name!r} has {value!r} in {table.row(row)}: {reason}")

@@ -1,0 +1,71 @@
+"""One LSTM layer over a ragged batch of tensors."""
+
+import warnings
+
+import torch
+from torch import Tensor
+
+import memcell.torch.operators  # noqa: F401  (registers the operators)
+from memcell.contract import InputError, LstmSpec
+from memcell.torch.loop import lstm_loop
+
+__all__ = ["LayerWeights", "lstm"]
+
+LayerWeights = tuple[Tensor, Tensor, Tensor, Tensor | None]  # w_x, w_h, bias, peephole
+
+_warned_of: set[str] = set()
+
+
+def lstm(
+    spec: LstmSpec,
+    x: Tensor,
+    weights: LayerWeights,
+    h0: Tensor,
+    c0: Tensor,
+    offsets: Tensor,
+    *,
+    carry_h: Tensor | None = None,
+    carry_c: Tensor | None = None,
+    reverse: bool = False,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Output and cell at every row, and the final states: h [N, H], c [N, H], h_final [B, H], c_final [B, H].
+
+    Differentiable in x, the weights, the states and the carries. On a CPU the native core computes it; elsewhere a
+    plain loop over time in PyTorch does, and says so once.
+
+    Args:
+        spec: the cell and its equations.
+        x: [N, I], float32 or float64.
+        weights: w_x [4H, I], w_h [4H, H], bias [4H], peephole None | [3, H] | [3H, H] (see ``LstmSpec``).
+        h0, c0: [B, H].
+        offsets: int64 [B + 1]; sequence b is rows ``offsets[b]`` to ``offsets[b + 1]``.
+        carry_h, carry_c: None | [N, 1] | [N, H], finite and not negative.
+        reverse: run each sequence from its end.
+
+    Raises:
+        InputError: shapes or dtypes do not fit.
+
+    Example:
+        >>> spec = LstmSpec(peephole="none")
+        >>> weights = (torch.ones(8, 3), torch.ones(8, 2), torch.zeros(8), None)
+        >>> h, c, h_final, c_final = lstm(
+        ...     spec, torch.ones(5, 3), weights, torch.zeros(2, 2), torch.zeros(2, 2), torch.tensor([0, 4, 5]))
+        >>> h.shape, h_final.shape
+        (torch.Size([5, 2]), torch.Size([2, 2]))
+    """
+    if x.dtype not in (torch.float32, torch.float64):
+        raise InputError(f"`x` is {x.dtype}; it must be torch.float32 or torch.float64. Convert it with .float().")
+    if x.device.type != "cpu":
+        if x.device.type not in _warned_of:
+            _warned_of.add(x.device.type)
+            warnings.warn(
+                f"memcell has no kernel for device '{x.device.type}' yet; a plain PyTorch loop over time runs instead.",
+                stacklevel=2,
+            )
+        return lstm_loop(spec, x, weights, h0, c0, offsets, carry_h=carry_h, carry_c=carry_c, reverse=reverse)
+    tensors = (x, *weights, h0, c0, carry_h, carry_c)
+    with_tape = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+    h, c, h_final, c_final, _ = torch.ops.memcell.lstm(
+        *tensors, offsets, spec.peephole, spec.output_peek, spec.coupled, reverse, with_tape
+    )
+    return h, c, h_final, c_final

@@ -1,0 +1,75 @@
+"""The cell as a loop over time of PyTorch's own operations: for devices without a kernel and for second derivatives."""
+
+import torch
+from torch import Tensor
+
+from memcell.contract import LstmSpec
+
+__all__ = ["lstm_loop"]
+
+
+def _carry_over(factor: Tensor | None, state: Tensor) -> Tensor:
+    if factor is None:
+        return state
+    return torch.where(factor == 0, torch.zeros_like(state), factor * state)
+
+
+class _Cell:
+    def __init__(self, spec: LstmSpec, weights: tuple[Tensor, Tensor, Tensor, Tensor | None]) -> None:
+        self.spec = spec
+        self.w_x, self.w_h, self.bias, peephole = weights
+        names = spec.peephole_gates
+        self.peepholes = {} if peephole is None else dict(zip(names, peephole.chunk(len(names)), strict=True))
+
+    def peek(self, gate: str, cell: Tensor) -> Tensor | float:
+        if gate not in self.peepholes:
+            return 0.0
+        p = self.peepholes[gate]
+        return p * cell if self.spec.peephole == "diagonal" else cell @ p.T
+
+    def step(self, from_x: Tensor, h_in: Tensor, c_in: Tensor) -> tuple[Tensor, Tensor]:
+        gates = self.spec.gates
+        z = dict(zip(gates, (from_x + h_in @ self.w_h.T).chunk(len(gates), dim=1), strict=True))
+        f = torch.sigmoid(z["f"] + self.peek("f", c_in))
+        i = 1 - f if self.spec.coupled else torch.sigmoid(z["i"] + self.peek("i", c_in))
+        c = f * c_in + i * torch.tanh(z["g"])
+        o = torch.sigmoid(z["o"] + self.peek("o", c if self.spec.output_peek == "current" else c_in))
+        return o * torch.tanh(c), c
+
+
+def lstm_loop(
+    spec: LstmSpec,
+    x: Tensor,
+    weights: tuple[Tensor, Tensor, Tensor, Tensor | None],
+    h0: Tensor,
+    c0: Tensor,
+    offsets: Tensor,
+    *,
+    carry_h: Tensor | None = None,
+    carry_c: Tensor | None = None,
+    reverse: bool = False,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The same as ``memcell.torch.lstm``, arguments and results alike, on any device, differentiable any number of times."""
+    cell = _Cell(spec, weights)
+    from_x = x @ cell.w_x.T + cell.bias
+    lengths = offsets.diff()
+    order = lengths.argsort(descending=True, stable=True)
+    first = (offsets[1:] - 1 if reverse else offsets[:-1])[order]
+    running = lengths[order]
+    h, c = h0[order], c0[order]
+    outputs: list[Tensor] = []
+    cells: list[Tensor] = []
+    rows: list[Tensor] = []
+    for s in range(int(lengths.max()) if len(lengths) else 0):
+        count = int((running > s).sum())
+        row = first[:count] + (-s if reverse else s)
+        h_in = _carry_over(None if carry_h is None else carry_h[row], h[:count])
+        c_in = _carry_over(None if carry_c is None else carry_c[row], c[:count])
+        h_new, c_new = cell.step(from_x[row], h_in, c_in)
+        h, c = torch.cat([h_new, h[count:]]), torch.cat([c_new, c[count:]])
+        outputs.append(h_new), cells.append(c_new), rows.append(row)
+    back = order.argsort()
+    if not rows:
+        return h0.new_empty((0, h0.shape[1])), c0.new_empty((0, c0.shape[1])), h[back], c[back]
+    place = torch.cat(rows).argsort()
+    return torch.cat(outputs)[place], torch.cat(cells)[place], h[back], c[back]

@@ -1,0 +1,114 @@
+"""The layer as PyTorch operators: ``memcell::lstm`` and ``memcell::lstm_backward`` over the contract's arrays.
+
+Registered through ``torch.library.Library`` rather than ``custom_op``, which costs tens of microseconds more a call.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from memcell.backends import choose
+from memcell.contract import LstmCall, LstmSpec, LstmTape, LstmWeights
+
+__all__: list[str] = []
+
+_library = torch.library.Library("memcell", "DEF")
+_LAYER = (
+    "Tensor x, Tensor w_x, Tensor w_h, Tensor bias, Tensor? peephole, Tensor h0, Tensor c0, Tensor? carry_h, "
+    "Tensor? carry_c, Tensor offsets, str peephole_kind, str output_peek, bool coupled, bool reverse"
+)
+_library.define(
+    f"lstm({_LAYER}, bool with_tape) -> (Tensor h, Tensor c, Tensor h_final, Tensor c_final, Tensor gates)"
+)
+_library.define(
+    f"lstm_backward({_LAYER}, Tensor h, Tensor c, Tensor gates, Tensor? d_h, Tensor? d_c, Tensor? d_h_final, "
+    "Tensor? d_c_final) -> (Tensor x, Tensor w_x, Tensor w_h, Tensor bias, Tensor peephole, Tensor h0, Tensor c0, "
+    "Tensor carry_h, Tensor carry_c)"
+)
+
+
+def _array(tensor: Tensor | None) -> Any:
+    return None if tensor is None else tensor.detach().numpy()
+
+
+def _layer(
+    x: Tensor, w_x: Tensor, w_h: Tensor, bias: Tensor, peephole: Tensor | None, h0: Tensor, c0: Tensor,
+    carry_h: Tensor | None, carry_c: Tensor | None, offsets: Tensor, peephole_kind: Any, output_peek: Any,
+    coupled: bool, reverse: bool,
+) -> tuple[LstmSpec, LstmWeights, LstmCall]:  # fmt: skip
+    weights = LstmWeights(_array(w_x), _array(w_h), _array(bias), _array(peephole))
+    states = (_array(h0), _array(c0), _array(offsets), _array(carry_h), _array(carry_c))
+    return LstmSpec(peephole_kind, output_peek, coupled), weights, LstmCall(_array(x), *states, reverse)
+
+
+def _lstm_cpu(*arguments: Any) -> tuple[Tensor, ...]:
+    *layer, with_tape = arguments
+    spec, weights, call = _layer(*layer)
+    backend = choose(spec)
+    result = backend.forward(backend.pack(spec, weights), call, with_cells=True, with_tape=with_tape)
+    assert result.c is not None
+    h, c, h_final, c_final = map(torch.from_numpy, (result.h, result.c, result.h_final, result.c_final))
+    gates = h.new_empty((0, 4, h.shape[1])) if result.tape is None else torch.from_numpy(result.tape.gates)
+    return h, c, h_final, c_final, gates
+
+
+def _lstm_backward_cpu(*arguments: Any) -> tuple[Tensor, ...]:
+    layer, outputs = arguments[:_LAYER_ARGUMENTS], [_array(tensor) for tensor in arguments[_LAYER_ARGUMENTS:]]
+    spec, weights, call = _layer(*layer)
+    h, c, gates, *d_outputs = outputs
+    d = choose(spec).backward(spec, LstmTape(call, weights, h, c, gates), *d_outputs)
+    return tuple(
+        torch.empty(0, dtype=layer[0].dtype) if field is None else torch.from_numpy(field)
+        for field in (d.x, d.w_x, d.w_h, d.bias, d.peephole, d.h0, d.c0, d.carry_h, d.carry_c)
+    )
+
+
+def _lstm_fake(*arguments: Any) -> tuple[Tensor, ...]:
+    x, h0, with_tape = arguments[0], arguments[5], arguments[-1]
+    rows, hidden = x.shape[0], h0.shape[1]
+    h = x.new_empty((rows, hidden))
+    gates = x.new_empty((rows if with_tape else 0, 4, hidden))
+    return h, torch.empty_like(h), torch.empty_like(h0), torch.empty_like(h0), gates
+
+
+def _lstm_backward_fake(*arguments: Any) -> tuple[Tensor, ...]:
+    given = arguments[:_DIFFERENTIABLE]
+    x = given[0]
+    return tuple(x.new_empty(0) if tensor is None else tensor.new_empty(tensor.shape) for tensor in given)
+
+
+def _save_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    *layer, _ = inputs
+    tensors, ctx.options = layer[: _DIFFERENTIABLE + 1], layer[_DIFFERENTIABLE + 1 :]
+    h, c, _, _, gates = output
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(*tensors, h, c, gates)
+
+
+def _backward(ctx: Any, d_h: Any, d_c: Any, d_h_final: Any, d_c_final: Any, _d_gates: Any) -> tuple[Any, ...]:
+    *tensors, h, c, gates = ctx.saved_tensors
+    gradients = torch.ops.memcell.lstm_backward(
+        *tensors, *ctx.options, h, c, gates, d_h, d_c, d_h_final, d_c_final
+    )
+    given = tensors[:_DIFFERENTIABLE]
+    wanted = [None if tensor is None else d for tensor, d in zip(given, gradients, strict=True)]
+    return (*wanted, *[None] * (_LAYER_ARGUMENTS - _DIFFERENTIABLE), None)
+
+
+def _refuse_double_backward(_ctx: Any, *_d_outputs: Any) -> None:
+    raise NotImplementedError(
+        "memcell::lstm has no second derivative. Compute it on a device without a kernel, or use "
+        "memcell.torch.lstm_loop, which PyTorch differentiates as often as you like."
+    )
+
+
+_DIFFERENTIABLE = 9  # x, the weights, the states, the carries
+_LAYER_ARGUMENTS = 14  # these, offsets and the options
+
+_library.impl("lstm", _lstm_cpu, "CPU")
+_library.impl("lstm_backward", _lstm_backward_cpu, "CPU")
+torch.library.register_fake("memcell::lstm", _lstm_fake, lib=_library)
+torch.library.register_fake("memcell::lstm_backward", _lstm_backward_fake, lib=_library)
+torch.library.register_autograd("memcell::lstm", _backward, setup_context=_save_for_backward, lib=_library)
+torch.library.register_autograd("memcell::lstm_backward", _refuse_double_backward, lib=_library)
