@@ -12,9 +12,9 @@ from memcell.data.table_libraries import pl
 MISSING = ("", "na", "n/a", "nan", "null", "#n/a", "<na>")
 """What stands for a missing value in a column of text, in lower case."""
 
-_WHOLE = r"^(0|-?[1-9]\d{0,17})$"
-_DECIMAL = r"^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$"
-_DECIMAL_COMMA = r"^[+-]?\d+,\d+$"
+_WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
+_DECIMAL = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+_DECIMAL_COMMA = r"^[+-]?[0-9]+,[0-9]+$"
 
 
 def is_text(column: pl.Series) -> bool:
@@ -65,14 +65,14 @@ def id_values(table: Table, name: str) -> pl.Series:
     column = table.frame[name]
     if column.dtype.is_nested() or isinstance(column.dtype, (pl.Object, pl.Binary)):
         raise InputError(_wrong_type(column, "an id must be text, a number or a date"))
-    ids = cleaned(column) if table.lines is not None else column
+    ids = _text_of(table, column) if is_text(column) else column
     if ids.dtype.is_float():
         ids = ids.fill_nan(None)
     if ids.null_count():
         row = int(ids.is_null().arg_max() or 0)
         found = f"{column[row]!r}, which means missing" if column[row] else "empty"
         raise InputError(f"Id column {name!r} is {found}, in {table.row(row)}. Every row needs an id.")
-    if table.lines is not None and ids.str.contains(_WHOLE).all():
+    if table.from_text and ids.str.contains(_WHOLE).all():
         return ids.cast(pl.Int64)
     return ids
 
@@ -85,12 +85,18 @@ def label_values(table: Table, name: str) -> pl.Series:
     """
     column = table.frame[name]
     if is_text(column):
-        return _typed_labels(table, cleaned(column)) if table.lines is not None else column.cast(pl.String)
+        text = _text_of(table, column)
+        return _typed_labels(table, text) if table.from_text else text
     if isinstance(column.dtype, (pl.Boolean, pl.Null)):
         return column
     if not column.dtype.is_numeric():
         raise InputError(_wrong_type(column, "a label must be text, a number or true/false"))
     return column if column.dtype.is_integer() else _whole_if_possible(table, column.cast(pl.Float64))
+
+
+def _text_of(table: Table, column: pl.Series) -> pl.Series:
+    """Text of an id or label: in a data frame only an empty one is missing, since null has its own sign there."""
+    return cleaned(column) if table.from_text else column.cast(pl.String).replace({"": None})
 
 
 def _typed_labels(table: Table, text: pl.Series) -> pl.Series:
@@ -143,8 +149,8 @@ def _numbers_in_text(table: Table, column: pl.Series) -> pl.Series:
 
 def _leave_out(name: str) -> str:
     return (
-        f" If it is no channel, leave the column out (`ignore=[{name!r}]`, on the command line `--ignore {name}`) "
-        "or list the channels."
+        f" If it is no channel, give the column its role (id, time or label), or leave it out (`ignore=[{name!r}]`, "
+        f"on the command line `--ignore {name}`)."
     )
 
 

@@ -38,6 +38,11 @@ class Table:
     unnamed: tuple[int, ...] = ()
     index: tuple[str, ...] = ()
 
+    @property
+    def from_text(self) -> bool:
+        """Whether all columns are text because the file has nothing else."""
+        return self.lines is not None
+
     def row(self, index: int) -> str:
         """What messages call the row at `index` (from 0)."""
         line = "" if self.lines is None else f" (line {self.lines[index]} of the file)"

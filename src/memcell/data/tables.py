@@ -97,13 +97,7 @@ def read_table(
     """The series of a table with its schema and the warnings that `read` would give.
 
     Args:
-        source: as for `read`, and so are `id`, `time`, `label`, `channels`, `ignore` and `duplicates`.
-        id: see `read`.
-        time: see `read`.
-        label: see `read`.
-        channels: see `read`.
-        ignore: see `read`.
-        duplicates: see `read`.
+        source, id, time, label, channels, ignore, duplicates: as for `read`.
         schema: what the columns meant at training. Given, only its columns are read, the other arguments on
             columns must be left out, and a channel that is missing throughout stays.
         with_labels: read the label column of `schema` too, which must then exist.

@@ -15,13 +15,13 @@ from memcell.data.source import Table
 from memcell.data.table_libraries import pl
 
 _DATE = (
-    r"^(?<year>\d{4})[-/](?<month>\d{1,2})(?:[-/](?<day>\d{1,2}))?"
-    r"(?:[T ]+(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2}(?:[.,]\d+)?))?"
-    r"\s*(?<zone>Z|z|UTC|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)?)?$"
+    r"^(?<year>[0-9]{4})[-/](?<month>[0-9]{1,2})(?:[-/](?<day>[0-9]{1,2}))?"
+    r"(?:[T ]+(?<hour>[0-9]{1,2}):(?<minute>[0-9]{2})(?::(?<second>[0-9]{2}(?:[.,][0-9]+)?))?"
+    r"\s*(?<zone>Z|z|UTC|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?)?$"
 )
-_CLOCK = r"^(?<hour>\d+):(?<minute>[0-5]\d)(?::(?<second>[0-5]\d(?:\.\d+)?))?$"
-_ZONE = r"^(?<sign>[+-])(?<hour>\d{2}):?(?<minute>\d{2})?$"
-_DAY_FIRST = r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b"
+_CLOCK = r"^(?<hour>[0-9]+):(?<minute>[0-5][0-9])(?::(?<second>[0-5][0-9](?:\.[0-9]+)?))?$"
+_ZONE = r"^(?<sign>[+-])(?<hour>[0-9]{2}):?(?<minute>[0-9]{2})?$"
+_DAY_FIRST = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4}\b"
 _YEARS = (1600, 2200)
 _MOSTLY = 0.9
 """Whole numbers are taken for dates YYYYMMDD from this share of valid ones on; random ones have 0.04."""
@@ -101,7 +101,7 @@ def _parse_text(table: Table, text: pl.Series, wanted: TimeKind | None) -> tuple
     """Try each form; the form that reads most rows is the one meant, and the rows it cannot read are wrong."""
     numbers = text.cast(pl.Float64, strict=False)
     if not numbers.null_count():
-        whole = text.cast(pl.Int64) if text.str.contains(r"^\d{8}$").all() else numbers
+        whole = text.cast(pl.Int64) if text.str.contains(r"^[0-9]{8}$").all() else numbers
         return _parse_numbers(table, whole, wanted)
     forms: list[Callable[[pl.Series], tuple[NDArray[np.float64], NDArray[np.bool_]]]] = [
         _parse_dates,

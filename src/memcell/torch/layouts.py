@@ -38,12 +38,11 @@ class Layout:
             rows = full.index_copy(0, self.places, rows)
         dense = rows.view(self.batch_size, self.steps, rows.shape[1])
         if self.packed is not None:
-            lengths = self.offsets.diff().cpu()
-            packed = pack_padded_sequence(dense, lengths, batch_first=True, enforce_sorted=False)
-            order = self.packed.sorted_indices
-            if order is None:
-                return PackedSequence(packed.data, packed.batch_sizes)
-            return packed
+            lengths, order = self.offsets.diff().cpu(), self.packed.sorted_indices
+            if order is not None:
+                dense, lengths = dense[order], lengths[order.cpu()]
+            data = pack_padded_sequence(dense, lengths, batch_first=True).data
+            return PackedSequence(data, self.packed.batch_sizes, order, self.packed.unsorted_indices)
         return dense if self.batch_first else dense.transpose(0, 1)
 
 

@@ -1,0 +1,32 @@
+"""All steps of a Keras layer at once on the torch backend."""
+
+from typing import Any
+
+import torch
+from keras import ops
+from torch import Tensor
+
+from memcell.torch import lstm
+
+__all__ = ["run"]
+
+
+def run(cell: Any, sequences: Tensor, initial_state: list[Tensor], go_backwards: bool) -> Any:
+    """(last output [B, H], outputs [B, T, H] in processing order, states) of ``memcell.keras.LSTMCell`` over [B, T, I]."""
+    batch, steps, features = sequences.shape
+    weight = {name: _value(getattr(cell, name)) for name in ("kernel", "recurrent_kernel", "bias", "peephole_kernel")}
+    w_x, w_h, peephole = weight["kernel"].T, weight["recurrent_kernel"].T, weight["peephole_kernel"]
+    bias = w_x.new_zeros(len(w_x)) if weight["bias"] is None else weight["bias"]
+    if cell.spec.peephole == "full":
+        peephole = peephole.T
+    offsets = torch.arange(batch + 1, device=sequences.device) * steps
+    rows = sequences.reshape(batch * steps, features)
+    h, _, h_final, c_final = lstm(
+        cell.spec, rows, (w_x, w_h, bias, peephole), *initial_state, offsets, reverse=go_backwards
+    )
+    outputs = h.view(batch, steps, cell.units)
+    return h_final, outputs.flip(1) if go_backwards else outputs, [h_final, c_final]
+
+
+def _value(weight: Any) -> Any:
+    return None if weight is None else ops.convert_to_tensor(weight)

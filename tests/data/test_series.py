@@ -1,0 +1,116 @@
+"""`Series` validates itself; `as_series` turns arrays of every usual shape into series."""
+
+import numpy as np
+import pytest
+
+from memcell.contract.errors import InputError
+from memcell.data import Series, as_series
+
+
+def test_series_holds_float64_and_its_length_is_its_rows():
+    series = Series(np.array([[1], [2]]), np.array([0, 3]), ("a",), id="x", label="yes", time_kind="number")
+    assert series.values.dtype == np.float64
+    assert series.times.dtype == np.float64
+    assert len(series) == 2
+
+
+def test_series_may_be_empty():
+    assert len(Series(np.empty((0, 2)), np.empty(0), ("a", "b"))) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "times", "channels", "parts"),
+    [
+        (np.zeros((2, 1)), [0.0, 0.0], ("a",), ["series 7", "must increase", "row 2"]),
+        (np.zeros((2, 1)), [1.0, 0.0], ("a",), ["must increase", "memcell.read"]),
+        (np.zeros((2, 1)), [0.0, np.nan], ("a",), ["Row 2", "finite time"]),
+        (np.zeros((2, 1)), [0.0, np.inf], ("a",), ["Row 2", "finite time"]),
+        (np.array([[0.0, 1.0], [2.0, -np.inf]]), [0.0, 1.0], ("a", "b"), ["series 7", "Row 2", "'b'", "-inf"]),
+        (np.zeros((2, 2)), [0.0, 1.0], ("a",), ["(2, 2)", "1 channels"]),
+        (np.zeros(2), [0.0, 1.0], ("a",), ["(2,)"]),
+        (np.zeros((2, 1)), [0.0], ("a",), ["(1,)"]),
+        (np.zeros((2, 2)), [0.0, 1.0], ("a", "a"), ["must differ"]),
+    ],
+)
+def test_series_refuses(values, times, channels, parts):
+    with pytest.raises(InputError) as error:
+        Series(values, np.array(times), channels, id=7)
+    for part in parts:
+        assert part in str(error.value)
+
+
+def test_series_refuses_an_unknown_kind_of_time():
+    with pytest.raises(InputError, match=r"time_kind.*'days'"):
+        Series(np.zeros((1, 1)), np.zeros(1), ("a",), time_kind="days")  # pyright: ignore[reportArgumentType]
+
+
+def test_lists_of_series_are_returned_as_they_are():
+    series = as_series([np.zeros((3, 2)), np.zeros((1, 2))])
+    again = as_series(series)
+    assert [one is other for one, other in zip(series, again, strict=True)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("x", "shapes"),
+    [
+        ([np.zeros((3, 2)), np.zeros((5, 2))], [(3, 2), (5, 2)]),
+        ([np.zeros(3), np.zeros(0)], [(3, 1), (0, 1)]),
+        ([[1, 2, 3], [4, 5]], [(3, 1), (2, 1)]),
+        (np.zeros((2, 4, 3)), [(4, 3), (4, 3)]),
+        (np.zeros((2, 4)), [(4, 1), (4, 1)]),
+        (np.array([np.zeros(3), np.zeros((2, 1))], dtype=object), [(3, 1), (2, 1)]),
+        ([], []),
+    ],
+)
+def test_arrays_become_series(x, shapes):
+    series = as_series(x)
+    assert [one.values.shape for one in series] == shapes
+    assert [one.id for one in series] == list(range(len(shapes)))
+    for one in series:
+        np.testing.assert_array_equal(one.times, np.arange(len(one)))
+        assert one.time_kind == "order"
+
+
+def test_missing_rows_at_the_end_stay():
+    (series,) = as_series(np.array([[1.0, np.nan, np.nan]]))
+    assert len(series) == 3
+
+
+def test_times_may_be_numbers_or_dates():
+    (number,) = as_series([np.zeros(2)], times=[[0.5, 2]])
+    assert number.time_kind == "number"
+    np.testing.assert_array_equal(number.times, [0.5, 2.0])
+    (date,) = as_series([np.zeros(2)], times=[np.array(["1970-01-01", "1970-01-03T12"], dtype="datetime64[h]")])
+    assert date.time_kind == "date"
+    np.testing.assert_array_equal(date.times, [0.0, 2.5 * 86400])
+
+
+def test_channels_are_named():
+    assert as_series(np.zeros((1, 2, 2)))[0].channels == ("x0", "x1")
+    assert as_series(np.zeros((1, 2, 2)), channels=["u", "v"])[0].channels == ("u", "v")
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "parts"),
+    [
+        (np.zeros(3), {}, ["(3,)", "list"]),
+        ("co2.csv", {}, ["str", "memcell.read"]),
+        ([np.zeros((2, 2, 2))], {}, ["Series 0", "(2, 2, 2)"]),
+        ([["a", "b"]], {}, ["Series 0", "numbers"]),
+        ([np.zeros((2, 1)), np.zeros((2, 2))], {}, ["series 1", "same channels"]),
+        ([np.zeros((2, 1)), np.array([[0.0], [np.inf]])], {}, ["series 1", "Row 2", "'x0'"]),
+        ([np.zeros((2, 2))], {"channels": ["a"]}, ["2 channels", "names 1"]),
+        ([np.zeros(2)], {"times": []}, ["`times`", "0 for 1"]),
+        ([np.zeros(2)], {"times": [[0.0]]}, ["series 0", "(1,)"]),
+        ([np.zeros(2)], {"times": [["a", "b"]]}, ["`times` of series 0", "numbers or datetime64"]),
+        ([np.zeros(2)], {"times": [np.array(["2020-01-01", "NaT"], "datetime64[D]")]}, ["Row 2", "finite time"]),
+        ([np.zeros(1)] * 2, {"times": [[0.0], np.array(["2020-01-01"], "datetime64[D]")]}, ["same kind of time"]),
+        ([Series(np.zeros((1, 1)), np.zeros(1), ("a",)), np.zeros(1)], {}, ["mixes"]),
+        ([Series(np.zeros((1, 1)), np.zeros(1), ("a",))], {"channels": ["b"]}, ["leave out"]),
+    ],
+)
+def test_as_series_refuses(x, options, parts):
+    with pytest.raises(InputError) as error:
+        as_series(x, **options)
+    for part in parts:
+        assert part in str(error.value)
