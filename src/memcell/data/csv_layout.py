@@ -100,7 +100,8 @@ def _scan_plain(data: bytes, separator: str) -> tuple[list[str], NDArray[np.int6
     if not ends.size or ends[-1] != characters.size - 1:
         ends = np.append(ends, characters.size)
     begins = np.append(0, ends[:-1] + 1)
-    separators = np.add.reduceat(characters == ord(separator), begins, dtype=np.int64)
+    places = np.flatnonzero(characters == ord(separator))
+    separators = np.searchsorted(places, ends) - np.searchsorted(places, begins)
     returns = characters[np.maximum(ends - 1, 0)] == ord("\r")
     widths = np.where(ends - returns <= begins, 0, separators + 1)
     first = int((widths > 0).argmax())

