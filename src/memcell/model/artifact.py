@@ -1,0 +1,117 @@
+"""A model as one file: a safetensors file whose metadata holds the recipe, the configuration and the record as JSON.
+
+Nothing in it is executed when it is read.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from memcell.contract import InputError
+from memcell.data import check_output, replacing
+from memcell.data.recipe import Recipe
+from memcell.model.config import ModelConfig
+from memcell.model.model import Model
+
+__all__ = ["FORMAT", "load", "save"]
+
+FORMAT = 1  # raised when an older memcell could not read a newer file
+
+
+def save(model: Model, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+    """Nothing; afterwards ``path`` holds the model. An old file stays whole until the new one is complete.
+
+    Args:
+        path: any name; ``.memcell`` is customary.
+        overwrite: whether a file that is there may be replaced.
+
+    Raises:
+        InputError: the path cannot be written or is taken.
+        OutputError: writing failed, for lack of space for instance.
+    """
+    check_output(Path(path), overwrite, suffixes=None)
+    text = json.dumps(
+        {
+            "recipe": model.recipe.to_json(),
+            "config": model.config.to_json(),
+            "record": model.record,
+        },
+        sort_keys=True,
+        allow_nan=False,
+    )
+    metadata = {"memcell_format": str(FORMAT), "memcell": text, "sha256": _digest(text, model.weights)}
+    content = to_bytes({name: np.ascontiguousarray(array) for name, array in model.weights.items()}, metadata)
+    with replacing(Path(path)) as aside:
+        aside.write_bytes(content)
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """The model in a file that ``save`` or ``memcell fit`` wrote; needs NumPy and the native core only.
+
+    Raises:
+        InputError: there is no such file, it is no model, it is damaged or altered, or a newer memcell wrote it.
+
+    Example:
+        >>> model = memcell.load("co2.memcell")                                            # doctest: +SKIP
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"There is no file {path}. Check the path, or make a model with `memcell fit`.")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give the path of a model's file.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if "memcell" not in metadata:
+                raise InputError(f"{path} is a safetensors file, but no memcell model.")
+            _check_format(path, metadata.get("memcell_format", ""))
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise InputError(f"{path} is no memcell model, or is cut short or damaged ({error}). Fit it again.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if _digest(metadata["memcell"], weights) != metadata.get("sha256"):
+        raise InputError(f"{path} was altered after it was written: its checksum does not match. Fit it again.")
+    return _model_of(path, json.loads(metadata["memcell"]), weights)
+
+
+def _check_format(path: Path, written: str) -> None:
+    if not written.isdigit():
+        raise InputError(f"{path} does not say which format it has; it was altered. Fit it again.")
+    if int(written) > FORMAT:
+        raise InputError(
+            f"{path} has format {written}, from a newer memcell; this one reads up to {FORMAT}. "
+            "Update it: pip install --upgrade memcell."
+        )
+
+
+def _model_of(path: Path, document: Any, weights: dict[str, NDArray[Any]]) -> Model:
+    try:
+        recipe, config = Recipe.from_json(document["recipe"]), ModelConfig.from_json(document["config"])
+        record = document["record"]
+    except (InputError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} does not describe a model: {error} Fit it again.") from error
+    if (config.channels, config.extra) != (len(recipe.center), recipe.extra):
+        raise InputError(f"{path} contradicts itself: recipe and model differ in their channels. Fit it again.")
+    wanted = config.weight_shapes()
+    for name in sorted({*wanted, *weights}):
+        if name not in weights or name not in wanted or weights[name].shape != wanted[name]:
+            raise InputError(f"{path} does not hold the weights it should: see {name!r}. Fit it again.")
+        if weights[name].dtype != np.float32 or not np.isfinite(weights[name]).all():
+            raise InputError(f"{path} holds weights that are not finite float32: see {name!r}. Fit it again.")
+    return Model(recipe, config, weights, record)
+
+
+def _digest(text: str, weights: dict[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(weights):
+        digest.update(f"{name} {weights[name].shape} {weights[name].dtype}".encode())
+        digest.update(np.ascontiguousarray(weights[name]).tobytes())
+    return digest.hexdigest()

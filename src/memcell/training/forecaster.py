@@ -1,0 +1,195 @@
+"""Training of a forecast: one pass over each series, a forecast at every row."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract import InputError, LstmSpec
+from memcell.data import Series, TableSchema
+from memcell.data.recipe import Recipe, Steps, on_grid
+from memcell.heads import QuantileForecast
+from memcell.model import Model, ModelConfig
+from memcell.ragged import offsets_of
+from memcell.training.batches import Batch, Batches
+from memcell.training.settings import TrainingSettings
+from memcell.training.train import train
+
+__all__ = ["fit_forecaster"]
+
+_STEPS_PER_EPOCH = 20
+_COPIES = 2  # of each series with stretches taken out, so that a forecast over a gap has been practised
+_COVERAGE = 0.8  # what the band from the 0.1 to the 0.9 quantile claims
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Prepared series: steps and outcomes [N, K] (NaN where unknown)."""
+
+    steps: Steps
+    outcomes: NDArray[np.float32]
+
+
+def fit_forecaster(
+    series: list[Series],
+    target: str,
+    horizon: int,
+    schema: TableSchema,
+    settings: TrainingSettings,
+    *,
+    hidden_size: int = 48,
+    num_layers: int = 1,
+    spec: LstmSpec | None = None,
+) -> Model:
+    """A model that forecasts ``target`` for each of ``horizon`` steps after a series' end.
+
+    The last part of each series' time decides when to stop and how wide the band must be; then the model is trained
+    anew on everything, as long as was best.
+
+    Raises:
+        InputError: the target is no channel, is hardly ever observed, or a series is shorter than the horizon.
+    """
+    if target not in schema.channels:
+        raise InputError(f"The target {target!r} is no channel; there are {', '.join(map(repr, schema.channels))}.")
+    if not isinstance(horizon, int) or horizon < 1:
+        raise InputError(f"`horizon` is {horizon!r}; it must be a whole number of at least 1.")
+    recipe = Recipe.learn(series, schema, target, horizon)
+    _check_lengths(series, recipe, target, horizon)
+    spec = spec or LstmSpec()
+    config = ModelConfig(
+        len(schema.channels), recipe.extra, QuantileForecast(horizon), hidden_size, num_layers, spec
+    )
+    grids = [_even(one, recipe) for one in series]
+    cuts = [max(2, len(one) - max(1, round(settings.validation * len(one)))) for one in grids]
+    early = [_rows(one, 0, cut) for one, cut in zip(grids, cuts, strict=True)]
+    recipe = Recipe.learn(early, schema, target, horizon)
+    held_out = _prepare(grids, recipe)
+    for row, cut in zip(held_out.steps.offsets, cuts, strict=False):
+        held_out.outcomes[row : row + cut - 1] = np.nan
+    draw = _segments(early, recipe, settings)
+    batches = Batches(draw, _STEPS_PER_EPOCH, [_everywhere(held_out)], settings.seed)
+    first = train(config, batches, settings, "Training")
+    band = _band(Model(recipe, config, first.weights), held_out, horizon)
+
+    final_recipe = Recipe.learn(grids, schema, target, horizon)
+    weights, interrupted = first.weights, first.interrupted
+    if not interrupted:
+        everything = Batches(_segments(grids, final_recipe, settings), _STEPS_PER_EPOCH, [], settings.seed)
+        final = train(config, everything, settings, "On all rows", stop_after=max(1, first.step))
+        weights, interrupted, recipe = final.weights, final.interrupted, final_recipe
+    record = {
+        "series": len(series),
+        "rows": sum(map(len, series)),
+        "target": target,
+        "validation_loss": round(first.validation_loss, 6),
+        "steps": first.step,
+        "epochs": len(first.history),
+        "interrupted": interrupted,
+    }
+    return Model(recipe, replace(config, head=QuantileForecast(horizon, band)), weights, record)
+
+
+def _check_lengths(series: list[Series], recipe: Recipe, target: str, horizon: int) -> None:
+    channel = recipe.schema.channels.index(target)
+    for one in series:
+        name = "The series" if one.id is None else f"Series {one.id!r}"
+        steps = len(on_grid(one, recipe.cadence)[0])
+        if steps <= horizon:
+            raise InputError(
+                f"{name} is {steps} steps long, no longer than the horizon of {horizon}. Give more history, leave the "
+                "series out, or ask for a shorter horizon."
+            )
+        seen = int((~np.isnan(one.values[:, channel])).sum())
+        if seen < 4:
+            raise InputError(f"{name} has {seen} values of {target!r}; at least 4 are needed to learn from.")
+
+
+def _even(one: Series, recipe: Recipe) -> Series:
+    values, times = on_grid(one, recipe.cadence)
+    return replace(one, values=values, times=times)
+
+
+def _rows(one: Series, start: int, stop: int) -> Series:
+    return replace(one, values=one.values[start:stop], times=one.times[start:stop])
+
+
+def _prepare(grids: list[Series], recipe: Recipe, truths: list[Series] | None = None) -> _Part:
+    """Steps of the series; what should have been forecast comes from ``truths`` where the series have gaps made in."""
+    assert recipe.target is not None
+    steps = recipe.apply(grids)
+    outcomes = [
+        recipe.target.outcomes(truth.values[:, recipe.target.channel], steps.anchor[start:stop])
+        for truth, start, stop in zip(truths or grids, steps.offsets, steps.offsets[1:], strict=False)
+    ]
+    return _Part(steps, np.concatenate(outcomes).astype(np.float32))
+
+
+def _everywhere(part: _Part) -> Batch:
+    """All series whole, read at the rows with a known outcome."""
+    rows = np.flatnonzero(~np.isnan(part.outcomes).all(axis=1))
+    return Batch.of(part.steps, rows, part.outcomes[rows])
+
+
+def _with_gaps(one: Series, horizon: int, random: np.random.Generator) -> Series:
+    values, at = one.values.copy(), 0
+    while at < len(values):
+        at += int(random.integers(1, 3 * horizon + 1))
+        length = int(random.integers(1, max(2, horizon // 2 + 1)))
+        values[at : at + length] = np.nan
+        at += length
+    return replace(one, values=values)
+
+
+def _segments(grids: list[Series], recipe: Recipe, settings: TrainingSettings) -> Any:
+    """Draws batches of random stretches of the series, half of them from copies with gaps."""
+    assert recipe.target is not None
+    horizon = recipe.target.horizon
+    random = np.random.default_rng(settings.seed)
+    copies = [[_with_gaps(one, horizon, random) for one in grids] for _ in range(_COPIES)]
+    parts = [_prepare(grids, recipe), *(_prepare(copy, recipe, grids) for copy in copies)]
+    longest = max(3 * horizon, 128)
+    size = max(2, settings.batch_size // 4)
+    lengths = np.array([len(one) for one in grids])
+
+    def one_batch(random: np.random.Generator) -> Batch:
+        pieces: list[Steps] = []
+        read: list[Any] = []
+        outcomes: list[Any] = []
+        begin = 0
+        for k in range(size):
+            part = parts[0] if k < size // 2 else parts[1 + k % _COPIES]
+            b = int(random.choice(len(grids), p=lengths / lengths.sum()))
+            length = int(min(longest, lengths[b]))
+            start = int(part.steps.offsets[b] + random.integers(0, lengths[b] - length + 1))
+            stretch = np.arange(start, start + length)
+            warm_up = min(horizon // 2, length // 3)
+            pieces.append(part.steps.rows(stretch, offsets_of([length])))
+            read.append(begin + np.arange(warm_up, length))
+            outcomes.append(part.outcomes[stretch[warm_up:]])
+            begin += length
+        return Batch.of(Steps.concatenate(pieces), np.concatenate(read), np.concatenate(outcomes))
+
+    def draw(random: np.random.Generator) -> Iterator[Batch]:
+        for _ in range(_STEPS_PER_EPOCH):
+            yield one_batch(random)
+
+    return draw
+
+
+def _band(model: Model, held_out: _Part, horizon: int) -> float:
+    """The factor on the band's half-widths with which it covers the held-out rows as it claims.
+
+    Split conformal prediction (Vovk et al., "Algorithmic learning in a random world", 2005), its level raised for the few
+    independent stretches that overlapping forecasts amount to.
+    """
+    rows = np.flatnonzero(~np.isnan(held_out.outcomes).all(axis=1))
+    if not len(rows):
+        return 1.0
+    quantiles, _ = model.quantiles_at(held_out.steps, rows)
+    low, median, high = np.moveaxis(quantiles, 2, 0)
+    truth = held_out.outcomes[rows]
+    ratio = np.where(truth > median, (truth - median) / (high - median), (median - truth) / (median - low))
+    level = min(0.9, _COVERAGE * (1 + horizon / len(rows)))
+    return float(np.clip(np.quantile(ratio[~np.isnan(truth)], level), 0.7, 2.0))
