@@ -58,9 +58,7 @@ class NativeBackend:
         sizes = check_weights(spec, weights)
         weights = LstmWeights(*map(_contiguous, (weights.w_x, weights.w_h, weights.bias, weights.peephole)))
         dtype = weights.w_x.dtype
-        handle = _FUNCTIONS["pack", dtype](
-            *_options(spec), weights.w_x, weights.w_h, weights.bias, weights.peephole
-        )
+        handle = _FUNCTIONS["pack", dtype](*_options(spec), weights.w_x, weights.w_h, weights.bias, weights.peephole)
         return PackedLayer(handle, weights, sizes, dtype)
 
     def forward(

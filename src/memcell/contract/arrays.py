@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 from memcell.contract.errors import InputError
 from memcell.contract.spec import LstmSpec
 
-__all__ = ["LstmCall", "LstmGradients", "LstmResult", "LstmTape", "LstmWeights", "check_call", "check_offsets", "check_weights"]
+__all__ = [
+    "LstmCall",
+    "LstmGradients",
+    "LstmResult",
+    "LstmTape",
+    "LstmWeights",
+    "check_call",
+    "check_offsets",
+    "check_weights",
+]
 
 Array = NDArray[Any]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
 from memcell.data.columns import label_values
-from memcell.data.dates import TimeKind
 from memcell.data.duplicates import Conflict, Duplicates, find_conflict, groups_of, joined
+from memcell.data.schema import TableSchema
 from memcell.data.series import Series
 from memcell.data.source import Table
 from memcell.data.table_libraries import pl
@@ -111,14 +111,14 @@ def without_duplicates(rows: GroupedRows, time: str, duplicates: Duplicates) -> 
     return kept, [note]
 
 
-def split_into_series(rows: GroupedRows, labels: list[Any], time_kind: TimeKind) -> list[Series]:
+def split_into_series(rows: GroupedRows, labels: list[Any], schema: TableSchema) -> list[Series]:
     """One series for each id, from sorted rows."""
     begins = np.flatnonzero(np.diff(rows.codes, prepend=-1))
     ends = np.append(begins[1:], len(rows.codes))
     series: list[Series] = []
     for begin, end, id, label in zip(begins, ends, rows.ids, labels, strict=True):
-        times = np.arange(end - begin, dtype=np.float64) if time_kind == "order" else rows.times[begin:end]
-        series.append(Series(rows.values[begin:end], times, rows.channels, id, label, time_kind))
+        times = np.arange(end - begin, dtype=np.float64) if schema.time is None else rows.times[begin:end]
+        series.append(Series(rows.values[begin:end], times, rows.channels, id, label, schema.time_kind, schema))
     return series
 
 

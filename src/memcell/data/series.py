@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
 from memcell.data.dates import TIME_KINDS, TimeKind, seconds_of
+from memcell.data.schema import TableSchema
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,7 @@ class Series:
         id: what the caller's table calls this series, or None.
         label: the class or number to be learnt for the whole series, or None.
         time_kind: what `times` are: ``"order"``, ``"number"`` or ``"date"``.
+        schema: the columns of the table that this series was read from, or None.
 
     Raises:
         InputError: a shape that does not fit, an infinity, or times that are missing or do not increase.
@@ -44,6 +46,7 @@ class Series:
     id: object | None = None
     label: object | None = None
     time_kind: TimeKind = "order"
+    schema: TableSchema | None = None
 
     def __post_init__(self) -> None:
         """Bring arrays to float64 and refuse what no later room could use."""

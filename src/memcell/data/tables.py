@@ -142,7 +142,7 @@ def read_table(
         schema = TableSchema(roles.id, roles.time, roles.label, rows.channels, times.kind, times.date_only)
     else:
         schema = replace(schema, date_only=schema.date_only and times.date_only)
-    return TableContents(split_into_series(rows, labels, times.kind), schema, notes)
+    return TableContents(split_into_series(rows, labels, schema), schema, notes)
 
 
 def _unnamed_notes(table: Table) -> list[str]:

@@ -69,7 +69,7 @@ class LSTM(layers.RNN):
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
         if keras.backend.backend() != "torch" or mask is not None or not self._is_plain(training):
             return super().inner_loop(sequences, initial_state, mask=mask, training=training)
-        from memcell.keras.torch_loop import run  # noqa: PLC0415  (torch, only where Keras runs on it)
+        from memcell.keras.torch_loop import run
 
         if training and 0.0 < self.cell.dropout < 1.0:
             mask_of_inputs = self.cell.get_dropout_mask(sequences[:, 0, :])

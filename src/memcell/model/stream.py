@@ -88,9 +88,13 @@ class Stream:
         if isinstance(values, dict):
             unknown = [name for name in values if name not in channels]
             if unknown:
-                raise InputError(f"There is no channel {unknown[0]!r}; the model reads {', '.join(map(repr, channels))}.")
+                raise InputError(
+                    f"There is no channel {unknown[0]!r}; the model reads {', '.join(map(repr, channels))}."
+                )
             values = [values.get(name, np.nan) for name in channels]
         row = np.asarray(values, np.float64).reshape(-1)
         if row.shape != (len(channels),):
-            raise InputError(f"`values` has {len(row)} entries; the model reads the {len(channels)} channels {channels}.")
+            raise InputError(
+                f"`values` has {len(row)} entries; the model reads the {len(channels)} channels {channels}."
+            )
         return row

@@ -18,9 +18,7 @@ _LAYER = (
     "Tensor x, Tensor w_x, Tensor w_h, Tensor bias, Tensor? peephole, Tensor h0, Tensor c0, Tensor? carry_h, "
     "Tensor? carry_c, Tensor offsets, str peephole_kind, str output_peek, bool coupled, bool reverse"
 )
-_library.define(
-    f"lstm({_LAYER}, bool with_tape) -> (Tensor h, Tensor c, Tensor h_final, Tensor c_final, Tensor gates)"
-)
+_library.define(f"lstm({_LAYER}, bool with_tape) -> (Tensor h, Tensor c, Tensor h_final, Tensor c_final, Tensor gates)")
 _library.define(
     f"lstm_backward({_LAYER}, Tensor h, Tensor c, Tensor gates, Tensor? d_h, Tensor? d_c, Tensor? d_h_final, "
     "Tensor? d_c_final) -> (Tensor x, Tensor w_x, Tensor w_h, Tensor bias, Tensor peephole, Tensor h0, Tensor c0, "
@@ -88,9 +86,7 @@ def _save_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, 
 
 def _backward(ctx: Any, d_h: Any, d_c: Any, d_h_final: Any, d_c_final: Any, _d_gates: Any) -> tuple[Any, ...]:
     *tensors, h, c, gates = ctx.saved_tensors
-    gradients = torch.ops.memcell.lstm_backward(
-        *tensors, *ctx.options, h, c, gates, d_h, d_c, d_h_final, d_c_final
-    )
+    gradients = torch.ops.memcell.lstm_backward(*tensors, *ctx.options, h, c, gates, d_h, d_c, d_h_final, d_c_final)
     given = tensors[:_DIFFERENTIABLE]
     wanted = [None if tensor is None else d for tensor, d in zip(given, gradients, strict=True)]
     return (*wanted, *[None] * (_LAYER_ARGUMENTS - _DIFFERENTIABLE), None)

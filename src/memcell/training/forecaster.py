@@ -58,9 +58,7 @@ def fit_forecaster(
     recipe = Recipe.learn(series, schema, target, horizon)
     _check_lengths(series, recipe, target, horizon)
     spec = spec or LstmSpec()
-    config = ModelConfig(
-        len(schema.channels), recipe.extra, QuantileForecast(horizon), hidden_size, num_layers, spec
-    )
+    config = ModelConfig(len(schema.channels), recipe.extra, QuantileForecast(horizon), hidden_size, num_layers, spec)
     grids = [_even(one, recipe) for one in series]
     cuts = [max(2, len(one) - max(1, round(settings.validation * len(one)))) for one in grids]
     early = [_rows(one, 0, cut) for one, cut in zip(grids, cuts, strict=True)]

@@ -86,7 +86,9 @@ class _quiet:  # noqa: N801
     """Lightning's notes on devices and tips, off for the time of a run."""
 
     def __enter__(self) -> None:
-        self._loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning")]
+        self._loggers = [
+            logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning")
+        ]
         self._levels = [logger.level for logger in self._loggers]
         for logger in self._loggers:
             logger.setLevel(logging.ERROR)

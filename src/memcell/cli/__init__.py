@@ -1,0 +1,54 @@
+"""The command line over tables: ``memcell fit``, ``predict``, ``evaluate``, ``show``."""
+
+import os
+import sys
+
+from memcell.contract import InputError, OutputError
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line and end the program.
+
+    Exit codes: 0 done; 2 wrong use: an option, a file or data that the user has to change; 1 failure: no space, no right
+    to write, or a fault of memcell itself.
+    """
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        from memcell.cli.app import app
+    except ModuleNotFoundError as error:
+        return _complain(
+            f"The command line needs more than the light install ({error.name}): pip install 'memcell[train]'.", 2
+        )
+    try:
+        app(prog_name="memcell")
+    except InputError as error:
+        return _complain(str(error), 2)
+    except OutputError as error:
+        return _complain(str(error), 1)
+    except KeyboardInterrupt:
+        return _complain("Interrupted; nothing was written.", 1)
+    except MemoryError:
+        return _complain("Out of memory. Give fewer rows, or a smaller --batch-size or --hidden-size.", 1)
+    except OSError as error:
+        return _complain(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
+    except Exception as error:
+        if os.environ.get("MEMCELL_TRACEBACK"):
+            raise
+        return _complain(
+            f"A fault of memcell, not yours: {type(error).__name__}: {error}. Please report it, with what "
+            "MEMCELL_TRACEBACK=1 prints.",
+            1,
+        )
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0 if done.code is None else 1
+    return 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"Error: {message}", file=sys.stderr)
+    return code

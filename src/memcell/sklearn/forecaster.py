@@ -1,0 +1,128 @@
+"""A forecaster of sequences in scikit-learn's manner."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from memcell.contract import InputError, LstmSpec
+from memcell.model import Model, save
+from memcell.sklearn.evaluation import evaluate_forecaster
+from memcell.sklearn.inputs import schema_of, series_for_fit
+from memcell.training import TrainingSettings, fit_forecaster
+
+__all__ = ["SequenceForecaster"]
+
+
+class SequenceForecaster(BaseEstimator):
+    """Quantiles of the steps to come, from series with missing values.
+
+    A forecast runs on the series' usual step; steps without a row count as missing.
+
+    Args:
+        horizon: K, steps to forecast.
+        target: the channel to forecast; None takes the only one.
+        hidden_size: units of each layer.
+        num_layers: layers, each reading the one below.
+        peephole, output_peek: the cell, see ``memcell.LstmSpec``.
+        epochs: at most, of 20 steps each; training stops early when the loss on the last part of the time no longer
+            falls, and is then repeated on everything for as long.
+        batch_size: four times the stretches of series a step.
+        learning_rate: of AdamW, at its peak.
+        dropout: on what the head reads.
+        patience: epochs without a lower validation loss before training stops.
+        validation: share of the time that is held out to decide when to stop and how wide the band is.
+        seed: of every random draw.
+        progress: show a progress bar.
+
+    Attributes:
+        model_: the trained ``memcell.model.Model``.
+
+    Example:
+        >>> wave = np.sin(np.arange(200) / 4)[None, :, None]
+        >>> forecaster = SequenceForecaster(horizon=5, epochs=2, progress=False).fit(wave)
+        >>> forecaster.predict(wave).shape, forecaster.predict_quantiles(wave).shape
+        ((1, 5), (1, 5, 3))
+    """
+
+    def __init__(
+        self,
+        horizon: int = 1,
+        target: str | None = None,
+        hidden_size: int = 48,
+        num_layers: int = 1,
+        peephole: str = "full",
+        output_peek: str = "previous",
+        epochs: int = 30,
+        batch_size: int = 32,
+        learning_rate: float = 4e-3,
+        dropout: float = 0.1,
+        patience: int = 12,
+        validation: float = 0.15,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> None:
+        self.horizon = horizon
+        self.target = target
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.peephole = peephole
+        self.output_peek = output_peek
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.dropout = dropout
+        self.patience = patience
+        self.validation = validation
+        self.seed = seed
+        self.progress = progress
+
+    def fit(self, X: Any, y: None = None) -> "SequenceForecaster":  # noqa: ARG002
+        """Train on n series, each to its end.
+
+        Args:
+            X: what ``memcell.read`` gives, or what ``memcell.as_series`` takes.
+            y: not used; the series' own future is what is learnt.
+
+        Raises:
+            InputError: names what does not fit.
+        """
+        series = series_for_fit(X)
+        channels = series[0].channels
+        if self.target is None and len(channels) > 1:
+            raise InputError(f"`target` is missing: say which of {', '.join(map(repr, channels))} to forecast.")
+        settings = TrainingSettings(
+            self.epochs, self.batch_size, self.learning_rate, self.dropout, self.patience, self.validation,
+            self.seed, self.progress,
+        )  # fmt: skip
+        self.model_: Model = fit_forecaster(
+            series, self.target or channels[0], self.horizon, schema_of(series), settings,
+            hidden_size=self.hidden_size, num_layers=self.num_layers,
+            spec=LstmSpec(self.peephole, self.output_peek),  # type: ignore[arg-type]
+        )  # fmt: skip
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Medians [n, K] of the steps after each series."""
+        return self.predict_quantiles(X)[:, :, 1]
+
+    def predict_quantiles(self, X: Any) -> NDArray[np.float64]:
+        """Quantiles 0.1, 0.5 and 0.9, [n, K, 3], of the steps after each series."""
+        check_is_fitted(self)
+        return np.stack([forecast.quantiles for forecast in self.model_.predict(X)])
+
+    def score(self, X: Any, y: None = None) -> float:  # noqa: ARG002
+        """Minus the mean absolute scaled error over the last K steps of each series, forecast from the rows before.
+
+        Scaled by the mean absolute change over K steps in those rows (Hyndman and Koehler, "Another look at measures of
+        forecast accuracy", 2006, with K as the season).
+        """
+        check_is_fitted(self)
+        return -evaluate_forecaster(self.model_, series_for_fit(X), origins=1).mase
+
+    def save(self, path: Any, overwrite: bool = False) -> None:
+        """Write the model to one file that ``memcell.load`` reads without torch."""
+        check_is_fitted(self)
+        save(self.model_, path, overwrite)
