@@ -91,7 +91,7 @@ struct ExpConstants<float> {
     static constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
     static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
     static constexpr int mantissa = 23, bias = 127, degree = 7;
-    static constexpr float saturation = 17.0f;  // tanh rounds to 1 beyond it
+    static constexpr float saturation = 17.0f;  // tanh and sigmoid round to 1 beyond it
 };
 template <>
 struct ExpConstants<double> {
@@ -110,12 +110,12 @@ struct InverseFactorials {
     }
 };
 
-// x clamped to [-limit, limit]; NaN stays NaN because every comparison with it is false.
+// x clamped to [low, high]; NaN stays NaN because every comparison with it is false.
 template <class T>
-MEMCELL_INLINE Vec<T> clamp(Vec<T> x, T limit) {
-    const Vec<T> high = splat<T>(limit), low = splat<T>(-limit);
-    x = x > high ? high : x;
-    return x < low ? low : x;
+MEMCELL_INLINE Vec<T> clamp(Vec<T> x, T low, T high) {
+    const Vec<T> at_most = splat<T>(high), at_least = splat<T>(low);
+    x = x > at_most ? at_most : x;
+    return x < at_least ? at_least : x;
 }
 
 // exp(x) = scale * (1 + minus_one): Cody and Waite's reduction x = n ln 2 + r, |r| <= ln 2 / 2, then the Taylor
@@ -146,16 +146,18 @@ MEMCELL_INLINE ExpParts<T> exp_parts(Vec<T> x) {
 
 template <class T>
 MEMCELL_INLINE Vec<T> sigmoid(Vec<T> x) {
-    // At the limit exp(-x) is infinite and the result exactly 0, as in the reference.
-    const T limit = sizeof(T) == 4 ? T(89) : T(710);
-    const ExpParts<T> e = exp_parts<T>(clamp<T>(-x, limit));
+    // At `high` exp(-x) is infinite and the result exactly 0, as in the reference. At the other end exp(-x) must stay
+    // a normal number, because exp_parts has no exponent for less; the result there is 1 long before.
+    const T low = -ExpConstants<T>::saturation, high = sizeof(T) == 4 ? T(89) : T(710);
+    const ExpParts<T> e = exp_parts<T>(clamp<T>(-x, low, high));
     return T(1) / (T(1) + e.scale * (T(1) + e.minus_one));
 }
 
 // (exp(2x) - 1) / (exp(2x) + 1), with exp(2x) - 1 formed without cancellation so that small x keeps its digits.
 template <class T>
 MEMCELL_INLINE Vec<T> tanh(Vec<T> x) {
-    const ExpParts<T> e = exp_parts<T>(clamp<T>(x + x, ExpConstants<T>::saturation * 2));
+    const T limit = ExpConstants<T>::saturation * 2;
+    const ExpParts<T> e = exp_parts<T>(clamp<T>(x + x, -limit, limit));
     const Vec<T> em1 = fma(e.scale, e.minus_one, e.scale - T(1));
     return em1 / (em1 + T(2));
 }

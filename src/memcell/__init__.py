@@ -1,7 +1,7 @@
 """LSTMs for sequences as they really come: missing values, uneven times, any length.
 
-``import memcell`` is light: NumPy and the compiled core. What needs more loads when it is first used: ``memcell.torch``,
-``memcell.keras``, ``memcell.sklearn``, and ``memcell.read`` for tables.
+``import memcell`` is light: NumPy and the compiled core. What needs more loads when it is first used:
+``memcell.torch``, ``memcell.keras``, ``memcell.sklearn``, and ``memcell.read`` for tables.
 """
 
 import importlib
@@ -20,7 +20,7 @@ __version__ = "0.1.0"
 __all__ = ["InputError", "LstmSpec", "OutputError", "RaggedBatch", "Series", "as_series", "load", "read"]
 
 _LAZY = {"Series": "memcell.data", "as_series": "memcell.data", "read": "memcell.data", "load": "memcell.model"}
-_ROOMS = ("data", "heads", "keras", "model", "sklearn", "torch", "training")
+_ROOMS = ("data", "evaluation", "heads", "keras", "model", "sklearn", "torch", "training")
 
 
 def __getattr__(name: str) -> Any:

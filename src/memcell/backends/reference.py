@@ -52,7 +52,8 @@ class _Layer:
         """Adds to the peephole's gradient; the gradient that reaches the cell comes back."""
         if gate not in self.peephole_block:
             return 0.0
-        assert self.weights.peephole is not None and d_peephole is not None
+        assert self.weights.peephole is not None
+        assert d_peephole is not None
         p, d_p = self.weights.peephole[self.peephole_block[gate]], d_peephole[self.peephole_block[gate]]
         if self.spec.peephole == "diagonal":
             d_p[0] += d_z * cell

@@ -11,8 +11,8 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line and end the program.
 
-    Exit codes: 0 done; 2 wrong use: an option, a file or data that the user has to change; 1 failure: no space, no right
-    to write, or a fault of memcell itself.
+    Exit codes: 0 done; 2 wrong use: an option, a file or data that the user has to change; 1 failure: no space, no
+    right to write, or a fault of memcell itself.
     """
     sys.exit(_run())
 

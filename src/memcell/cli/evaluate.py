@@ -8,7 +8,6 @@ from typer import Argument, Option
 
 from memcell.cli.tables import OnDuplicates, read_for
 from memcell.model import load
-from memcell.sklearn.evaluation import evaluate_classifier, evaluate_forecaster
 
 __all__ = ["evaluate"]
 
@@ -24,6 +23,8 @@ def evaluate(
     ] = OnDuplicates.error,
 ) -> None:
     """Score a model: a classifier by its labels, a forecaster by forecasts of the table's last part."""
+    from memcell.evaluation import evaluate_classifier, evaluate_forecaster  # loads scikit-learn
+
     trained = load(model)
     classifies = trained.task == "classify"
     series = read_for(trained, table, duplicates, with_labels=classifies)

@@ -10,7 +10,6 @@ from memcell.cli.tables import OnDuplicates, note
 from memcell.contract import InputError
 from memcell.contract.errors import closest
 from memcell.data import Duplicates, Series, check_output, read_table
-from memcell.sklearn import SequenceClassifier, SequenceForecaster
 
 __all__ = ["fit"]
 
@@ -58,8 +57,10 @@ def fit(
     quiet: Annotated[bool, Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train on a table and write a model. Ctrl-C keeps the best model so far."""
-    if (horizon is None) == (task is Task.forecast):
-        raise InputError("--horizon goes with --task forecast, and must be given with it.")
+    if task is Task.forecast and horizon is None:
+        raise InputError("--horizon is missing: say how many steps to forecast.")
+    if task is Task.classify and horizon is not None:
+        raise InputError("--horizon is for --task forecast; a classifier has none. Leave it out.")
     if task is Task.classify and id is None:
         raise InputError(
             "--id is missing: a classifier learns from many series, and --id names the column that tells them apart."
@@ -76,6 +77,8 @@ def fit(
     )
     for message in contents.warnings:
         note(message)
+    from memcell.sklearn import SequenceClassifier, SequenceForecaster  # loads torch, which takes seconds
+
     common: dict[str, Any] = {
         "num_layers": num_layers, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed,
         "peephole": peephole.value, "progress": not quiet,
@@ -85,7 +88,7 @@ def fit(
         estimator: Any = SequenceClassifier(**common).fit(contents.series)
     else:
         _check_target(contents.series, target)
-        estimator = SequenceForecaster(horizon=horizon, target=target, **common).fit(contents.series)
+        estimator = SequenceForecaster(horizon=cast("int", horizon), target=target, **common).fit(contents.series)
     estimator.save(out, overwrite)
     record = estimator.model_.record
     stopped = ", interrupted: the best so far is kept" if record["interrupted"] else ""

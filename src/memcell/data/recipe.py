@@ -1,7 +1,7 @@
-"""From series to the arrays that the stack reads: learnt from training rows, saved with the model, applied unchanged."""
+"""From series to what the stack reads: learnt from training rows, saved with the model, applied unchanged."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
 import numpy as np
@@ -45,19 +45,23 @@ class Steps:
 
     def rows(self, rows: NDArray[np.int64], offsets: NDArray[np.int64]) -> "Steps":
         """Some of the rows, as sequences cut by ``offsets``."""
-        return Steps(*(getattr(self, field.name)[rows] for field in fields(self)[:-1]), offsets)
+        return replace(self, **{name: getattr(self, name)[rows] for name in _BY_ROW}, offsets=offsets)
 
     def sequences(self, index: NDArray[np.int64]) -> "Steps":
         """Some of the sequences."""
-        lengths = np.diff(self.offsets)[index]
-        rows = [np.arange(self.offsets[b], self.offsets[b + 1]) for b in index]
-        return self.rows(np.concatenate([np.empty(0, np.int64), *rows]), offsets_of(lengths.tolist()))
+        bounds = [(int(self.offsets[b]), int(self.offsets[b + 1])) for b in index]
+        rows = [np.arange(start, stop) for start, stop in bounds]
+        lengths = [stop - start for start, stop in bounds]
+        return self.rows(np.concatenate([np.empty(0, np.int64), *rows]), offsets_of(lengths))
 
     @classmethod
     def concatenate(cls, parts: list["Steps"]) -> "Steps":
         """The sequences of all parts, one part after another."""
-        arrays = [np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)[:-1]]
-        return cls(*arrays, offsets_of(np.concatenate([np.diff(part.offsets) for part in parts]).tolist()))
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_ROW}
+        return cls(**arrays, offsets=offsets_of(np.concatenate([np.diff(part.offsets) for part in parts]).tolist()))
+
+
+_BY_ROW = tuple(field.name for field in fields(Steps) if field.name != "offsets")
 
 
 @dataclass(frozen=True)
@@ -187,8 +191,16 @@ class RecipeState:
             extra = features[:, 1:]
         if len(times):
             self._time = float(times[-1])
-        arrays = (observed.values, observed.mask, observed.last, observed.since, observed.gap, extra)
-        return Steps(*(array.astype(np.float32) for array in arrays), anchor, offsets_of([len(times)]))
+        return Steps(
+            values=observed.values.astype(np.float32),
+            mask=observed.mask.astype(np.float32),
+            last=observed.last.astype(np.float32),
+            since=observed.since.astype(np.float32),
+            gap=observed.gap.astype(np.float32),
+            extra=extra.astype(np.float32),
+            anchor=anchor,
+            offsets=offsets_of([len(times)]),
+        )
 
 
 def on_grid(
@@ -196,8 +208,8 @@ def on_grid(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Values [S, C] and times [S] on the even grid of ``cadence``, the last row on a grid point.
 
-    Rows that fall on one point are averaged channel by channel; a point without rows is all missing. With ``after``, the
-    grid continues from that point.
+    Rows that fall on one point are averaged channel by channel; a point without rows is all missing. With ``after``,
+    the grid continues from that point.
 
     Raises:
         InputError: the times are so uneven that the grid would be mostly empty.

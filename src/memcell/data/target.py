@@ -82,7 +82,7 @@ class TargetRecipe:
         return np.exp(y) if self.log else y
 
     def apply(self, y: Array) -> tuple[Array, Array]:
-        """Features [T, 1 + features] (scaled; 0 where missing) and anchor [T] (the last value seen, transformed) of y [T]."""
+        """Of y [T]: features [T, 1 + features], scaled, 0 where missing, and anchor [T], the last value transformed."""
         state = TargetState(self)
         rows = [state.advance(value) for value in y]
         width = 1 + self.features
@@ -90,7 +90,7 @@ class TargetRecipe:
         return features, np.array([anchor for _, anchor in rows])
 
     def outcomes(self, y: Array, anchor: Array) -> Array:
-        """[T, K]: what a forecast at each row should have said, in units of ``reach`` above the anchor; NaN if unknown."""
+        """[T, K]: what a forecast at each row should say, in units of ``reach`` above the anchor; NaN if unknown."""
         y = self.transform(y)
         padded = np.concatenate([y, np.full(self.horizon, np.nan)])
         ahead = np.lib.stride_tricks.sliding_window_view(padded, self.horizon)[1 : len(y) + 1]
@@ -164,7 +164,8 @@ def _spread_grows(series: list[Array], block: int) -> bool:
             if len(part) > block // 2:
                 if part.min() <= 0:
                     return False
-                means.append(part.mean()), spreads.append(part.std())
+                means.append(part.mean())
+                spreads.append(part.std())
     if len(means) < 4 or max(means) < 1.5 * min(means) or min(spreads) <= 0:
         return False
     level, spread = np.log(means), np.log(spreads)

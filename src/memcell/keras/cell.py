@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from keras import constraints, initializers, layers, ops, regularizers, saving
+import keras
+from keras import constraints, initializers, layers, regularizers, saving
 
 from memcell.contract import LstmSpec
 
 __all__ = ["LSTMCell"]
+
+ops: Any = keras.ops  # Keras annotates its results as if they could be None
 
 
 @saving.register_keras_serializable(package="memcell")
@@ -82,10 +85,10 @@ class LSTMCell(layers.LSTMCell):
         if self.use_bias:
             z = z + self.bias
         z_i, z_f, z_g, z_o = ops.split(z, 4, axis=1)
-        i = self.recurrent_activation(z_i + self._peek(0, c))
-        f = self.recurrent_activation(z_f + self._peek(1, c))
+        i: Any = self.recurrent_activation(z_i + self._peek(0, c))
+        f: Any = self.recurrent_activation(z_f + self._peek(1, c))
         new_c = f * c + i * self.activation(z_g)
-        o = self.recurrent_activation(z_o + self._peek(2, new_c if self.spec.output_peek == "current" else c))
+        o: Any = self.recurrent_activation(z_o + self._peek(2, new_c if self.spec.output_peek == "current" else c))
         new_h = o * self.activation(new_c)
         return new_h, [new_h, new_c]
 

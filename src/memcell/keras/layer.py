@@ -89,9 +89,11 @@ class LSTM(layers.RNN):
         return {**of_layer, **of_cell}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "LSTM":
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "LSTM":  # noqa: ARG003
         return cls(**config)
 
 
-_LAYER_OPTIONS = ("name", "dtype", "trainable", "activity_regularizer", "input_shape", "batch_shape", "batch_input_shape",
-                  "batch_size", "input_dim", "input_length", "zero_output_for_mask")  # fmt: skip
+_LAYER_OPTIONS = (
+    "name", "dtype", "trainable", "activity_regularizer", "zero_output_for_mask",
+    "input_shape", "batch_shape", "batch_input_shape", "batch_size", "input_dim", "input_length",
+)  # fmt: skip

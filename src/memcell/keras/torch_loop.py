@@ -12,7 +12,7 @@ __all__ = ["run"]
 
 
 def run(cell: Any, sequences: Tensor, initial_state: list[Tensor], go_backwards: bool) -> Any:
-    """(last output [B, H], outputs [B, T, H] in processing order, states) of ``memcell.keras.LSTMCell`` over [B, T, I]."""
+    """Last output [B, H], outputs [B, T, H] in processing order and states of ``LSTMCell`` over [B, T, I]."""
     batch, steps, features = sequences.shape
     weight = {name: _value(getattr(cell, name)) for name in ("kernel", "recurrent_kernel", "bias", "peephole_kernel")}
     w_x, w_h, peephole = weight["kernel"].T, weight["recurrent_kernel"].T, weight["peephole_kernel"]
@@ -21,9 +21,8 @@ def run(cell: Any, sequences: Tensor, initial_state: list[Tensor], go_backwards:
         peephole = peephole.T
     offsets = torch.arange(batch + 1, device=sequences.device) * steps
     rows = sequences.reshape(batch * steps, features)
-    h, _, h_final, c_final = lstm(
-        cell.spec, rows, (w_x, w_h, bias, peephole), *initial_state, offsets, reverse=go_backwards
-    )
+    h0, c0 = initial_state
+    h, _, h_final, c_final = lstm(cell.spec, rows, (w_x, w_h, bias, peephole), h0, c0, offsets, reverse=go_backwards)
     outputs = h.view(batch, steps, cell.units)
     return h_final, outputs.flip(1) if go_backwards else outputs, [h_final, c_final]
 

@@ -111,7 +111,8 @@ class Model:
     def forecast_of(self, quantiles: NDArray[np.float64], anchor: float, last_time: float) -> Forecast:
         """The forecast after ``last_time`` from raw quantiles [K, 3]."""
         target, head = self.recipe.target, self.config.head
-        assert target is not None and isinstance(head, QuantileForecast)
+        assert target is not None
+        assert isinstance(head, QuantileForecast)
         times = self.recipe.cadence.after(last_time, np.arange(1, head.horizon + 1))
         return Forecast(times, target.forecast(quantiles, np.float64(anchor)))  # type: ignore[arg-type]
 

@@ -8,8 +8,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from memcell.contract import InputError, LstmSpec
+from memcell.evaluation import evaluate_forecaster
 from memcell.model import Model, save
-from memcell.sklearn.evaluation import evaluate_forecaster
 from memcell.sklearn.inputs import schema_of, series_for_fit
 from memcell.training import TrainingSettings, fit_forecaster
 
@@ -91,14 +91,14 @@ class SequenceForecaster(BaseEstimator):
         """
         series = series_for_fit(X)
         channels = series[0].channels
-        if self.target is None and len(channels) > 1:
+        if self.target is None and len(channels) != 1:
             raise InputError(f"`target` is missing: say which of {', '.join(map(repr, channels))} to forecast.")
         settings = TrainingSettings(
             self.epochs, self.batch_size, self.learning_rate, self.dropout, self.patience, self.validation,
             self.seed, self.progress,
         )  # fmt: skip
         self.model_: Model = fit_forecaster(
-            series, self.target or channels[0], self.horizon, schema_of(series), settings,
+            series, self.target or next(iter(channels)), self.horizon, schema_of(series), settings,
             hidden_size=self.hidden_size, num_layers=self.num_layers,
             spec=LstmSpec(self.peephole, self.output_peek),  # type: ignore[arg-type]
         )  # fmt: skip

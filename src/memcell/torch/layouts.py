@@ -63,7 +63,7 @@ def rows_of(batch: Any, batch_first: bool, lengths: Any = None) -> tuple[Tensor,
     if batch.is_nested:
         if batch.layout != torch.jagged:
             raise InputError("The nested tensor is not jagged. Build it with layout=torch.jagged.")
-        return batch.values(), Layout("nested", True, batch.offsets())
+        return batch.values(), Layout("nested", True, batch.offsets())  # pyright: ignore[reportAttributeAccessIssue]
     if batch.dim() == 2:
         if lengths is not None:
             raise InputError("`lengths` was given with an input of two dimensions, which is one sequence.")

@@ -49,7 +49,7 @@ def lstm_loop(
     carry_c: Tensor | None = None,
     reverse: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The same as ``memcell.torch.lstm``, arguments and results alike, on any device, differentiable any number of times."""
+    """As ``memcell.torch.lstm``, arguments and results alike, on any device and differentiable any number of times."""
     cell = _Cell(spec, weights)
     from_x = x @ cell.w_x.T + cell.bias
     lengths = offsets.diff()
@@ -67,7 +67,9 @@ def lstm_loop(
         c_in = _carry_over(None if carry_c is None else carry_c[row], c[:count])
         h_new, c_new = cell.step(from_x[row], h_in, c_in)
         h, c = torch.cat([h_new, h[count:]]), torch.cat([c_new, c[count:]])
-        outputs.append(h_new), cells.append(c_new), rows.append(row)
+        outputs.append(h_new)
+        cells.append(c_new)
+        rows.append(row)
     back = order.argsort()
     if not rows:
         return h0.new_empty((0, h0.shape[1])), c0.new_empty((0, c0.shape[1])), h[back], c[back]

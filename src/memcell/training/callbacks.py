@@ -79,9 +79,6 @@ class StopOnInterrupt(Callback):
 
         self._before = signal.signal(signal.SIGINT, stop)
 
-    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> int | None:  # noqa: ARG002
-        return -1 if self.interrupted else None
-
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:  # noqa: ARG002
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)

@@ -179,8 +179,8 @@ def _segments(grids: list[Series], recipe: Recipe, settings: TrainingSettings) -
 def _band(model: Model, held_out: _Part, horizon: int) -> float:
     """The factor on the band's half-widths with which it covers the held-out rows as it claims.
 
-    Split conformal prediction (Vovk et al., "Algorithmic learning in a random world", 2005), its level raised for the few
-    independent stretches that overlapping forecasts amount to.
+    Split conformal prediction (Vovk et al., "Algorithmic learning in a random world", 2005), its level raised for the
+    few independent stretches that overlapping forecasts amount to.
     """
     rows = np.flatnonzero(~np.isnan(held_out.outcomes).all(axis=1))
     if not len(rows):

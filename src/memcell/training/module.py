@@ -68,7 +68,7 @@ class SequenceModule(lightning.LightningModule):
         self.log("loss", loss, batch_size=1)
         return loss
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         keep = min(_AVERAGING, (self.global_step + 1) / (self.global_step + 10))
         for name, weight in self.weights().items():
             self._average[name].lerp_(weight.detach(), 1 - keep)

@@ -88,8 +88,8 @@ def evaluate_forecaster(model: Model, series: list[Series], origins: int | None 
     """Scores of forecasts from many origins, each made from the rows before it alone.
 
     Args:
-        origins: forecasts a series, a quarter of the horizon apart, the last one a horizon before the end; None: as many
-            as start in the last tenth of the series, at least one.
+        origins: forecasts a series, a quarter of the horizon apart, the last one a horizon before the end; None: as
+            many as start in the last tenth of the series, at least one.
 
     Raises:
         InputError: no series is longer than the horizon, or the truth is missing throughout.
@@ -111,7 +111,8 @@ def evaluate_forecaster(model: Model, series: list[Series], origins: int | None 
         rows = len(y) - 1 - horizon - apart * np.arange(wanted)
         rows = rows[rows >= 0]
         quantiles, anchor = model.quantiles_at(model.recipe.begin().advance(one), rows)
-        rows, quantiles, anchor = (array[~np.isnan(anchor)] for array in (rows, quantiles, anchor))
+        known = ~np.isnan(anchor)
+        rows, quantiles, anchor = rows[known], quantiles[known], anchor[known]
         forecast = target.forecast(quantiles, anchor)
         truth = y[rows[:, None] + np.arange(1, horizon + 1)]
         known = ~np.isnan(truth)
