@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from backends.cases import CELLS, SHAPES, SMALL, Cell, Problem, Shape, assert_same_bits, problem, run, sequence_of
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from backends.cases import CELLS, SHAPES, SMALL, Cell, Problem, Shape, assert_same_bits, problem, run, sequence_of
 from memcell.contract import Backend, LstmCall
 from memcell.contract.arrays import Array
 
