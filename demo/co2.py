@@ -1,7 +1,7 @@
 """The weekly CO2 series of Mauna Loa, 59 weeks of it missing, forecast a year ahead by memcell and four rivals.
 
-Run with ``make demo``. One model is trained on the first nine tenths, saved, loaded again, and asked for a forecast every
-13 weeks over the last tenth, each time from the rows before. Prints the errors, writes the model and a picture.
+Run with ``make demo``. One model is trained on the first nine tenths, saved, loaded again, and asked for a forecast
+every 13 weeks over the last tenth, each time from the rows before. Prints the errors, writes the model and a picture.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
+from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -33,13 +34,14 @@ Array = NDArray[np.float64]
 SEASON = 52  # weeks; also the horizon
 ORIGINS_APART = 13
 TRAINING_SHARE = 0.9
-
-
-# Rivals. Each takes a history without gaps, [T], and gives the SEASON weeks that follow.
+INK, BLUE, RED = "#1f2933", "#2a7de1", "#e4572e"
 
 
 def seasonal_naive(history: Array) -> Array:
-    """Last year again."""
+    """Last year again.
+
+    Like every rival: from a history without gaps, [T], the SEASON weeks that follow.
+    """
     return history[-SEASON:]
 
 
@@ -64,7 +66,7 @@ def holt_winters(history: Array) -> Array:
 
 RIVALS: dict[str, Callable[[Array], Array]] = {
     "seasonal naive": seasonal_naive,
-    "seasonal naive, drift of the last year": seasonal_naive_with_last_drift,
+    "seasonal naive, last drift": seasonal_naive_with_last_drift,
     "seasonal naive, mean drift": seasonal_naive_with_mean_drift,
     "Holt-Winters": holt_winters,
 }
@@ -75,9 +77,6 @@ def without_gaps(history: Array) -> Array:
     weeks = np.arange(len(history))
     known = ~np.isnan(history)
     return np.interp(weeks, weeks[known], history[known])
-
-
-# Measures
 
 
 def yearly_change(training: Array) -> float:
@@ -155,10 +154,10 @@ def table_of(trial: Trial, quantiles: Array, seconds: float) -> Table:
     low, median, high = np.moveaxis(quantiles, -1, 0)
     table = Table(
         title=f"CO2 at Mauna Loa, {SEASON} weeks ahead from {len(trial.origins)} origins",
-        caption=f"MASE: mean absolute error over {scale:.2f} ppm, the mean change in {SEASON} weeks of the training part",
+        caption=f"MASE 1 is {scale:.2f} ppm, the mean yearly change in training",
     )
     table.add_column("forecast")
-    for name in ("MASE", "coverage of the 80 % band", "training"):
+    for name in ("MASE", "80 % band covers", "training"):
         table.add_column(name, justify="right")
     for name, rival in RIVALS.items():
         forecasts = np.stack([rival(without_gaps(trial.co2[:origin])) for origin in trial.origins])
@@ -176,10 +175,7 @@ def table_of(trial: Trial, quantiles: Array, seconds: float) -> Table:
 
 def draw(trial: Trial, quantiles: Array, path: Path) -> None:
     """The picture: the whole series with its missing weeks, and a year's forecast each year over the last tenth."""
-    figure, (above, below) = plt.subplots(
-        2, 1, figsize=(10, 5.6), height_ratios=(1, 2.4), layout="constrained", gridspec_kw={"hspace": 0.04}
-    )
-    figure.suptitle("Weekly CO$_2$ at Mauna Loa: learnt from a series with holes, forecast a year ahead", fontsize=13)
+    figure, (above, below) = plt.subplots(2, 1, figsize=(10, 5.8), height_ratios=(1, 2.2), layout="constrained")
     _draw_series(above, trial)
     _draw_forecasts(below, trial, quantiles)
     for axes in (above, below):
@@ -187,23 +183,22 @@ def draw(trial: Trial, quantiles: Array, path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.25)
         axes.margins(x=0.01)
+    figure.align_ylabels()
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
 
-_INK, _BAND, _GAP = "#1f2933", "#2a7de1", "#e4572e"
-
-
 def _draw_series(axes: Any, trial: Trial) -> None:
     missing = np.isnan(trial.co2)
-    # Full-height strokes: a week is less than a pixel wide, too little for shading to show.
+    # Strokes over the full height: a week is less than a pixel wide, too little for shading to show.
     axes.vlines(
-        trial.dates[missing], 0, 1, transform=axes.get_xaxis_transform(), color=_GAP, alpha=0.55, linewidth=1,
-        label=f"missing weeks ({missing.sum()})",
+        trial.dates[missing], 0, 1, transform=axes.get_xaxis_transform(), color=RED, alpha=0.55, linewidth=1,
+        label=f"missing ({missing.sum()} weeks)",
     )  # fmt: skip
-    axes.plot(trial.dates, trial.co2, color=_INK, linewidth=0.9, label="observed")
-    axes.axvspan(trial.dates[trial.training], trial.dates[-1], color=_BAND, alpha=0.15, linewidth=0, label="held out")
-    axes.legend(loc="upper left", ncols=3, frameon=False, fontsize=9)
+    axes.plot(trial.dates, trial.co2, color=INK, linewidth=0.9, label="observed")
+    axes.axvspan(trial.dates[trial.training], trial.dates[-1], color=BLUE, alpha=0.15, linewidth=0, label="held out")
+    axes.set_title(f"CO$_2$ at Mauna Loa, {len(missing)} weeks", loc="left", fontweight="bold")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=9.5)
 
 
 def _draw_forecasts(axes: Any, trial: Trial, quantiles: Array) -> None:
@@ -213,13 +208,18 @@ def _draw_forecasts(axes: Any, trial: Trial, quantiles: Array) -> None:
         origin = trial.origins[number]
         dates = trial.dates[origin : origin + SEASON]
         low, median, high = quantiles[number].T
-        label = number == 0
-        axes.axvline(dates[0], color="grey", linewidth=0.8, linestyle=":", label="forecast made" if label else None)
-        axes.fill_between(dates, low, high, color=_BAND, alpha=0.28, linewidth=0, label="80 % band" if label else None)
-        axes.plot(dates, median, color=_BAND, linewidth=1.8, label="median" if label else None)
-    axes.plot(trial.dates[first:], trial.co2[first:], ".", color=_INK, markersize=3.2, label="observed")
-    axes.legend(loc="upper left", ncols=4, frameon=False, fontsize=9)
+        axes.fill_between(dates, low, high, color=BLUE, alpha=0.28, linewidth=0, label="80 % band")
+        axes.plot(dates, median, color=BLUE, linewidth=1.8, label="median")
+        axes.axvline(dates[0], color="grey", linewidth=0.9, linestyle=":", label="forecast made")
+    axes.plot(trial.dates[first:], trial.co2[first:], ".", color=INK, markersize=3.2, label="observed")
+    axes.yaxis.set_major_locator(MultipleLocator(5))
     axes.set_xlabel("year")
+    axes.set_title(
+        f"Forecast {SEASON} weeks ahead, from the weeks before each dotted line alone", loc="left", fontweight="bold"
+    )
+    handles, labels = axes.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))  # every forecast brings the same three
+    axes.legend(once.values(), once.keys(), loc="lower right", ncols=2, framealpha=1, edgecolor="none", fontsize=9.5)
 
 
 def main() -> None:
@@ -231,8 +231,8 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     model_path, picture_path = options.out / "co2.memcell", options.out / "co2.png"
 
-    console = Console()
     trial = load_trial()
+    console = Console()
     console.print(f"{len(trial.frame)} weeks, {np.isnan(trial.co2).sum()} of them missing; training on the first 90 %.")
     seconds = train(trial, model_path, options.seed)
     quantiles = forecast_from_file(trial, model_path)

@@ -66,9 +66,10 @@ class Backward {
           share_(share),
           layout_(cell_),
           padded_(weights.padded()),
+          gate_row_(row_length<T>(4 * padded_)),
           capacity_(std::max<std::ptrdiff_t>(kBlockRows, share.size())),
           entry_(capacity_ * layout_.width),
-          d_gates_(capacity_ * 4 * padded_),
+          d_gates_(capacity_ * gate_row_),
           c_(cell_.full_current() ? capacity_ * padded_ : 0),
           d_x_(capacity_ * Panels<T>::padded(cell_.inputs)),
           d_h_(static_cast<std::ptrdiff_t>(share.size()) * padded_),
@@ -108,20 +109,20 @@ class Backward {
 
     void step(std::ptrdiff_t count, std::ptrdiff_t s) {
         T* entry = entry_.get() + filled_ * layout_.width;
-        T* d_gates = d_gates_.get() + filled_ * 4 * padded_;
+        T* d_gates = d_gates_.get() + filled_ * gate_row_;
         for (std::ptrdiff_t r = 0; r < count; ++r) {
             const std::ptrdiff_t row = block_rows_[filled_ + r] = row_of(sequence(r), s);
             enter_step(cell_, in_, row, before(r, s, back_.h, in_.h0), before(r, s, back_.c, in_.c0),
                        entry + r * layout_.width);
-            output_gate(r, row, d_gates + r * 4 * padded_);
+            output_gate(r, row, d_gates + r * gate_row_);
         }
         if (cell_.full_current())
-            product(count, d_gates + kO * padded_, 4 * padded_, weights_.o_to_c(), d_c_.get(), padded_, Write::kAdd);
+            product(count, d_gates + kO * padded_, gate_row_, weights_.o_to_c(), d_c_.get(), padded_, Write::kAdd);
         for (std::ptrdiff_t r = 0; r < count; ++r)
-            other_gates(r, block_rows_[filled_ + r], entry + r * layout_.width + layout_.c_at, d_gates + r * 4 * padded_);
+            other_gates(r, block_rows_[filled_ + r], entry + r * layout_.width + layout_.c_at, d_gates + r * gate_row_);
 
-        product(count, d_gates, 4 * padded_, weights_.to_h(), d_h_.get(), padded_, Write::kSet);
-        if (cell_.full()) product(count, d_gates, 4 * padded_, weights_.to_c_in(), d_c_.get(), padded_, Write::kAdd);
+        product(count, d_gates, gate_row_, weights_.to_h(), d_h_.get(), padded_, Write::kSet);
+        if (cell_.full()) product(count, d_gates, gate_row_, weights_.to_c_in(), d_c_.get(), padded_, Write::kAdd);
         for (std::ptrdiff_t r = 0; r < count; ++r) {
             const std::ptrdiff_t row = block_rows_[filled_ + r];
             through_carry(in_.carry_h, row, before(r, s, back_.h, in_.h0), d_h_.get() + r * padded_, out_.carry_h);
@@ -139,7 +140,8 @@ class Backward {
         const std::ptrdiff_t units = cell_.units;
         for_unit_registers<T>(units, [&](std::ptrdiff_t unit, int lanes) {
             T *d_h_at = d_h_.get() + r * padded_ + unit, *d_c_at = d_c_.get() + r * padded_ + unit;
-            Vec<T> d_h = load(d_h_at), d_c = load(d_c_at);
+            // Padding reads as 0: a NaN there, times weights of 0, would pass where a carry of 0 has cut the units off.
+            Vec<T> d_h = load(d_h_at, lanes), d_c = load(d_c_at, lanes);
             if (back_.d_h != nullptr) d_h = d_h + load(back_.d_h + row * units + unit, lanes);
             if (back_.d_c != nullptr) d_c = d_c + load(back_.d_c + row * units + unit, lanes);
             const Vec<T> o = load(back_.gates + (row * 4 + 3) * units + unit, lanes);
@@ -160,7 +162,7 @@ class Backward {
             Vec<T> d[4];
             d[kO] = load(d_gates + kO * padded_ + unit);
             T* d_c = d_c_.get() + r * padded_ + unit;
-            store(d_c, state_backward<T>(cell_, load(d_c), i, f, g, c_in, weights_.diagonal(unit), d));
+            store(d_c, state_backward<T>(cell_, load(d_c, lanes), i, f, g, c_in, weights_.diagonal(unit), d));
             for (const int gate : {kI, kF, kG}) store(d_gates + gate * padded_ + unit, d[gate]);
             if (cell_.peephole != Peephole::kDiagonal) return;
             const Vec<T> o_reads = cell_.peek_current ? load(back_.c + row * units + unit, lanes) : c_in;
@@ -187,24 +189,24 @@ class Backward {
 
     // What a block of rows owes to the weights and to x.
     void flush() {
-        const std::ptrdiff_t gate_row = 4 * padded_, x_row = Panels<T>::padded(cell_.inputs);
+        const std::ptrdiff_t x_row = Panels<T>::padded(cell_.inputs);
         const T *entry = entry_.get(), *d_gates = d_gates_.get();
-        add_outer_products(filled_, d_gates, gate_row, 4 * padded_, entry, layout_.width, gradients_.columns,
+        add_outer_products(filled_, d_gates, gate_row_, 4 * padded_, entry, layout_.width, gradients_.columns,
                            gradients_.gates.data(), gradients_.columns);
         if (cell_.full()) {
             T* full = gradients_.full.data();
-            add_outer_products(filled_, d_gates, gate_row, gates_reading_c_in(cell_) * padded_, entry + layout_.c_at,
+            add_outer_products(filled_, d_gates, gate_row_, gates_reading_c_in(cell_) * padded_, entry + layout_.c_at,
                                layout_.width, padded_, full, padded_);
             if (cell_.full_current())
-                add_outer_products(filled_, d_gates + kO * padded_, gate_row, padded_, c_.get(), padded_, padded_,
+                add_outer_products(filled_, d_gates + kO * padded_, gate_row_, padded_, c_.get(), padded_, padded_,
                                    full + kO * padded_ * padded_, padded_);
         }
         for (std::ptrdiff_t column = 0; column < 4 * padded_; column += kLanes<T>) {
             Vec<T> sum = {};
-            for (std::ptrdiff_t row = 0; row < filled_; ++row) sum = sum + load(d_gates + row * gate_row + column);
+            for (std::ptrdiff_t row = 0; row < filled_; ++row) sum = sum + load(d_gates + row * gate_row_ + column);
             store(gradients_.bias.data() + column, load(gradients_.bias.data() + column) + sum);
         }
-        product(filled_, d_gates, gate_row, weights_.to_x(), d_x_.get(), x_row, Write::kSet);
+        product(filled_, d_gates, gate_row_, weights_.to_x(), d_x_.get(), x_row, Write::kSet);
         for (std::ptrdiff_t row = 0; row < filled_; ++row)
             std::copy_n(d_x_.get() + row * x_row, cell_.inputs, out_.x + block_rows_[row] * cell_.inputs);
         filled_ = 0;
@@ -217,7 +219,7 @@ class Backward {
     const Gradients<T>& out_;
     const std::vector<std::ptrdiff_t>& share_;
     const Entry<T> layout_;
-    const std::ptrdiff_t padded_, capacity_;
+    const std::ptrdiff_t padded_, gate_row_, capacity_;
     // A block: what entered its rows, the gradients at their pre-activations, their c_t; filled_ rows so far.
     Scratch<T> entry_, d_gates_, c_, d_x_;
     Scratch<T> d_h_, d_c_;  // gradients that the next step back hands over, one row a sequence

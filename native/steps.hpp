@@ -32,12 +32,20 @@ inline std::ptrdiff_t row_of(const Sequence& sequence, std::ptrdiff_t step) {
     return sequence.first + step * sequence.stride;
 }
 
+// Length of a row in a block of rows that is walked down its columns: an odd number of cache lines, so that the rows of
+// one column fall into different sets of the cache.
+template <class T>
+inline std::ptrdiff_t row_length(std::ptrdiff_t columns) {
+    constexpr std::ptrdiff_t line = 64 / sizeof(T);
+    return ((columns + line - 1) / line | 1) * line;
+}
+
 // Row layout of what enters a step: [x, h~, padding to a register][c~, padding].
 template <class T>
 struct Entry {
     std::ptrdiff_t c_at, width;
     explicit Entry(const Cell& cell)
-        : c_at(Panels<T>::padded(cell.inputs + cell.units)), width(c_at + Panels<T>::padded(cell.units)) {}
+        : c_at(Panels<T>::padded(cell.inputs + cell.units)), width(row_length<T>(c_at + Panels<T>::padded(cell.units))) {}
 };
 
 // carry * state; a factor of exactly 0 selects 0, so that NaN in a past episode stays there.
@@ -61,7 +69,7 @@ inline void enter_step(const Cell& cell, const Inputs<T>& in, std::ptrdiff_t row
     std::memcpy(entry, in.x + row * cell.inputs, cell.inputs * sizeof(T));
     carry_over(in.carry_h, row, h_prev, cell.units, entry + cell.inputs);
     carry_over(in.carry_c, row, c_prev, cell.units, entry + layout.c_at);
-    std::fill(entry + layout.c_at + cell.units, entry + layout.width, T(0));
+    std::fill(entry + layout.c_at + cell.units, entry + layout.c_at + Panels<T>::padded(cell.units), T(0));
 }
 
 // The per-unit loops: body(first unit, how many of the register's lanes are units).

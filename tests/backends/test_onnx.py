@@ -8,7 +8,6 @@ import pytest
 from onnx.backend.test.case.node import lstm as published
 from onnx.reference import ReferenceEvaluator
 
-from memcell.backends import choose
 from memcell.contract import Backend, LstmCall, LstmSpec, LstmWeights
 from memcell.contract.arrays import Array
 from memcell.ragged import offsets_of
@@ -106,7 +105,3 @@ def test_random_case_with_sequence_lens(backend: Backend, direction: str) -> Non
         assert not got["Y"][length:, :, one].any()
         for name in ("Y_h", "Y_c"):
             np.testing.assert_allclose(got[name][:, one], wanted[name], rtol=0, atol=1e-12, err_msg=name)
-
-
-def test_the_cell_of_onnx_has_a_compiled_backend() -> None:
-    assert choose(SPEC).name == "native"
