@@ -68,9 +68,7 @@ _CARRIES: list[tuple[Carry, Carry]] = [
     ("none", "unit"), ("step", "none"), ("unit", "step"), ("none", "none"), ("step", "step"), ("unit", "unit"),
 ]  # fmt: skip
 _next_carries = cycle(_CARRIES)
-CELLS = [
-    Cell(spec, *next(_next_carries), reverse) for spec in SPECS for reverse in (False, True, False)
-]
+CELLS = [Cell(spec, *next(_next_carries), reverse) for spec in SPECS for reverse in (False, True, False)]
 
 SHAPES = [
     Shape(1, 1, (1,)),

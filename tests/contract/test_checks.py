@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from backends.cases import SMALL, Cell, problem
+
 from memcell.backends import BACKENDS
 from memcell.contract import InputError, LstmSpec, check_call, check_offsets, check_weights
 

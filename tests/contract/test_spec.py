@@ -49,9 +49,7 @@ def test_is_frozen() -> None:
         ),
     ],
 )  # fmt: skip
-def test_gates_and_shapes(
-    spec: LstmSpec, gates: str, peephole_gates: str, shapes: dict[str, tuple[int, ...]]
-) -> None:
+def test_gates_and_shapes(spec: LstmSpec, gates: str, peephole_gates: str, shapes: dict[str, tuple[int, ...]]) -> None:
     assert spec.gates == tuple(gates)
     assert spec.peephole_gates == tuple(peephole_gates)
     assert spec.weight_shapes(3, 5) == shapes

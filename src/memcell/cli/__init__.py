@@ -7,6 +7,9 @@ from memcell.contract import InputError, OutputError
 
 __all__ = ["main"]
 
+_OUT_OF_MEMORY = "Out of memory. Give fewer rows, or a smaller --batch-size or --hidden-size."
+_INTERRUPTED = 130  # what Typer makes of Ctrl-C
+
 
 def main() -> None:
     """Run the command line and end the program.
@@ -30,13 +33,13 @@ def _run() -> int:
         return _complain(str(error), 2)
     except OutputError as error:
         return _complain(str(error), 1)
-    except KeyboardInterrupt:
-        return _complain("Interrupted; nothing was written.", 1)
     except MemoryError:
-        return _complain("Out of memory. Give fewer rows, or a smaller --batch-size or --hidden-size.", 1)
+        return _complain(_OUT_OF_MEMORY, 1)
     except OSError as error:
         return _complain(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
     except Exception as error:
+        if isinstance(error, RuntimeError) and "allocate memory" in str(error):  # PyTorch's way of saying it
+            return _complain(_OUT_OF_MEMORY, 1)
         if os.environ.get("MEMCELL_TRACEBACK"):
             raise
         return _complain(
@@ -45,6 +48,8 @@ def _run() -> int:
             1,
         )
     except SystemExit as done:
+        if done.code == _INTERRUPTED:
+            return _complain("Interrupted; nothing was written.", 1)
         return done.code if isinstance(done.code, int) else 0 if done.code is None else 1
     return 0
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 from typer import Argument, Option
 
-from memcell.cli.tables import OnDuplicates, note
+from memcell.cli.tables import OnDuplicates, check_apart, note, result_columns
 from memcell.contract import InputError
 from memcell.contract.errors import closest
 from memcell.data import Duplicates, Series, check_output, read_table
@@ -66,6 +66,7 @@ def fit(
             "--id is missing: a classifier learns from many series, and --id names the column that tells them apart."
         )
     check_output(out, overwrite, suffixes=None)
+    check_apart(out, table)
     contents = read_table(
         table,
         id=id,
@@ -77,6 +78,7 @@ def fit(
     )
     for message in contents.warnings:
         note(message)
+    result_columns(contents.schema, {one.label for one in contents.series} if task is Task.classify else None)
     from memcell.sklearn import SequenceClassifier, SequenceForecaster  # loads torch, which takes seconds
 
     common: dict[str, Any] = {

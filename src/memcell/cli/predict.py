@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import numpy as np
 from typer import Argument, Option
 
-from memcell.cli.tables import OnDuplicates, read_for
+from memcell.cli.tables import OnDuplicates, check_apart, read_for, result_columns
 from memcell.data import Series, check_output, format_times, write_table
-from memcell.heads import QUANTILES
 from memcell.model import Model, load
 
 __all__ = ["predict"]
@@ -25,29 +24,28 @@ def predict(
 ) -> None:
     """Predict each series of a table."""
     check_output(out, overwrite)
+    check_apart(out, model, table)
     trained = load(model)
+    classifies = trained.task == "classify"
+    names = result_columns(trained.recipe.schema, trained.classes if classifies else None)
     series = read_for(trained, table, duplicates)
-    columns = _labels(trained, series) if trained.task == "classify" else _forecasts(trained, series)
-    write_table(out, columns, overwrite)
+    columns = _labels(trained, series) if classifies else _forecasts(trained, series)
+    if trained.recipe.schema.id is None:
+        columns = columns[1:]
+    write_table(out, dict(zip(names, columns, strict=True)), overwrite)
     print(f"Predictions of {len(series)} series: {out}")
 
 
-def _ids(model: Model, ids: list[Any]) -> dict[str, Any]:
-    return {} if model.recipe.schema.id is None else {model.recipe.schema.id: ids}
-
-
-def _labels(model: Model, series: list[Series]) -> dict[str, Any]:
+def _labels(model: Model, series: list[Series]) -> list[Any]:
     probabilities = model.predict_proba(series)
-    columns = _ids(model, [one.id for one in series])
-    columns["prediction"] = [model.classes[k] for k in probabilities.argmax(axis=1)]
-    return columns | {f"prob_{label}": probabilities[:, k] for k, label in enumerate(model.classes)}
+    best = [model.classes[k] for k in probabilities.argmax(axis=1)]
+    return [[one.id for one in series], best, *probabilities.T]
 
 
-def _forecasts(model: Model, series: list[Series]) -> dict[str, Any]:
+def _forecasts(model: Model, series: list[Series]) -> list[Any]:
     schema = model.recipe.schema
     forecasts = model.predict(series)
-    columns = _ids(model, [one.id for one, forecast in zip(series, forecasts, strict=True) for _ in forecast.times])
+    ids = [one.id for one, forecast in zip(series, forecasts, strict=True) for _ in forecast.times]
     times = np.concatenate([forecast.times for forecast in forecasts])
-    columns[schema.time or "time"] = format_times(times, schema.time_kind, schema.date_only)
     quantiles = np.concatenate([forecast.quantiles for forecast in forecasts])
-    return columns | {f"q{level}": quantiles[:, k] for k, level in enumerate(QUANTILES)}
+    return [ids, format_times(times, schema.time_kind, schema.date_only), *quantiles.T]

@@ -1,5 +1,6 @@
 """From series to what the stack reads: learnt from training rows, saved with the model, applied unchanged."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
@@ -21,6 +22,7 @@ Array = NDArray[Any]
 
 _LIMIT = 10.0  # scaled values beyond it are measuring errors, and are cut
 _LONGEST_GRID = 50  # cells a row, of a forecast's even grid
+_LARGEST = 1e100  # squares of larger values leave float64
 
 
 @dataclass(frozen=True)
@@ -93,15 +95,22 @@ class Recipe:
     def learn(
         cls, series: list[Series], schema: TableSchema, target: str | None = None, horizon: int | None = None
     ) -> "Recipe":
-        """Statistics of the series, which must be training series and, for a forecast, end where training ends."""
+        """Statistics of the series, which must be training series and, for a forecast, end where training ends.
+
+        Raises:
+            InputError: values too large to be scaled, or times too uneven for a forecast.
+        """
         cadence = step_of(series)
         values = np.concatenate([one.values for one in series]) if series else np.empty((0, len(schema.channels)))
         center, scale = np.zeros(values.shape[1]), np.ones(values.shape[1])
         for c, column in enumerate(values.T):
             seen = column[~np.isnan(column)]
             if len(seen):
+                _check_size(schema.channels[c], seen)
                 seen = np.clip(seen, *np.quantile(seen, [0.005, 0.995]))
-                center[c], scale[c] = seen.mean(), seen.std() or 1.0
+                center[c], spread = seen.mean(), seen.std()
+                # A constant's deviation is what rounding left of it, and no unit to measure in.
+                scale[c] = spread if spread > 1e-12 * abs(center[c]) else 1.0
         target_recipe = None
         if target is not None and horizon is not None:
             channel = schema.channels.index(target)
@@ -144,9 +153,11 @@ class Recipe:
             raise InputError("The recipe does not have the fields it should have.")
         schema = TableSchema.from_json(record["schema"])
         center, scale = (tuple(map(float, record[name])) for name in ("center", "scale"))
-        if not len(center) == len(scale) == len(schema.channels) or not all(s > 0 for s in scale):
+        if not len(center) == len(scale) == len(schema.channels) or not all(0 < s < np.inf for s in scale):
             raise InputError("The recipe's centers and scales do not fit its channels.")
         target = None if record["target"] is None else TargetRecipe.from_json(record["target"])
+        if target is not None and target.channel >= len(center):
+            raise InputError(f"The recipe forecasts channel {target.channel}, but has {len(center)} channels only.")
         return cls(schema, Cadence.from_json(record["cadence"]), center, scale, target)
 
 
@@ -156,14 +167,29 @@ class RecipeState:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._seen = LastSeen.nothing(len(recipe.center))
+        self._start: float | None = None
         self._time: float | None = None
+        self._place = -1
         self._target = None if recipe.target is None else TargetState(recipe.target)
+
+    def copy(self) -> "RecipeState":
+        """A state that goes on from here by itself."""
+        other = copy.copy(self)
+        other._target = None if self._target is None else self._target.copy()
+        return other
+
+    def shares_step(self, time: float) -> bool:
+        """Whether a forecast puts a row at ``time`` to the step of the row before, to be averaged with it."""
+        if self._recipe.target is None or self._start is None:
+            return False
+        return int(_places(self._recipe.cadence, self._start, np.array([time]))[0]) <= self._place
 
     def advance(self, rows: Series) -> Steps:
         """The next rows of the series.
 
         A forecast runs on an even grid: rows are put to the nearest step, and a step without a row is a row of missing
-        values, which the mask and the time since the last observation tell apart from any value.
+        values, which the mask and the time since the last observation tell apart from any value. A row that
+        ``shares_step`` goes with the one before it, from a ``copy`` made before that one.
 
         Raises:
             InputError: the rows do not come after those before.
@@ -171,26 +197,31 @@ class RecipeState:
         recipe = self._recipe
         if self._time is not None and len(rows) and rows.times[0] <= self._time:
             raise InputError(f"Time {rows.times[0]} does not come after {self._time}, the time of the row before.")
+        assert not len(rows) or not self.shares_step(float(rows.times[0]))
+        begins = self._start is None
+        if begins and len(rows):
+            self._start = float(rows.times[0])
         if recipe.target is None:
             values, times = rows.values, rows.times
+            previous = times[:1] if self._time is None else np.array([self._time])
+            gap = recipe.cadence.steps_between(np.concatenate([previous, times])[: len(times)], times)
         else:
-            values, times = on_grid(rows, recipe.cadence, self._time)
-        previous = times[:-1] if self._time is None else np.concatenate([[self._time], times[:-1]])
-        gap = recipe.cadence.steps_between(previous, times[len(times) - len(previous) :])
-        gap = np.concatenate([np.zeros(len(times) - len(gap)), gap])
+            values, _ = on_grid(rows, recipe.cadence, self._start, self._place)
+            gap = np.ones(len(values))
+            gap[:1] = 0.0 if begins else 1.0
         scaled = np.clip((values - np.array(recipe.center)) / np.array(recipe.scale), -_LIMIT, _LIMIT)
         observed, self._seen = observe(scaled, gap, self._seen)
-        extra, anchor = np.zeros((len(times), 0)), np.full(len(times), np.nan)
+        extra, anchor = np.zeros((len(values), 0)), np.full(len(values), np.nan)
         if self._target is not None and recipe.target is not None:
             channel = recipe.target.channel
             steps = [self._target.advance(value) for value in values[:, channel]]
-            features = np.array([row for row, _ in steps]).reshape(len(times), 1 + recipe.extra)
+            features = np.array([row for row, _ in steps]).reshape(len(values), 1 + recipe.extra)
             anchor = np.array([level for _, level in steps], np.float64)
             # Of the target itself only the change enters, and an absent one is no change.
             observed.values[:, channel], observed.last[:, channel] = features[:, 0], 0.0
             extra = features[:, 1:]
-        if len(times):
-            self._time = float(times[-1])
+        if len(rows):
+            self._time, self._place = float(rows.times[-1]), self._place + len(values)
         return Steps(
             values=observed.values.astype(np.float32),
             mask=observed.mask.astype(np.float32),
@@ -199,42 +230,53 @@ class RecipeState:
             gap=observed.gap.astype(np.float32),
             extra=extra.astype(np.float32),
             anchor=anchor,
-            offsets=offsets_of([len(times)]),
+            offsets=offsets_of([len(values)]),
         )
 
 
 def on_grid(
-    series: Series, cadence: Cadence, after: float | None = None
+    series: Series, cadence: Cadence, start: float | None = None, after: int = -1
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values [S, C] and times [S] on the even grid of ``cadence``, the last row on a grid point.
+    """Values [S, C] and times [S] on the even grid of ``cadence`` from the first row on.
 
-    Rows that fall on one point are averaged channel by channel; a point without rows is all missing. With ``after``,
-    the grid continues from that point.
+    Rows that fall on one point are averaged channel by channel; a point without rows is all missing. With ``start``
+    and ``after``, the grid begins at that time, and its points after point number ``after`` are given.
 
     Raises:
         InputError: the times are so uneven that the grid would be mostly empty.
     """
     if not len(series):
         return series.values, series.times
-    start = series.times[0] if after is None else after
-    place = np.rint(cadence.steps_between(start, series.times)).astype(np.int64)
-    if after is not None:
-        place = np.maximum(place - 1, 0)
-    length = int(place[-1]) + 1
-    if length > _LONGEST_GRID * len(series) + 1000:
+    start = float(series.times[0]) if start is None else start
+    places = _places(cadence, start, series.times)
+    if places[-1] - after > _LONGEST_GRID * len(series) + 1000:
         name = "The series" if series.id is None else f"Series {series.id!r}"
         raise InputError(
-            f"{name} has {len(series)} rows over {length} steps of its usual length, too uneven to forecast step by "
-            "step. Resample it, or leave out the stretch before its longest gap."
+            f"{name} has {len(series)} rows over {places[-1] - after:.0f} steps of its usual length, too uneven to "
+            "forecast step by step. Resample it, or leave out the stretch before its longest gap."
         )
+    place = places.astype(np.int64) - after - 1
+    length, channels = int(place[-1]) + 1, series.values.shape[1]
     if length == len(series) and (np.diff(place) == 1).all():
         values = series.values
     else:
         known = ~np.isnan(series.values)
-        total, count = np.zeros((length, series.values.shape[1])), np.zeros((length, series.values.shape[1]))
+        total, count = np.zeros((length, channels)), np.zeros((length, channels))
         np.add.at(total, place, np.where(known, series.values, 0.0))
         np.add.at(count, place, known)
-        with np.errstate(invalid="ignore"):
-            values = np.where(count > 0, total / count, np.nan)
-    first = 0 if after is None else 1
-    return values, cadence.after(start, np.arange(first, first + length))
+        values = np.divide(total, count, out=np.full((length, channels), np.nan), where=count > 0)
+    return values, cadence.after(start, after + 1 + np.arange(length))
+
+
+def _places(cadence: Cadence, start: float, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The number of the grid point, from 0 at ``start``, that each time is nearest to; whole numbers as float64."""
+    return np.rint(cadence.steps_between(start, times))
+
+
+def _check_size(channel: str, values: NDArray[np.float64]) -> None:
+    largest = float(np.abs(values).max())
+    if largest > _LARGEST:
+        raise InputError(
+            f"Channel {channel!r} has a value of size {largest:g}, too large to be scaled. Mend it, leave the cell "
+            "empty if it is unknown, or choose another unit."
+        )

@@ -4,6 +4,7 @@ A series that grows leaves the range it was trained on, so no raw value enters t
 put back under the forecast; averages of several spans and changes over parts of the horizon say where it stands.
 """
 
+import copy
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ __all__ = ["TargetRecipe", "TargetState"]
 
 Array = NDArray[np.float64]
 
+_LIMIT = 6.0  # scaled features beyond it are measuring errors, and are cut
 _WARM_UP = 5  # rows at the start of a series whose features say little and do not count for the scales
 
 
@@ -29,6 +31,7 @@ class TargetRecipe:
         channel: its place among the channels.
         horizon: K, steps to forecast.
         log: whether logarithms are forecast: the spread grows with the level.
+        floor: for logarithms, what a value below it counts as, such as a zero, which has none.
         spans: steps over which each moving average forgets.
         lags: steps over which changes are taken.
         scales: root mean squares: of the change since the last value, of the distance from each average, of the change
@@ -39,6 +42,7 @@ class TargetRecipe:
     channel: int
     horizon: int
     log: bool
+    floor: float
     spans: tuple[float, ...]
     lags: tuple[int, ...]
     scales: tuple[float, ...]
@@ -56,38 +60,35 @@ class TargetRecipe:
         spans = tuple(max(1.5, span * max(horizon, 4)) for span in (1 / 13, 1 / 4, 1, 4, 12))
         lags = tuple(sorted({max(1, round(part * horizon)) for part in (0.25, 0.5, 0.75, 1)}))
         ones = (1.0,) * (1 + len(spans) + len(lags))
-        raw = cls(channel, horizon, log, spans, lags, ones, (1.0,) * horizon)
+        known = np.concatenate([np.empty(0), *(y[~np.isnan(y)] for y in series)])
+        floor = float(known[known > 0].min()) / 10 if log else 0.0
+        raw = cls(channel, horizon, log, floor, spans, lags, ones, (1.0,) * horizon)
         rows: list[Array] = []
         reach: list[Array] = []
         for y in series:
-            features, anchor = raw.apply(y)
-            rows.append(features[_WARM_UP:])
-            reach.append(raw.outcomes(y, anchor)[_WARM_UP:])
-        squares = np.nanmean(np.concatenate(reach) ** 2, axis=0) if sum(map(len, reach)) else np.full(horizon, np.nan)
-        overall = float(np.nanmean(squares)) if np.isfinite(squares).any() else 1.0
-        squares = np.where(np.isfinite(squares) & (squares > 0), squares, overall or 1.0)
-        scales = np.sqrt(np.mean(np.concatenate(rows) ** 2, axis=0)) if sum(map(len, rows)) else np.ones(len(ones))
-        scales = np.where(scales > 0, scales, 1.0)
-        return cls(channel, horizon, log, spans, lags, tuple(scales.tolist()), tuple(np.sqrt(squares).tolist()))
+            state = TargetState(raw)
+            measured = [state.measure(value) for value in y]
+            anchor = np.array([anchor for _, anchor in measured])
+            counts = slice(min(_WARM_UP, len(y) // 2), None)
+            rows.append(np.array([row for row, _ in measured]).reshape(len(y), len(ones))[counts])
+            reach.append(raw.outcomes(y, anchor)[counts])
+        level = float(np.abs(raw.transform(known)).max(initial=0.0))
+        unit = 1e-3 * level or 1e-3  # of a series that never changed
+        distances = _root_mean_squares(np.concatenate(reach), unit)
+        scales = _root_mean_squares(np.concatenate(rows), unit)
+        scales = np.where(scales > 1e-12 * level, scales, unit)  # below is what rounding left of a constant
+        return cls(channel, horizon, log, floor, spans, lags, tuple(scales.tolist()), tuple(distances.tolist()))
 
     def transform(self, y: Array) -> Array:
         """The scale that is forecast; NaN stays NaN."""
         if not self.log:
             return y
         with np.errstate(invalid="ignore"):
-            return np.log(np.maximum(y, np.finfo(np.float64).tiny))
+            return np.log(np.maximum(y, self.floor))
 
     def restore(self, y: Array) -> Array:
         """The inverse of ``transform``."""
         return np.exp(y) if self.log else y
-
-    def apply(self, y: Array) -> tuple[Array, Array]:
-        """Of y [T]: features [T, 1 + features], scaled, 0 where missing, and anchor [T], the last value transformed."""
-        state = TargetState(self)
-        rows = [state.advance(value) for value in y]
-        width = 1 + self.features
-        features = np.array([row for row, _ in rows]).reshape(len(y), width)
-        return features, np.array([anchor for _, anchor in rows])
 
     def outcomes(self, y: Array, anchor: Array) -> Array:
         """[T, K]: what a forecast at each row should say, in units of ``reach`` above the anchor; NaN if unknown."""
@@ -120,6 +121,15 @@ class TargetRecipe:
             raise InputError(f"The target's recipe does not fit: {error}.") from error
         if len(recipe.reach) != recipe.horizon or len(recipe.scales) != 1 + recipe.features:
             raise InputError("The target's recipe does not fit: scales and reach do not match lags and horizon.")
+        whole = (recipe.horizon, recipe.channel, *recipe.lags)
+        measures = (*recipe.spans, *recipe.scales, *recipe.reach)
+        if (
+            not all(type(number) is int and number >= 0 for number in whole)
+            or not all(isinstance(number, int | float) and 0 < number < np.inf for number in measures)
+            or not 0 < min(recipe.lags, default=0)
+            or not (isinstance(recipe.floor, float) and (recipe.floor > 0 or not recipe.log))
+        ):
+            raise InputError("The target's recipe does not fit: a number is missing, not finite or not above 0.")
         return recipe
 
 
@@ -135,8 +145,19 @@ class TargetState:
         self._last = np.nan
         self._past: deque[float] = deque([np.nan] * max(recipe.lags), maxlen=max(recipe.lags))
 
+    def copy(self) -> "TargetState":
+        """A state that goes on from here by itself."""
+        other = copy.copy(self)
+        other._averages, other._past = self._averages.copy(), self._past.copy()
+        return other
+
     def advance(self, value: float) -> tuple[Array, float]:
-        """One row: features [1 + features] and the anchor after it (NaN before the first value)."""
+        """One row: features [1 + features], 0 where missing, and the anchor after it (NaN before the first value)."""
+        raw, anchor = self.measure(value)
+        return np.clip(raw / self._scales, -_LIMIT, _LIMIT), anchor
+
+    def measure(self, value: float) -> tuple[Array, float]:
+        """As ``advance``, in the unit of the series, neither scaled nor cut."""
         recipe = self._recipe
         y = float(recipe.transform(np.float64(value)))  # type: ignore[arg-type]
         raw = np.zeros(1 + recipe.features)
@@ -151,7 +172,17 @@ class TargetState:
                 raw[at] = 0.0 if np.isnan(past) else y - past
             self._last = y
         self._past.append(y)
-        return np.clip(raw / self._scales, -6, 6), self._last
+        return raw, self._last
+
+
+def _root_mean_squares(values: Array, unit: float) -> Array:
+    """Of each column of values [N, M]; the mean of the others where one has only NaN or 0, ``unit`` where all have."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    squares = np.where(known, values, 0.0) ** 2
+    mean = squares.sum(axis=0) / np.maximum(count, 1)
+    overall = mean[mean > 0].mean() if (mean > 0).any() else unit**2
+    return np.sqrt(np.where(mean > 0, mean, overall))
 
 
 def _spread_grows(series: list[Array], block: int) -> bool:

@@ -88,7 +88,7 @@ class QuantileForecast:
             InputError: a horizon that is not a whole number of at least 1, or a band that is not positive.
         """
         horizon, band = data.get("horizon"), data.get("band")
-        if not isinstance(horizon, int) or horizon < 1 or not isinstance(band, float) or not band > 0:
+        if type(horizon) is not int or horizon < 1 or not isinstance(band, float) or not 0 < band < math.inf:
             raise InputError("A forecaster has a horizon of at least 1 and a positive band.")
         return cls(horizon, band)
 

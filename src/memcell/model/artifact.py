@@ -62,11 +62,11 @@ def load(path: str | os.PathLike[str]) -> Model:
         >>> model = memcell.load("co2.memcell")                                            # doctest: +SKIP
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"There is no file {path}. Check the path, or make a model with `memcell fit`.")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; give the path of a model's file.")
     try:
+        if not path.exists():
+            raise InputError(f"There is no file {path}. Check the path, or make a model with `memcell fit`.")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; give the path of a model's file.")
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             if "memcell" not in metadata:
@@ -79,7 +79,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
     if _digest(metadata["memcell"], weights) != metadata.get("sha256"):
         raise InputError(f"{path} was altered after it was written: its checksum does not match. Fit it again.")
-    return _model_of(path, json.loads(metadata["memcell"]), weights)
+    return _model_of(path, metadata["memcell"], weights)
 
 
 def _check_format(path: Path, written: str) -> None:
@@ -92,11 +92,12 @@ def _check_format(path: Path, written: str) -> None:
         )
 
 
-def _model_of(path: Path, document: Any, weights: dict[str, NDArray[Any]]) -> Model:
+def _model_of(path: Path, text: str, weights: dict[str, NDArray[Any]]) -> Model:
     try:
+        document = json.loads(text)
         recipe, config = Recipe.from_json(document["recipe"]), ModelConfig.from_json(document["config"])
-        record = document["record"]
-    except (InputError, KeyError, TypeError, ValueError) as error:
+        record = dict(document["record"])
+    except (InputError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path} does not describe a model: {error} Fit it again.") from error
     if (config.channels, config.extra) != (len(recipe.center), recipe.extra):
         raise InputError(f"{path} contradicts itself: recipe and model differ in their channels. Fit it again.")

@@ -79,7 +79,7 @@ class ModelConfig:
         try:
             assert isinstance(data, Mapping)
             record: dict[str, Any] = dict(data)
-            head = HEADS[record.pop("task")].from_json(record.pop("head"))
+            head = HEADS[record.pop("task")].from_json(dict(record.pop("head")))
             return cls(head=head, spec=LstmSpec(**record.pop("spec")), **record)
         except (AssertionError, KeyError, TypeError) as error:
             raise InputError(f"The model's configuration does not have the fields it should have: {error}.") from error

@@ -45,7 +45,8 @@ class Model:
 
     Example:
         >>> model = memcell.load("icu.memcell")                                            # doctest: +SKIP
-        >>> model.predict_proba([np.array([[36.6, np.nan], [np.nan, 80.0]])])              # doctest: +SKIP
+        >>> values, hours = np.array([[36.6, np.nan], [np.nan, 80.0]]), [0.0, 1.5]         # doctest: +SKIP
+        >>> model.predict_proba(memcell.as_series([values], [hours], ["temp", "pulse"]))   # doctest: +SKIP
         array([[0.93, 0.07]])
     """
 
@@ -124,11 +125,19 @@ class Model:
         """The caller's data as series with this model's channels, in its order.
 
         Raises:
-            InputError: a channel lacks.
+            InputError: a channel lacks, or times are of another kind than those the model was trained with.
         """
-        channels = self.recipe.schema.channels
+        channels, kind = self.recipe.schema.channels, self.recipe.schema.time_kind
+        if isinstance(x, np.ndarray) and x.dtype == object:
+            x = list(x)
         given = isinstance(x, Sequence) and len(x) > 0 and isinstance(x[0], Series)
         series = as_series(x) if given else as_series(x, channels=channels)
+        if series and series[0].time_kind != kind:
+            words = {"order": "the order of rows", "number": "numbers", "date": "dates"}
+            raise InputError(
+                f"The times of the series are {words[series[0].time_kind]}; the model was trained with {words[kind]}. "
+                "Read them with `memcell.read`, or build them with `memcell.as_series(x, times, channels)`."
+            )
         if series and series[0].channels != channels:
             missing = [name for name in channels if name not in series[0].channels]
             if missing:

@@ -1,5 +1,8 @@
 """One series as it arrives: a row at a time, in constant memory."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,6 +10,7 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data import Series
+from memcell.data.dates import seconds_of
 from memcell.model.stack import State, native_layer, run
 
 if TYPE_CHECKING:
@@ -31,6 +35,8 @@ class Stream:
         self._model = model
         self._features = model.recipe.begin()
         self._state = State.zeros(model.config, 1, np.zeros((1, 1), np.float32))
+        self._before = self._features, self._state  # the step of the last rows
+        self._rows: list[Series] = []  # of that step
         self._last: tuple[Any, Any, float] | None = None  # inputs and outputs of the last row, its anchor
         self._time: float | None = None
         self._count = 0
@@ -45,21 +51,24 @@ class Stream:
                 where rows have no times.
 
         Raises:
-            InputError: an unknown channel, a time that is absent or not later, a value that is infinite.
+            InputError: an unknown channel, a time that is absent or not later, a value that is infinite. The stream is
+                then as it was before.
         """
         model = self._model
-        schema = model.recipe.schema
-        row = self._row(values, schema.channels)
-        if time is None and schema.time_kind != "order":
-            raise InputError(f"`time` is missing; the model was trained with the times of column {schema.time!r}.")
-        times: Any = [float(self._count) if time is None else time]
-        if schema.time_kind == "date":
-            times = np.array(times, "datetime64[us]").astype(np.int64) / 1e6
-        series = Series(row[None, :], np.asarray(times, np.float64), schema.channels, time_kind=schema.time_kind)
-        steps = self._features.advance(series)
-        x, h, self._state = run(model.config, model.weights, steps, native_layer, self._state)
-        self._last = (x[-1:], h[-1:], float(steps.anchor[-1])) if len(x) else self._last
-        self._time = float(series.times[0])
+        row = self._series(values, time)
+        now = float(row.times[0])
+        if self._time is not None and now <= self._time:
+            raise InputError(f"`time` {time} does not come after that of the row before.")
+        if self._features.shares_step(now):  # rows of one step count together: take the step back and run it anew
+            rows = [*self._rows, row]
+        else:
+            rows, self._before = [row], (self._features, self._state)
+        features, state = self._before[0].copy(), self._before[1]
+        steps = features.advance(_joined(rows))
+        x, h, state = run(model.config, model.weights, steps, native_layer, state)
+        self._features, self._state, self._rows = features, state, rows
+        self._last = x[-1:], h[-1:], float(steps.anchor[-1])
+        self._time = now
         self._count += 1
 
     def predict_proba(self) -> NDArray[np.float64]:
@@ -83,18 +92,46 @@ class Stream:
         head = model.config.head
         return model.forecast_of(head.decode(head.readout(model.weights, h, x))[0], anchor, self._time)
 
-    @staticmethod
-    def _row(values: Any, channels: tuple[str, ...]) -> NDArray[np.float64]:
-        if isinstance(values, dict):
-            unknown = [name for name in values if name not in channels]
-            if unknown:
-                raise InputError(
-                    f"There is no channel {unknown[0]!r}; the model reads {', '.join(map(repr, channels))}."
-                )
-            values = [values.get(name, np.nan) for name in channels]
+    def _series(self, values: Any, time: Any) -> Series:
+        """One row as a series."""
+        schema = self._model.recipe.schema
+        if time is None and schema.time_kind != "order":
+            raise InputError(f"`time` is missing; the model was trained with the times of column {schema.time!r}.")
+        row = _row(values, schema.channels)
+        return Series(row[None, :], self._time_of(time, schema.time_kind), schema.channels, time_kind=schema.time_kind)
+
+    def _time_of(self, time: Any, kind: str) -> NDArray[np.float64]:
+        """[1], as a series has it."""
+        if time is None:
+            return np.array([float(self._count)])
+        try:
+            if kind == "date":
+                if isinstance(time, int | float):
+                    raise TypeError("a number is no date")
+                if getattr(time, "tzinfo", None) is not None:
+                    time = time.astimezone(UTC).replace(tzinfo=None)
+                return seconds_of(np.array([time], "datetime64[us]"))
+            return np.array([time], np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"`time` is {time!r}; the model was trained with {kind}s.") from error
+
+
+def _row(values: Any, channels: tuple[str, ...]) -> NDArray[np.float64]:
+    if isinstance(values, Mapping):
+        unknown = [name for name in values if name not in channels]
+        if unknown:
+            raise InputError(f"There is no channel {unknown[0]!r}; the model reads {', '.join(map(repr, channels))}.")
+        values = [values.get(name, np.nan) for name in channels]
+    try:
         row = np.asarray(values, np.float64).reshape(-1)
-        if row.shape != (len(channels),):
-            raise InputError(
-                f"`values` has {len(row)} entries; the model reads the {len(channels)} channels {channels}."
-            )
-        return row
+    except (TypeError, ValueError) as error:
+        raise InputError(f"`values` must be numbers, NaN where missing; got {values!r}.") from error
+    if row.shape != (len(channels),):
+        raise InputError(f"`values` has {len(row)} entries; the model reads the {len(channels)} channels {channels}.")
+    return row
+
+
+def _joined(rows: list[Series]) -> Series:
+    """Rows one after another."""
+    values, times = (np.concatenate([getattr(row, name) for row in rows]) for name in ("values", "times"))
+    return replace(rows[0], values=values, times=times)

@@ -11,7 +11,9 @@ __all__ = ["lstm_loop"]
 def _carry_over(factor: Tensor | None, state: Tensor) -> Tensor:
     if factor is None:
         return state
-    return torch.where(factor == 0, torch.zeros_like(state), factor * state)
+    # At a factor of 0 the state gets no gradient, but the factor still gets its own: dL/da = d~ * state.
+    cut = state.detach().nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+    return factor * torch.where(factor == 0, cut, state)
 
 
 class _Cell:

@@ -1,5 +1,6 @@
 """Training of a label a series."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -73,20 +74,24 @@ def fit_classifier(
 
 def _classes(labels: list[Any]) -> list[Any]:
     plain = [label.item() if isinstance(label, np.generic) else label for label in labels]
+    for label in plain:
+        if not isinstance(label, str | int | float) or (isinstance(label, float) and not math.isfinite(label)):
+            raise InputError(f"The label {label!r} is neither text, number nor flag; give one such label a series.")
     counts = Counter(plain)
     if len(counts) < 2:
         only = next(iter(counts), None)
         raise InputError(f"The target has one class only, {only!r}; a classifier needs at least two.")
     rare = [label for label, count in counts.items() if count < 2]
+    fractions = any(isinstance(label, float) and not label.is_integer() for label in counts)
+    if len(counts) > max(50, len(plain) // 4) or (rare and fractions):
+        raise InputError(
+            f"The target has {len(counts)} different values in {len(plain)} series: it looks like a measurement or a "
+            "name, not a class. Group it into classes first."
+        )
     if rare:
         raise InputError(
             f"Class {rare[0]!r} has one series only; each class needs at least two, one to train on and one to "
             "validate on. Add series of that class or leave it out."
-        )
-    if len(counts) > max(50, len(plain) // 4):
-        raise InputError(
-            f"The target has {len(counts)} different values in {len(plain)} series: it looks like a measurement, "
-            "not a class. Group it into classes first."
         )
     try:
         return sorted(counts)
@@ -100,6 +105,7 @@ def _split(codes: np.ndarray[Any, Any], settings: TrainingSettings) -> tuple[Any
     held_out: list[int] = []
     for code in np.unique(codes):
         members = random.permutation(np.flatnonzero(codes == code))
-        held_out += members[: max(1, round(settings.validation * len(members)))].tolist()
+        size = min(max(1, round(settings.validation * len(members))), len(members) - 1)
+        held_out += members[:size].tolist()
     validation = np.array(sorted(held_out))
     return np.setdiff1d(np.arange(len(codes)), validation), validation

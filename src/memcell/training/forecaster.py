@@ -15,7 +15,7 @@ from memcell.model import Model, ModelConfig
 from memcell.ragged import offsets_of
 from memcell.training.batches import Batch, Batches
 from memcell.training.settings import TrainingSettings
-from memcell.training.train import train
+from memcell.training.train import Trained, train
 
 __all__ = ["fit_forecaster"]
 
@@ -60,7 +60,8 @@ def fit_forecaster(
     spec = spec or LstmSpec()
     config = ModelConfig(len(schema.channels), recipe.extra, QuantileForecast(horizon), hidden_size, num_layers, spec)
     grids = [_even(one, recipe) for one in series]
-    cuts = [max(2, len(one) - max(1, round(settings.validation * len(one)))) for one in grids]
+    channel = schema.channels.index(target)
+    cuts = [_cut(one.values[:, channel], settings.validation) for one in grids]
     early = [_rows(one, 0, cut) for one, cut in zip(grids, cuts, strict=True)]
     recipe = Recipe.learn(early, schema, target, horizon)
     held_out = _prepare(grids, recipe)
@@ -71,12 +72,12 @@ def fit_forecaster(
     first = train(config, batches, settings, "Training")
     band = _band(Model(recipe, config, first.weights), held_out, horizon)
 
-    final_recipe = Recipe.learn(grids, schema, target, horizon)
     weights, interrupted = first.weights, first.interrupted
     if not interrupted:
-        everything = Batches(_segments(grids, final_recipe, settings), _STEPS_PER_EPOCH, [], settings.seed)
-        final = train(config, everything, settings, "On all rows", stop_after=max(1, first.step))
-        weights, interrupted, recipe = final.weights, final.interrupted, final_recipe
+        everything = Recipe.learn(grids, schema, target, horizon)
+        final = _repeated(config, grids, everything, settings, first.step)
+        interrupted = final is None
+        weights, recipe = (weights, recipe) if final is None else (final.weights, everything)
     record = {
         "series": len(series),
         "rows": sum(map(len, series)),
@@ -89,19 +90,41 @@ def fit_forecaster(
     return Model(recipe, replace(config, head=QuantileForecast(horizon, band)), weights, record)
 
 
+def _repeated(
+    config: ModelConfig, grids: list[Series], recipe: Recipe, settings: TrainingSettings, steps: int
+) -> Trained | None:
+    """Training on all rows for so many steps; None where Ctrl-C cut it short, which has learnt less than the first."""
+    try:
+        batches = Batches(_segments(grids, recipe, settings), _STEPS_PER_EPOCH, [], settings.seed)
+        final = train(config, batches, settings, "On all rows", stop_after=max(1, steps))
+    except KeyboardInterrupt:
+        return None
+    return None if final.interrupted else final
+
+
 def _check_lengths(series: list[Series], recipe: Recipe, target: str, horizon: int) -> None:
     channel = recipe.schema.channels.index(target)
     for one in series:
         name = "The series" if one.id is None else f"Series {one.id!r}"
-        steps = len(on_grid(one, recipe.cadence)[0])
-        if steps <= horizon:
+        y = on_grid(one, recipe.cadence)[0][:, channel]
+        if len(y) <= horizon:
             raise InputError(
-                f"{name} is {steps} steps long, no longer than the horizon of {horizon}. Give more history, leave the "
+                f"{name} is {len(y)} steps long, no longer than the horizon of {horizon}. Give more history, leave the "
                 "series out, or ask for a shorter horizon."
             )
-        seen = int((~np.isnan(one.values[:, channel])).sum())
+        seen = int((~np.isnan(y)).sum())
         if seen < 4:
-            raise InputError(f"{name} has {seen} values of {target!r}; at least 4 are needed to learn from.")
+            raise InputError(
+                f"{name} has values of {target!r} at {seen} steps; at least 4 are needed to learn from. Give more "
+                "history, or leave the series out."
+            )
+
+
+def _cut(y: NDArray[np.float64], share: float) -> int:
+    """The row from which on the last ``share`` of the time is held out, with values of the target on both sides."""
+    known = np.flatnonzero(~np.isnan(y))
+    end = int(known[-1]) + 1
+    return min(max(end - max(1, round(share * end)), int(known[2]) + 1), int(known[-1]))
 
 
 def _even(one: Series, recipe: Recipe) -> Series:

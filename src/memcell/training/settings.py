@@ -39,8 +39,8 @@ class TrainingSettings:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InputError(f"`{name}` is {value!r}; it must be a whole number of at least 1.")
-        if not self.learning_rate > 0:
-            raise InputError(f"`learning_rate` is {self.learning_rate!r}; it must be above 0.")
+        if not 0 < self.learning_rate <= 1:
+            raise InputError(f"`learning_rate` is {self.learning_rate!r}; it must be above 0 and at most 1.")
         if not 0 <= self.dropout < 1:
             raise InputError(f"`dropout` is {self.dropout!r}; it must be at least 0 and below 1.")
         if not 0 < self.validation < 1:

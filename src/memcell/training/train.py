@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from numpy.typing import NDArray
 
+from memcell.contract import InputError
 from memcell.model.config import ModelConfig
 from memcell.training.batches import Batches
 from memcell.training.callbacks import BestWeights, ProgressBar, StopOnInterrupt
@@ -46,7 +47,7 @@ def train(
 
     Raises:
         KeyboardInterrupt: Ctrl-C came before there was anything to keep.
-        RuntimeError: the loss was never finite.
+        InputError: the loss was never finite.
     """
     module = _seeded(config, batches, settings)
     best, interrupt = BestWeights(), StopOnInterrupt()
@@ -73,7 +74,7 @@ def train(
     if best.weights is None:
         if interrupt.interrupted:
             raise KeyboardInterrupt
-        raise RuntimeError("Training never reached a finite loss. Try a smaller learning rate.")
+        raise InputError("Training never reached a finite loss. Try a smaller `learning_rate`.")
     return Trained(best.weights, best.step, best.loss, interrupt.interrupted, best.history)
 
 
