@@ -7,9 +7,11 @@
 #include <omp.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "kernels.hpp"
 #include "scratch.hpp"
@@ -67,7 +69,17 @@ const Kernels<T>& kernels_of(const InstructionSet& set) {
 // A forked child has none of its parent's OpenMP threads, and waiting for them would never end.
 bool forked = false;
 
-int threads_to_use() { return forked ? 1 : omp_get_max_threads(); }
+// Multiplications that make waking another thread worth its while; tests set it to 1 to see small cases shared out.
+double& work_of_a_thread() {
+    static double work = 1 << 20;
+    return work;
+}
+
+int threads_to_use(double rows, double inputs, double units) {
+    if (forked) return 1;
+    const double worth_it = rows * 4 * units * (inputs + units) / work_of_a_thread();
+    return std::max(1, static_cast<int>(std::min<double>(worth_it, omp_get_max_threads())));
+}
 
 Cell cell_of(int peephole, bool peek_current, bool coupled, std::size_t inputs, std::size_t units) {
     Cell cell;
@@ -94,7 +106,8 @@ Weights<T> weights_of(const In<T>& w_x, const In<T>& w_h, const In<T>& bias, con
 template <class T>
 Inputs<T> inputs_of(const In<T>& x, const In<T>& h0, const In<T>& c0, const MaybeIn<T>& carry_h,
                     const MaybeIn<T>& carry_c, const In<std::int64_t>& offsets, bool reverse) {
-    Inputs<T> in{x.data(), h0.data(), c0.data(), {}, {}, {}, threads_to_use()};
+    const int threads = threads_to_use(x.shape(0), x.shape(1), h0.shape(1));
+    Inputs<T> in{x.data(), h0.data(), c0.data(), {}, {}, {}, threads};
     if (carry_h) in.carry_h = {carry_h->data(), static_cast<std::ptrdiff_t>(carry_h->shape(1))};
     if (carry_c) in.carry_c = {carry_c->data(), static_cast<std::ptrdiff_t>(carry_c->shape(1))};
     const std::int64_t* at = offsets.data();
@@ -173,5 +186,6 @@ NB_MODULE(_core, m) {
     });
     m.def("instruction_set", [] { return std::string(active()->name); });
     m.def("use_instruction_set", &use_instruction_set, nb::arg("name"));
+    m.def("set_work_of_a_thread", [](double work) { return std::exchange(work_of_a_thread(), work); }, nb::arg("work"));
     m.def("poison_scratch", [](bool on) { poison_scratch() = on; }, nb::arg("on"));
 }

@@ -15,9 +15,11 @@ KERNELS = [("native", name) for name in _core.instruction_sets()] + [
 def _use(name: str, instruction_set: str) -> Iterator[Backend]:
     before = _core.instruction_set()
     _core.use_instruction_set(instruction_set or before)
+    usual = _core.set_work_of_a_thread(1)  # so that small cases are shared out among threads too
     _core.poison_scratch(True)
     yield BACKENDS[name]
     _core.poison_scratch(False)
+    _core.set_work_of_a_thread(usual)
     _core.use_instruction_set(before)
 
 

@@ -126,7 +126,8 @@ class TargetRecipe:
         if (
             not all(type(number) is int and number >= 0 for number in whole)
             or not all(isinstance(number, int | float) and 0 < number < np.inf for number in measures)
-            or not 0 < min(recipe.lags, default=0)
+            or not recipe.lags
+            or min(recipe.lags) < 1
             or not (isinstance(recipe.floor, float) and (recipe.floor > 0 or not recipe.log))
         ):
             raise InputError("The target's recipe does not fit: a number is missing, not finite or not above 0.")

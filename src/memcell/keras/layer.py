@@ -30,7 +30,7 @@ class LSTM(layers.RNN):
         InputError: an option of the cell has a value that is not listed.
 
     Example:
-        >>> LSTM(4, return_sequences=True)(np.zeros((2, 3, 5), "float32")).shape
+        >>> tuple(LSTM(4, return_sequences=True)(keras.ops.zeros((2, 3, 5))).shape)
         (2, 3, 4)
     """
 

@@ -6,6 +6,7 @@ Nothing in it is executed when it is read.
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def load(path: str | os.PathLike[str]) -> Model:
 
 
 def _check_format(path: Path, written: str) -> None:
-    if not written.isdigit():
+    if not re.fullmatch("[0-9]{1,99}", written):
         raise InputError(f"{path} does not say which format it has; it was altered. Fit it again.")
     if int(written) > FORMAT:
         raise InputError(

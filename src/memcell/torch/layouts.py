@@ -43,7 +43,7 @@ class Layout:
                 dense, lengths = dense[order], lengths[order.cpu()]
             data = pack_padded_sequence(dense, lengths, batch_first=True).data
             return PackedSequence(data, self.packed.batch_sizes, order, self.packed.unsorted_indices)
-        return dense if self.batch_first else dense.transpose(0, 1)
+        return dense if self.batch_first else dense.transpose(0, 1).contiguous()
 
 
 def rows_of(batch: Any, batch_first: bool, lengths: Any = None) -> tuple[Tensor, Layout]:

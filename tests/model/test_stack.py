@@ -1,0 +1,74 @@
+"""The layers on NumPy and the native core, against the same source on PyTorch and its operators."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+from model.examples import MAKERS, series_of
+
+from memcell import LstmSpec, Series
+from memcell.data.recipe import Steps
+from memcell.model import Model
+from memcell.model.stack import native_layer, run
+from memcell.torch import lstm
+
+SPECS = [
+    LstmSpec(peephole, peek, coupled)
+    for peephole in ("none", "diagonal", "full")
+    for peek in ("previous", "current")
+    for coupled in (False, True)
+]
+
+
+def on_torch(model: Model, steps: Steps) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Inputs, outputs at each row and final outputs."""
+    tensors = Steps(**{field.name: torch.from_numpy(getattr(steps, field.name)) for field in fields(steps)})
+    weights = {name: torch.from_numpy(weight) for name, weight in model.weights.items()}
+    x, h, state = run(model.config, weights, tensors, lstm)
+    return x, h, state.h[-1]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.peephole}-{spec.output_peek}-{spec.coupled}")
+@pytest.mark.parametrize("task", sorted(MAKERS))
+def test_numpy_gives_the_same_numbers_as_torch(task: str, spec: LstmSpec, series: list[Series]) -> None:
+    model = MAKERS[task](spec=spec)
+    steps = model.recipe.apply(series)
+    x, h, state = run(model.config, model.weights, steps, native_layer)
+    for found, expected in zip((x, h, state.h[-1]), on_torch(model, steps), strict=True):
+        np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+
+
+def test_predictions_are_those_of_the_torch_stack(model: Model, series: list[Series]) -> None:
+    head, weights = model.config.head, {name: torch.from_numpy(weight) for name, weight in model.weights.items()}
+    for one in series:
+        x, h, last = on_torch(model, model.recipe.apply([one]))
+        if model.task == "classify":
+            expected = head.decode(head.readout(weights, last, x).numpy())[0]
+            np.testing.assert_allclose(model.predict_proba([one])[0], expected, atol=1e-5)
+        else:
+            raw = head.decode(head.readout(weights, h[-1:], x[-1:]).numpy())[0]
+            expected = model.forecast_of(raw, model.recipe.apply([one]).anchor[-1], one.times[-1])
+            np.testing.assert_allclose(model.predict([one])[0].quantiles, expected.quantiles, atol=1e-5)
+
+
+def test_time_and_missing_values_reach_the_cell() -> None:
+    model = MAKERS["classify"]()
+    one = series_of(np.random.default_rng(1), 6, missing=0.3)
+    later = Series(one.values, one.times * [1, 1, 1, 1, 1, 3], one.channels, time_kind="number")
+    filled = Series(np.where(np.isnan(one.values), model.recipe.center, one.values), one.times, one.channels,
+                    time_kind="number")  # fmt: skip
+    usual, gap, complete = model.predict_proba([one, later, filled])
+    assert np.abs(usual - gap).max() > 1e-3
+    assert np.abs(usual - complete).max() > 1e-3
+
+
+def test_the_state_between_rows_continues_a_series(model: Model) -> None:
+    steps = model.recipe.apply([series_of(np.random.default_rng(2), 10, spacing="even")])
+    _, whole, end = run(model.config, model.weights, steps, native_layer)
+    first, second = np.arange(4), np.arange(4, 10)
+    _, _, state = run(model.config, model.weights, steps.rows(first, np.array([0, 4])), native_layer)
+    _, rest, state = run(model.config, model.weights, steps.rows(second, np.array([0, 6])), native_layer, state)
+    np.testing.assert_allclose(rest, whole[4:], atol=1e-6)
+    for found, expected in zip((*state.h, *state.c), (*end.h, *end.c), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)

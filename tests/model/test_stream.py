@@ -1,0 +1,166 @@
+"""One row at a time ends where the whole series at once does."""
+
+import datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from model.examples import CHANNELS, MAKERS, WEEK, Spacing, classifier, forecaster, predictions, series_of
+
+from memcell import InputError, Series
+from memcell.data.dates import TimeKind
+from memcell.model import Model, Stream
+
+MODELS = {(task, kind): MAKERS[task](kind) for task in sorted(MAKERS) for kind in ("order", "number", "date")}
+
+
+def moment(model: Model, time: float) -> Any:
+    """A time as a user would give it."""
+    kind = model.recipe.schema.time_kind
+    return None if kind == "order" else time if kind == "number" else np.datetime64(round(time * 1e6), "us")
+
+
+def streamed(model: Model, series: Series) -> Stream:
+    stream = model.stream()
+    for row, time in zip(series.values, series.times, strict=True):
+        stream.observe(row, moment(model, time))
+    return stream
+
+
+def assert_same_end(stream: Stream, model: Model, series: Series) -> None:
+    (expected,) = predictions(model, [series])
+    if model.task == "classify":
+        np.testing.assert_allclose(stream.predict_proba(), expected, atol=1e-6)
+        assert stream.predict() == model.predict([series])[0]
+    else:
+        found = stream.predict()
+        np.testing.assert_allclose(found.quantiles, expected, atol=1e-6)
+        np.testing.assert_array_equal(found.times, model.predict([series])[0].times)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(sorted(MODELS)),
+    st.integers(0, 2**32),
+    st.integers(1, 12),
+    st.sampled_from(["even", "holes", "jitter", "uneven"]),
+)
+def test_a_stream_ends_at_the_same_prediction(
+    which: tuple[str, TimeKind], seed: int, length: int, spacing: Spacing
+) -> None:
+    model = MODELS[which]
+    series = series_of(np.random.default_rng(seed), length, which[1], spacing)
+    # A datetime64 has whole microseconds.
+    series = Series(series.values, np.round(series.times, 6), CHANNELS, time_kind=which[1])
+    assert_same_end(streamed(model, series), model, series)
+
+
+def test_half_steps_fall_on_grid_points_as_in_the_whole_series() -> None:
+    model = forecaster()
+    one = series_of(np.random.default_rng(0), 9, spacing="even", missing=0.2)
+    halves = Series(one.values, one.times / 2, CHANNELS, time_kind="number")
+    assert_same_end(streamed(model, halves), model, halves)
+
+
+def test_there_is_a_prediction_after_any_row(model: Model) -> None:
+    series = series_of(np.random.default_rng(1), 6)
+    stream = model.stream()
+    for stop in range(1, 7):
+        stream.observe(series.values[stop - 1], series.times[stop - 1])
+        so_far = Series(series.values[:stop], series.times[:stop], CHANNELS, time_kind="number")
+        assert_same_end(stream, model, so_far)
+
+
+def test_streams_of_one_model_do_not_meet(model: Model) -> None:
+    rng = np.random.default_rng(2)
+    one, other = series_of(rng, 8, spacing="even"), series_of(rng, 8, spacing="even")
+    first, second = model.stream(), model.stream()
+    for t in range(8):
+        first.observe(one.values[t], one.times[t])
+        second.observe(other.values[t], other.times[t])
+    assert_same_end(first, model, one)
+    assert_same_end(second, model, other)
+
+
+def test_values_may_come_by_name(model: Model) -> None:
+    by_name, by_place = model.stream(), model.stream()
+    by_name.observe({"ph": 7.4, "pressure": -2.0, "pulse": None}, 1.0)
+    by_name.observe({"pressure": -1.0}, 2.0)
+    by_place.observe([np.nan, -2.0, 7.4], 1.0)
+    by_place.observe([np.nan, -1.0, np.nan], 2.0)
+    left, right = (
+        s.predict_proba() if model.task == "classify" else s.predict().quantiles for s in (by_name, by_place)
+    )
+    np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "2020-01-08",
+        datetime.date(2020, 1, 8),
+        datetime.datetime(2020, 1, 8),
+        datetime.datetime(2020, 1, 8, 2, tzinfo=datetime.timezone(datetime.timedelta(hours=2))),
+        np.datetime64("2020-01-08"),
+    ],
+    ids=lambda date: f"{type(date).__name__}-{date}",
+)
+@pytest.mark.filterwarnings("error")
+def test_dates_may_come_in_any_form(date: Any) -> None:
+    stream = forecaster("date").stream()
+    stream.observe([1.0, 2.0, 3.0], date)
+    assert stream.predict().times[0] == np.datetime64("2020-01-08", "s").astype(float) + WEEK
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "time", "message"),
+    [
+        ("number", [1.0, 2.0, 3.0], None, "`time` is missing; the model was trained with the times of column 'time'"),
+        ("number", [1.0, 2.0, 3.0], 5.0, "`time` 5.0 does not come after that of the row before"),
+        ("number", [1.0, 2.0, 3.0], 4.9, "`time` 4.9 does not come after"),
+        ("number", [1.0, 2.0, 3.0], "x", "`time` is 'x'; the model was trained with numbers"),
+        ("number", [1.0, 2.0, 3.0], float("nan"), "needs a finite time"),
+        ("date", [1.0, 2.0, 3.0], "soon", "`time` is 'soon'; the model was trained with dates"),
+        ("date", [1.0, 2.0, 3.0], 6, "`time` is 6; the model was trained with dates"),
+        ("date", [1.0, 2.0, 3.0], np.datetime64("NaT"), "needs a finite time"),
+        ("number", [1.0, 2.0], 6.0, "`values` has 2 entries; the model reads the 3 channels"),
+        ("number", [1.0, "high", 3.0], 6.0, "`values` must be numbers, NaN where missing"),
+        ("number", [1.0, np.inf, 3.0], 6.0, "is inf in channel 'pressure'"),
+        ("number", {"puls": 1.0}, 6.0, "no channel 'puls'; the model reads 'pulse'"),
+    ],
+)
+def test_a_row_that_is_refused_leaves_the_stream_as_it_was(
+    kind: TimeKind, values: Any, time: Any, message: str
+) -> None:
+    for model in (classifier(kind), forecaster(kind)):
+        stream, twin = model.stream(), model.stream()
+        for one in (stream, twin):
+            one.observe([1.0, 2.0, 3.0], 5.0 if kind == "number" else np.datetime64(5, "s"))
+        with pytest.raises(InputError, match=message):
+            stream.observe(values, time)
+        for one in (stream, twin):
+            one.observe([4.0, 5.0, 6.0], 7.0 if kind == "number" else np.datetime64(700, "s"))
+        found, expected = (
+            one.predict_proba() if model.task == "classify" else one.predict().quantiles for one in (stream, twin)
+        )
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_forecast_needs_the_target_once() -> None:
+    stream = forecaster().stream()
+    with pytest.raises(InputError, match="target has not been seen yet"):
+        stream.predict()
+    stream.observe({"pulse": 80.0}, 0.0)
+    with pytest.raises(InputError, match="target has not been seen yet"):
+        stream.predict()
+    stream.observe({"pressure": -3.0}, 1.0)
+    assert np.isfinite(stream.predict().quantiles).all()
+
+
+def test_a_long_gap_is_no_reason_to_hold_every_step() -> None:
+    stream = forecaster().stream()
+    stream.observe({"pressure": -3.0}, 0.0)
+    with pytest.raises(InputError, match="too uneven to forecast step by step"):
+        stream.observe({"pressure": -3.0}, 1e9)
