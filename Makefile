@@ -9,7 +9,7 @@ SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*)
 .PHONY: demo test lint bench clean
 
 demo: $(STAMP)
-	$(BIN)/python demo/co2.py
+	OMP_WAIT_POLICY=passive $(BIN)/python demo/co2.py
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

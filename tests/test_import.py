@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from model.examples import MAKERS, predictions, series_of
+from model.random_models import MAKERS, predictions, series_of
 
 import memcell
 from memcell.model import save

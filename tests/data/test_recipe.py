@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model.examples import CHANNELS, HORIZON, TARGET, WEEK, Spacing, schema_of, series_of
+from model.random_models import CHANNELS, HORIZON, TARGET, WEEK, Spacing, schema_of, series_of
 
 from memcell import InputError, Series
 from memcell.data.cadence import Cadence

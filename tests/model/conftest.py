@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from model.examples import MAKERS, series_of
+from model.random_models import MAKERS, series_of
 
 from memcell import Series
 from memcell.model import Model

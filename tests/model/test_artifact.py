@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from model.examples import MAKERS, classifier, predictions
+from model.random_models import MAKERS, classifier, predictions
 from safetensors import safe_open
 from safetensors.numpy import save_file
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from model.examples import classifier
+from model.random_models import classifier
 
 import memcell
 from memcell import InputError, OutputError

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from model.examples import CHANNELS, HORIZON, MAKERS, TARGET, classifier, forecaster, predictions, series_of
+from model.random_models import CHANNELS, HORIZON, MAKERS, TARGET, classifier, forecaster, predictions, series_of
 
 import memcell
 from memcell import InputError, Series

@@ -5,7 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from model.examples import MAKERS, series_of
+from model.random_models import MAKERS, series_of
 
 from memcell import LstmSpec, Series
 from memcell.data.recipe import Steps

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model.examples import CHANNELS, MAKERS, WEEK, Spacing, classifier, forecaster, predictions, series_of
+from model.random_models import CHANNELS, MAKERS, WEEK, Spacing, classifier, forecaster, predictions, series_of
 
 from memcell import InputError, Series
 from memcell.data.dates import TimeKind

@@ -35,8 +35,8 @@ class BestWeights(Callback):
 class ProgressBar(Callback):
     """One bar over all epochs: loss, validation loss, time left."""
 
-    def __init__(self, title: str) -> None:
-        self._title = title
+    def __init__(self, title: str, epochs: int) -> None:
+        self._title, self._epochs = title, epochs
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -47,7 +47,7 @@ class ProgressBar(Callback):
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ARG002
         self._progress.start()
-        self._task = self._progress.add_task(self._title, total=trainer.max_epochs, losses="")
+        self._task = self._progress.add_task(self._title, total=self._epochs, losses="")
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ARG002
         metrics = trainer.callback_metrics
@@ -57,6 +57,9 @@ class ProgressBar(Callback):
         self._progress.update(self._task, advance=1, losses=losses)
 
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:  # noqa: ARG002
+        self._progress.stop()
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:  # noqa: ARG002
         self._progress.stop()
 
 
@@ -79,7 +82,8 @@ class StopOnInterrupt(Callback):
 
         self._before = signal.signal(signal.SIGINT, stop)
 
-    def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:  # noqa: ARG002
+    def restore(self) -> None:
+        """Hand Ctrl-C back. No hook for it: after an error Lightning's last act is to put this handler in again."""
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
             self._before = None

@@ -49,14 +49,15 @@ def train(
         KeyboardInterrupt: Ctrl-C came before there was anything to keep.
         InputError: the loss was never finite.
     """
-    module = _seeded(config, batches, settings)
     best, interrupt = BestWeights(), StopOnInterrupt()
     callbacks: list[Callback] = [best, interrupt]
     if settings.progress:
-        callbacks.append(ProgressBar(title))
+        epochs = settings.epochs if stop_after is None else -(-stop_after // batches.steps_per_epoch)
+        callbacks.append(ProgressBar(title, epochs))
     if batches.validation:
         callbacks.append(EarlyStopping("validation_loss", patience=settings.patience, check_finite=True))
-    with warnings.catch_warnings(), _quiet():
+    with warnings.catch_warnings(), _quiet(), torch.random.fork_rng(devices=[]):  # the caller's draws go on as before
+        module = _seeded(config, batches, settings)
         warnings.simplefilter("ignore")  # Lightning's advice on workers, loggers and lengths
         trainer = lightning.Trainer(
             accelerator="cpu",
@@ -70,7 +71,10 @@ def train(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        trainer.fit(module, datamodule=batches)
+        try:
+            trainer.fit(module, datamodule=batches)
+        finally:
+            interrupt.restore()
     if best.weights is None:
         if interrupt.interrupted:
             raise KeyboardInterrupt
