@@ -39,17 +39,21 @@ struct WeightGradients {
                 const std::ptrdiff_t from = gate * padded + u;
                 if (block >= 0) {
                     const T* row = gates.data() + from * columns;
-                    std::copy(row, row + inputs, out.w_x + (block * units + u) * inputs);
-                    std::copy(row + inputs, row + inputs + units, out.w_h + (block * units + u) * units);
+                    write_row(row, inputs, out.w_x, block * units + u);
+                    write_row(row + inputs, units, out.w_h, block * units + u);
                     out.bias[block * units + u] = bias[from];
                 }
                 if (peephole < 0) continue;
                 if (cell.full())
-                    std::copy_n(full.data() + from * padded, units, out.peephole + (peephole * units + u) * units);
+                    write_row(full.data() + from * padded, units, out.peephole, peephole * units + u);
                 else
-                    out.peephole[peephole * units + u] = diagonal[from];
+                    out.peephole.row(peephole)[u * out.peephole.column_stride] = diagonal[from];
             }
         }
+    }
+
+    static void write_row(const T* from, std::ptrdiff_t count, Matrix<T> to, std::ptrdiff_t row) {
+        for (std::ptrdiff_t j = 0; j < count; ++j) to.row(row)[j * to.column_stride] = from[j];
     }
 };
 

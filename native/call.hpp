@@ -1,5 +1,6 @@
 // What crosses from Python into the kernels: the cell's options, the weights, and one layer's arrays over a ragged
-// batch. Nothing here depends on the instruction set. All arrays are C-contiguous; null means "not given".
+// batch. Nothing here depends on the instruction set. All arrays but the weights are C-contiguous; null means
+// "not given".
 #pragma once
 #include <cstddef>
 #include <vector>
@@ -25,9 +26,19 @@ struct Sequence {
     std::ptrdiff_t first, length, stride;
 };
 
+// A matrix in the caller's layout: Keras holds the transpose of what PyTorch holds, and neither is copied.
+template <class T>
+struct Matrix {
+    T* data;
+    std::ptrdiff_t row_stride, column_stride;
+    T* row(std::ptrdiff_t index) const { return data + index * row_stride; }
+};
+
 template <class T>
 struct Weights {
-    const T *w_x, *w_h, *bias, *peephole;  // [G*H, I], [G*H, H], [G*H], null | [P, H] | [P*H, H]
+    Matrix<const T> w_x, w_h;  // [G*H, I], [G*H, H]
+    const T* bias;             // [G*H]
+    Matrix<const T> peephole;  // null | [P, H] | [P*H, H]
 };
 
 // Carry factors of one state: none, one number a step (width 1) or one a unit (width H).
@@ -59,7 +70,11 @@ struct BackwardInputs {
 
 template <class T>
 struct Gradients {
-    T *x, *w_x, *w_h, *bias, *peephole, *h0, *c0;
+    T* x;
+    Matrix<T> w_x, w_h;
+    T* bias;
+    Matrix<T> peephole;
+    T *h0, *c0;
     T *carry_h, *carry_c;  // null where the carry was not given
 };
 

@@ -30,6 +30,21 @@ using MaybeIn = std::optional<In<T>>;
 template <class T>
 using MaybeOut = std::optional<Out<T>>;
 
+template <class T>
+using InMatrix = nb::ndarray<const T, nb::ndim<2>, nb::device::cpu>;
+template <class T>
+using OutMatrix = nb::ndarray<T, nb::ndim<2>, nb::device::cpu>;
+
+template <class A>
+auto matrix(const A& array) -> Matrix<std::remove_pointer_t<decltype(array.data())>> {
+    return {array.data(), static_cast<std::ptrdiff_t>(array.stride(0)), static_cast<std::ptrdiff_t>(array.stride(1))};
+}
+template <class A>
+auto matrix(const std::optional<A>& array) -> decltype(matrix(*array)) {
+    if (!array) return {nullptr, 0, 0};
+    return matrix(*array);
+}
+
 template <class A>
 auto* pointer(const std::optional<A>& array) {
     return array ? array->data() : nullptr;
@@ -99,8 +114,9 @@ struct Handle {
 };
 
 template <class T>
-Weights<T> weights_of(const In<T>& w_x, const In<T>& w_h, const In<T>& bias, const MaybeIn<T>& peephole) {
-    return {w_x.data(), w_h.data(), bias.data(), pointer(peephole)};
+Weights<T> weights_of(const InMatrix<T>& w_x, const InMatrix<T>& w_h, const In<T>& bias,
+                      const std::optional<InMatrix<T>>& peephole) {
+    return {matrix(w_x), matrix(w_h), bias.data(), matrix(peephole)};
 }
 
 template <class T>
@@ -118,8 +134,8 @@ Inputs<T> inputs_of(const In<T>& x, const In<T>& h0, const In<T>& c0, const Mayb
 }
 
 template <class T>
-Handle<T> pack(int peephole_kind, bool peek_current, bool coupled, In<T> w_x, In<T> w_h, In<T> bias,
-               MaybeIn<T> peephole) {
+Handle<T> pack(int peephole_kind, bool peek_current, bool coupled, InMatrix<T> w_x, InMatrix<T> w_h, In<T> bias,
+               std::optional<InMatrix<T>> peephole) {
     const Cell cell = cell_of(peephole_kind, peek_current, coupled, w_x.shape(1), w_h.shape(1));
     const InstructionSet* set = active();
     nb::gil_scoped_release release;
@@ -137,17 +153,17 @@ void forward(const Handle<T>& handle, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> ca
 }
 
 template <class T>
-void backward(int peephole_kind, bool peek_current, bool coupled, In<T> w_x, In<T> w_h, In<T> bias,
-              MaybeIn<T> peephole, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> carry_h, MaybeIn<T> carry_c,
+void backward(int peephole_kind, bool peek_current, bool coupled, InMatrix<T> w_x, InMatrix<T> w_h, In<T> bias,
+              std::optional<InMatrix<T>> peephole, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> carry_h, MaybeIn<T> carry_c,
               In<std::int64_t> offsets, bool reverse, In<T> h, In<T> c, In<T> gates, MaybeIn<T> d_h, MaybeIn<T> d_c,
-              MaybeIn<T> d_h_final, MaybeIn<T> d_c_final, Out<T> d_x, Out<T> d_w_x, Out<T> d_w_h, Out<T> d_bias,
-              MaybeOut<T> d_peephole, Out<T> d_h0, Out<T> d_c0, MaybeOut<T> d_carry_h, MaybeOut<T> d_carry_c) {
+              MaybeIn<T> d_h_final, MaybeIn<T> d_c_final, Out<T> d_x, OutMatrix<T> d_w_x, OutMatrix<T> d_w_h,
+              Out<T> d_bias, std::optional<OutMatrix<T>> d_peephole, Out<T> d_h0, Out<T> d_c0, MaybeOut<T> d_carry_h, MaybeOut<T> d_carry_c) {
     const Cell cell = cell_of(peephole_kind, peek_current, coupled, w_x.shape(1), w_h.shape(1));
     const Inputs<T> in = inputs_of<T>(x, h0, c0, carry_h, carry_c, offsets, reverse);
     const BackwardInputs<T> back{h.data(),     c.data(),           gates.data(),      pointer(d_h), pointer(d_c),
                                  pointer(d_h_final), pointer(d_c_final)};
-    const Gradients<T> out{d_x.data(),  d_w_x.data(), d_w_h.data(),       d_bias.data(),     pointer(d_peephole),
-                           d_h0.data(), d_c0.data(),  pointer(d_carry_h), pointer(d_carry_c)};
+    const Gradients<T> out{d_x.data(),         matrix(d_w_x), matrix(d_w_h), d_bias.data(),      matrix(d_peephole),
+                           d_h0.data(),        d_c0.data(),   pointer(d_carry_h), pointer(d_carry_c)};
     const Kernels<T>& kernels = kernels_of<T>(*active());
     nb::gil_scoped_release release;
     kernels.backward(cell, weights_of<T>(w_x, w_h, bias, peephole), in, back, out);

@@ -30,7 +30,8 @@ class DiagonalWeights {
         std::fill_n(values_.get(), 3 * padded_, T(0));
         for (int gate = 0; gate < 3 && cell.peephole == Peephole::kDiagonal; ++gate)
             if (const int block = peephole_block(cell, gate); block >= 0)
-                std::copy_n(w.peephole + block * cell.units, cell.units, values_.get() + gate * padded_);
+                for (std::ptrdiff_t u = 0; u < cell.units; ++u)
+                    values_.get()[gate * padded_ + u] = w.peephole.row(block)[u * w.peephole.column_stride];
     }
     Diagonal<T> at(std::ptrdiff_t unit) const {
         const T* p = values_.get() + unit;
@@ -63,11 +64,12 @@ class PackedWeights {
             out += cell.units * 4 * kLanes<T>;
             pack_panel(out, w.peephole, cell.units, peeks_, first, peephole_block);
             out += cell.units * peeks_ * kLanes<T>;
-            pack_panel(bias_.get() + 4 * first, w.bias, 1, 4, first, weight_block);
+            pack_panel(bias_.get() + 4 * first, {w.bias, 1, 1}, 1, 4, first, weight_block);
         }
         if (cell.full_current()) {
-            const T* o = w.peephole + peephole_block(cell, kO) * cell.units * cell.units;
-            Panels<T>::pack(o_current_.get(), cell.units, cell.units, cell.units, [&](std::ptrdiff_t k) { return o + k; });
+            const T* o = w.peephole.row(peephole_block(cell, kO) * cell.units);
+            Panels<T>::pack(o_current_.get(), cell.units, cell.units, w.peephole.row_stride,
+                            [&](std::ptrdiff_t k) { return o + k * w.peephole.column_stride; });
         }
     }
 
@@ -84,14 +86,16 @@ class PackedWeights {
   private:
     // out [depth][gates][lanes] from the rows of `matrix` that belong to the units first .. first + lanes.
     template <class BlockOf>
-    void pack_panel(T* out, const T* matrix, std::ptrdiff_t depth, int gates, std::ptrdiff_t first, BlockOf block_of) {
+    void pack_panel(T* out, Matrix<const T> matrix, std::ptrdiff_t depth, int gates, std::ptrdiff_t first, BlockOf block_of) {
         for (int gate = 0; gate < gates; ++gate)
             for (int lane = 0; lane < kLanes<T>; ++lane) {
                 const int block = block_of(cell_, gate);
-                const std::ptrdiff_t unit = first + lane, row = block * cell_.units + unit;
+                const std::ptrdiff_t unit = first + lane;
                 T* to = out + gate * kLanes<T> + lane;
                 const bool given = block >= 0 && unit < cell_.units;
-                for (std::ptrdiff_t k = 0; k < depth; ++k) to[k * gates * kLanes<T>] = given ? matrix[row * depth + k] : T(0);
+                const T* row = given ? matrix.row(block * cell_.units + unit) : nullptr;
+                for (std::ptrdiff_t k = 0; k < depth; ++k)
+                    to[k * gates * kLanes<T>] = given ? row[k * matrix.column_stride] : T(0);
             }
     }
 
@@ -114,11 +118,11 @@ class TransposedWeights {
           to_c_in_(Panels<T>::size(gates_reading_c_in(cell) * padded_, cell.units)),
           o_to_c_(cell.full_current() ? Panels<T>::size(padded_, cell.units) : 0),
           diagonal_(cell, w) {
-        const auto pack = [&](T* out, const Panels<T>& shape, const T* matrix, int first_gate, auto block_of) {
-            Panels<T>::pack(out, shape.depth, shape.columns, 1, [&](std::ptrdiff_t row) -> const T* {
+        const auto pack = [&](T* out, const Panels<T>& shape, Matrix<const T> matrix, int first_gate, auto block_of) {
+            Panels<T>::pack(out, shape.depth, shape.columns, matrix.column_stride, [&](std::ptrdiff_t row) -> const T* {
                 const std::ptrdiff_t unit = row % padded_;
                 const int block = block_of(cell, first_gate + static_cast<int>(row / padded_));
-                return block < 0 || unit >= cell.units ? nullptr : matrix + (block * cell.units + unit) * shape.columns;
+                return block < 0 || unit >= cell.units ? nullptr : matrix.row(block * cell.units + unit);
             });
         };
         pack(to_x_.get(), to_x(), w.w_x, kI, weight_block);

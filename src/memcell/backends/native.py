@@ -1,6 +1,6 @@
 """The compiled core: what runs on a CPU."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ class NativeBackend:
 
     def pack(self, spec: LstmSpec, weights: LstmWeights) -> PackedLayer:
         sizes = check_weights(spec, weights)
-        weights = LstmWeights(*map(_contiguous, (weights.w_x, weights.w_h, weights.bias, weights.peephole)))
+        weights = replace(weights, bias=_contiguous(weights.bias))
         dtype = weights.w_x.dtype
         handle = _FUNCTIONS["pack", dtype](*_options(spec), weights.w_x, weights.w_h, weights.bias, weights.peephole)
         return PackedLayer(handle, weights, sizes, dtype)
@@ -89,7 +89,7 @@ class NativeBackend:
         d_c_final: Array | None,
     ) -> LstmGradients:
         call, w = tape.call, tape.weights
-        weights = [_contiguous(array) for array in (w.w_x, w.w_h, w.bias, w.peephole)]
+        weights = [w.w_x, w.w_h, _contiguous(w.bias), w.peephole]  # matrices of any layout; their gradients take it on
         inputs = [_contiguous(array) for array in (call.x, call.h0, call.c0, call.carry_h, call.carry_c)]
         outputs = [_contiguous(array) for array in (tape.h, tape.c, tape.gates, d_h, d_c, d_h_final, d_c_final)]
         x, *states = inputs

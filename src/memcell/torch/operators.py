@@ -73,7 +73,7 @@ def _lstm_fake(*arguments: Any) -> tuple[Tensor, ...]:
 def _lstm_backward_fake(*arguments: Any) -> tuple[Tensor, ...]:
     given = arguments[:_DIFFERENTIABLE]
     x = given[0]
-    return tuple(x.new_empty(0) if tensor is None else tensor.new_empty(tensor.shape) for tensor in given)
+    return tuple(x.new_empty(0) if tensor is None else torch.empty_like(tensor) for tensor in given)
 
 
 def _save_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
