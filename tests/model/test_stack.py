@@ -1,6 +1,7 @@
 """The layers on NumPy and the native core, against the same source on PyTorch and its operators."""
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,3 +73,26 @@ def test_the_state_between_rows_continues_a_series(model: Model) -> None:
     np.testing.assert_allclose(rest, whole[4:], atol=1e-6)
     for found, expected in zip((*state.h, *state.c), (*end.h, *end.c), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_inputs_and_carries_follow_their_equations() -> None:
+    model = MAKERS["classify"](num_layers=2)
+    steps = model.recipe.apply([series_of(np.random.default_rng(3), 8)])
+    calls: list[tuple[Any, Any, Any]] = []
+
+    def watching(*arguments: Any, carry_h: Any, carry_c: Any) -> Any:
+        calls.append((arguments[1], carry_h, carry_c))
+        return native_layer(*arguments, carry_h=carry_h, carry_c=carry_c)
+
+    run(model.config, model.weights, steps, watching)
+    (x, carry_h, carry_c), (_, no_carry_h, upper_carry_c) = calls
+    w = model.weights
+    decayed = np.exp(-np.maximum(w["input_decay.rate"], 0) * steps.since) * steps.last
+    filled = np.where(steps.mask == 1, steps.values, decayed)
+    np.testing.assert_allclose(x, np.hstack([filled, steps.mask, np.log(1 + steps.since)]), rtol=1e-5)
+    hidden = np.maximum(steps.since @ w["state_decay.weight"].T + w["state_decay.bias"], 0)
+    np.testing.assert_allclose(carry_h, np.exp(-hidden), rtol=1e-5)
+    assert no_carry_h is None
+    for layer, carry in enumerate((carry_c, upper_carry_c)):
+        softplus = np.log(1 + np.exp(w[f"layers.{layer}.forgetting"]))
+        np.testing.assert_allclose(carry, np.exp(-softplus * steps.gap), rtol=1e-5)
