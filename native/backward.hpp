@@ -34,26 +34,26 @@ struct WeightGradients {
     void write(const Gradients<T>& out) const {
         const std::ptrdiff_t units = cell.units, inputs = cell.inputs;
         for (int gate = 0; gate < 4; ++gate) {
-            const int block = weight_block(cell, gate), peephole = peephole_block(cell, gate);
-            for (std::ptrdiff_t u = 0; u < units; ++u) {
-                const std::ptrdiff_t from = gate * padded + u;
-                if (block >= 0) {
-                    const T* row = gates.data() + from * columns;
-                    write_row(row, inputs, out.w_x, block * units + u);
-                    write_row(row + inputs, units, out.w_h, block * units + u);
-                    out.bias[block * units + u] = bias[from];
-                }
-                if (peephole < 0) continue;
-                if (cell.full())
-                    write_row(full.data() + from * padded, units, out.peephole, peephole * units + u);
-                else
-                    out.peephole.row(peephole)[u * out.peephole.column_stride] = diagonal[from];
+            const std::ptrdiff_t from = gate * padded;
+            if (const int block = weight_block(cell, gate); block >= 0) {
+                write_block(gates.data() + from * columns, columns, inputs, out.w_x, block);
+                write_block(gates.data() + from * columns + inputs, columns, units, out.w_h, block);
+                std::copy_n(bias.data() + from, units, out.bias + block * units);
             }
+            const int block = peephole_block(cell, gate);
+            if (block >= 0 && cell.full()) write_block(full.data() + from * padded, padded, units, out.peephole, block);
+            if (block >= 0 && !cell.full())
+                for (std::ptrdiff_t u = 0; u < units; ++u)
+                    out.peephole.row(block)[u * out.peephole.column_stride] = diagonal[from + u];
         }
     }
 
-    static void write_row(const T* from, std::ptrdiff_t count, Matrix<T> to, std::ptrdiff_t row) {
-        for (std::ptrdiff_t j = 0; j < count; ++j) to.row(row)[j * to.column_stride] = from[j];
+    // One gate's rows, a few at a time, so that neither way of holding the matrix is written against the grain.
+    void write_block(const T* from, std::ptrdiff_t from_row, std::ptrdiff_t width, Matrix<T> to, int block) const {
+        for (std::ptrdiff_t begin = 0; begin < cell.units; begin += kPackedAtOnce)
+            for (std::ptrdiff_t j = 0; j < width; ++j)
+                for (std::ptrdiff_t u = begin; u < std::min(cell.units, begin + kPackedAtOnce); ++u)
+                    to.row(block * cell.units + u)[j * to.column_stride] = from[u * from_row + j];
     }
 };
 

@@ -84,19 +84,25 @@ class PackedWeights {
     Panels<T> o_current() const { return {o_current_.get(), cell_.units, cell_.units}; }
 
   private:
-    // out [depth][gates][lanes] from the rows of `matrix` that belong to the units first .. first + lanes.
+    // out [depth][gates][lanes] from the rows of `matrix` that belong to the units first .. first + lanes. A few k at a
+    // time, so that neither way of holding the matrix is read against the grain.
     template <class BlockOf>
-    void pack_panel(T* out, Matrix<const T> matrix, std::ptrdiff_t depth, int gates, std::ptrdiff_t first, BlockOf block_of) {
-        for (int gate = 0; gate < gates; ++gate)
-            for (int lane = 0; lane < kLanes<T>; ++lane) {
+    void pack_panel(T* out, Matrix<const T> matrix, std::ptrdiff_t depth, int gates, std::ptrdiff_t first,
+                    BlockOf block_of) {
+        const std::ptrdiff_t given = std::min<std::ptrdiff_t>(kLanes<T>, cell_.units - first);
+        for (std::ptrdiff_t begin = 0; begin < depth; begin += kPackedAtOnce) {
+            const std::ptrdiff_t end = std::min(depth, begin + kPackedAtOnce);
+            for (int gate = 0; gate < gates; ++gate) {
                 const int block = block_of(cell_, gate);
-                const std::ptrdiff_t unit = first + lane;
-                T* to = out + gate * kLanes<T> + lane;
-                const bool given = block >= 0 && unit < cell_.units;
-                const T* row = given ? matrix.row(block * cell_.units + unit) : nullptr;
-                for (std::ptrdiff_t k = 0; k < depth; ++k)
-                    to[k * gates * kLanes<T>] = given ? row[k * matrix.column_stride] : T(0);
+                for (std::ptrdiff_t lane = 0; lane < kLanes<T>; ++lane) {
+                    T* to = out + gate * kLanes<T> + lane;
+                    const bool there = block >= 0 && lane < given;
+                    const T* row = there ? matrix.row(block * cell_.units + first + lane) : nullptr;
+                    for (std::ptrdiff_t k = begin; k < end; ++k)
+                        to[k * gates * kLanes<T>] = there ? row[k * matrix.column_stride] : T(0);
+                }
             }
+        }
     }
 
     Cell cell_;

@@ -14,6 +14,7 @@ namespace MEMCELL_ISA {
 
 constexpr int kRows = 3;     // 3 x 4 accumulators + 4 vectors of B fill the 16 registers of AVX2
 constexpr int kVectors = 4;  // vectors in a full panel
+constexpr std::ptrdiff_t kPackedAtOnce = 16;  // rows that packing moves together: a cache line of a transposed matrix
 
 // acc[m][v] += sum over k of a[m * a_row + k * a_k] * b[k * b_k + v * lanes].
 // The tile must be fully unrolled: GCC spills an array of accumulators that is indexed by a loop variable.
@@ -62,15 +63,14 @@ struct Panels {
         const std::ptrdiff_t width = kVectors * kLanes<T>;
         for (std::ptrdiff_t first = 0; first < columns; first += width) {
             const std::ptrdiff_t here = std::min(width, padded(columns - first)), given = std::min(width, columns - first);
-            for (std::ptrdiff_t k = 0; k < depth; ++k, out += here) {
-                const T* row = row_of(k);
-                if (row == nullptr) {
-                    std::fill_n(out, here, T(0));
-                    continue;
-                }
-                row += first * stride;
-                for (std::ptrdiff_t j = 0; j < given; ++j) out[j] = row[j * stride];
-                std::fill(out + given, out + here, T(0));
+            for (std::ptrdiff_t begin = 0; begin < depth; begin += kPackedAtOnce) {
+                const std::ptrdiff_t count = std::min(kPackedAtOnce, depth - begin);
+                const T* rows[kPackedAtOnce];
+                for (std::ptrdiff_t k = 0; k < count; ++k) rows[k] = row_of(begin + k);
+                for (std::ptrdiff_t j = 0; j < here; ++j)
+                    for (std::ptrdiff_t k = 0; k < count; ++k)
+                        out[k * here + j] = j < given && rows[k] != nullptr ? rows[k][(first + j) * stride] : T(0);
+                out += count * here;
             }
         }
     }
