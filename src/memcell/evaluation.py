@@ -37,8 +37,8 @@ class ForecastScore:
     """Attributes:
     origins: forecasts that were scored.
     mae: mean absolute error of the median, in the target's unit.
-    mase: the same over the mean absolute change in K steps before the first origin (Hyndman and Koehler 2006, with the
-        horizon as the season); NaN without such a change.
+    mase: of each series the mean absolute error over its mean absolute change in K steps before the first origin
+        (Hyndman and Koehler 2006, with the horizon as the season), averaged over the series; NaN without such a change.
     coverage: share of the true values between the 0.1 and the 0.9 quantile; 0.8 is claimed.
     pinball: mean pinball loss over the three quantiles, in the target's unit.
     """
@@ -98,40 +98,34 @@ def evaluate_forecaster(model: Model, series: list[Series], origins: int | None 
     if target is None:
         raise InputError("This model classifies; it cannot be scored as a forecaster.")
     horizon, apart = target.horizon, max(1, target.horizon // 4)
-    errors: list[NDArray[Any]] = []
-    losses: list[NDArray[Any]] = []
-    covered: list[NDArray[Any]] = []
-    changes: list[NDArray[Any]] = []
+    levels = np.array(QUANTILES)
+    errors: list[NDArray[Any]] = []  # of each series, truth minus the quantiles, [known, 3]
+    scaled: list[float] = []
     count = 0
     for one in model.series_of(series):
         y = on_grid(one, model.recipe.cadence)[0][:, target.channel]
-        if len(y) <= horizon:
-            continue
         wanted = origins or max(1, 1 + (len(y) // 10 - horizon) // apart)
         rows = len(y) - 1 - horizon - apart * np.arange(wanted)
-        rows = rows[rows >= 0]
-        quantiles, anchor = model.quantiles_at(model.recipe.begin().advance(one), rows)
-        known = ~np.isnan(anchor)
-        rows, quantiles, anchor = rows[known], quantiles[known], anchor[known]
-        forecast = target.forecast(quantiles, anchor)
+        seen = np.flatnonzero(~np.isnan(y))
+        rows = rows[rows >= (seen[0] if len(seen) else len(y))]
+        if not len(rows):
+            continue
+        forecast = target.forecast(*model.quantiles_at(model.recipe.begin().advance(one), rows))
         truth = y[rows[:, None] + np.arange(1, horizon + 1)]
         known = ~np.isnan(truth)
-        error = (truth[:, :, None] - forecast)[known]
-        errors.append(np.abs(error[:, 1]))
-        losses.append(np.maximum(np.array(QUANTILES) * error, (np.array(QUANTILES) - 1) * error).mean(axis=1))
-        covered.append((error[:, 0] >= 0) & (error[:, 2] <= 0))
-        past = y[: rows.min() + 1] if len(rows) else y[:0]
-        changes.append(np.abs(past[horizon:] - past[:-horizon]))
+        errors.append((truth[:, :, None] - forecast)[known])
         count += len(rows)
+        past = y[: rows.min() + 1]
+        changes = np.abs(past[horizon:] - past[:-horizon])
+        if known.any() and np.nansum(changes) > 0:
+            scaled.append(float(np.abs(errors[-1][:, 1]).mean() / np.nanmean(changes)))
     if not sum(map(len, errors)):
         raise InputError(f"No series has known values of the target over {horizon} steps after a row to start from.")
-    mae = float(np.concatenate(errors).mean())
-    change = np.concatenate(changes)
-    scale = float(np.nanmean(change)) if np.isfinite(change).any() else float("nan")
+    error = np.concatenate(errors)
     return ForecastScore(
         count,
-        mae,
-        mae / scale if scale > 0 else float("nan"),
-        float(np.concatenate(covered).mean()),
-        float(np.concatenate(losses).mean()),
+        float(np.abs(error[:, 1]).mean()),
+        float(np.mean(scaled)) if scaled else float("nan"),
+        float(((error[:, 0] >= 0) & (error[:, 2] <= 0)).mean()),
+        float(np.maximum(levels * error, (levels - 1) * error).mean()),
     )

@@ -134,5 +134,5 @@ def test_check_output_refuses_before_any_work(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"must end in \.memcell"):
         check_output(tmp_path / "m.csv", suffixes=(".memcell",))
     monkeypatch.setattr(os, "access", lambda *_arguments: False)
-    with pytest.raises(InputError, match="no right to write"):
+    with pytest.raises(OutputError, match="no right to write"):
         check_output(tmp_path / "p.csv")

@@ -71,9 +71,9 @@ def test_outcomes_are_distances_from_the_last_value_in_units_of_reach() -> None:
     y = np.array([1.0, 2.0, np.nan, 5.0, 7.0])
     recipe = TargetRecipe.learn([y], 0, 2)
     _, anchor = features_of(recipe, y)
-    np.testing.assert_array_equal(anchor, [1.0, 2.0, 2.0, 5.0, 7.0])
+    np.testing.assert_array_equal(anchor, [[1.0, 1.0], [2.0, 1.0], [2.0, 1.0], [5.0, 1.0], [7.0, 1.0]])
     ahead = np.array([[2.0, np.nan], [np.nan, 5.0], [5.0, 7.0], [7.0, np.nan], [np.nan, np.nan]])
-    np.testing.assert_allclose(recipe.outcomes(y, anchor) * recipe.reach, ahead - anchor[:, None])
+    np.testing.assert_allclose(recipe.outcomes(y, anchor) * recipe.reach, ahead - anchor[:, :1])
 
 
 def test_forecast_undoes_outcomes() -> None:
@@ -98,7 +98,7 @@ def test_the_future_never_changes_earlier_features(cut: int, seed: int) -> None:
 
 def test_before_the_first_value_there_is_no_anchor_and_no_feature() -> None:
     features, anchor = features_of(TargetRecipe.learn([ADDITIVE], 0, 5), np.array([np.nan, np.nan, 120.0]))
-    assert np.isnan(anchor).tolist() == [True, True, False]
+    assert np.isnan(anchor[:, 0]).tolist() == [True, True, False]
     np.testing.assert_array_equal(features, 0.0)
 
 
@@ -141,3 +141,22 @@ def test_json_that_contradicts_itself_is_refused(change: dict[str, object]) -> N
 def test_json_that_is_no_target_is_refused(data: object) -> None:
     with pytest.raises(InputError, match="target's recipe"):
         TargetRecipe.from_json(data)
+
+
+def test_series_of_unlike_size_are_seen_alike_and_forecast_each_in_its_own_unit() -> None:
+    small = np.cumsum(np.random.default_rng(0).normal(size=60))
+    large = 1000 * small
+    recipe = TargetRecipe.learn([small, large], 0, 3)
+    assert recipe.relative
+    features_small, anchor_small = features_of(recipe, small)
+    features_large, anchor_large = features_of(recipe, large)
+    np.testing.assert_allclose(features_small, features_large, atol=1e-9)
+    np.testing.assert_allclose(recipe.outcomes(small, anchor_small), recipe.outcomes(large, anchor_large), atol=1e-9)
+    outcomes = np.array([[-1.0, 0.0, 1.0]] * 3)
+    np.testing.assert_allclose(
+        1000 * recipe.forecast(outcomes, anchor_small[-1]), recipe.forecast(outcomes, anchor_large[-1])
+    )
+
+
+def test_series_of_like_size_share_one_unit() -> None:
+    assert not TargetRecipe.learn([ADDITIVE, 2 * ADDITIVE], 0, 3).relative

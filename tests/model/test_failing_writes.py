@@ -70,7 +70,7 @@ def test_an_interrupt_while_writing(old: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_no_right_to_write(old: Path) -> None:
     old.parent.chmod(0o500)
     try:
-        with pytest.raises((InputError, OutputError), match="no right to write"):
+        with pytest.raises(OutputError, match="no right to write"):
             save(classifier(seed=2), old, overwrite=True)
     finally:
         old.parent.chmod(0o700)

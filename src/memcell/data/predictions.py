@@ -26,8 +26,9 @@ def check_output(path: str | Path, overwrite: bool = False, suffixes: Sequence[s
         suffixes: the suffixes allowed, in lower case and with the dot; None allows any.
 
     Raises:
-        InputError: another suffix, no such folder, no right to write there, a folder in the file's place, or a
-            file that is there and may not be replaced.
+        InputError: another suffix, no such folder, a folder in the file's place, or a file that is there and may
+            not be replaced.
+        OutputError: no right to write there.
 
     Example:
         >>> check_output("forecast.txt")
@@ -46,7 +47,7 @@ def check_output(path: str | Path, overwrite: bool = False, suffixes: Sequence[s
             raise InputError(f"{path} exists. Give another path, or allow it to be replaced with `--overwrite`.")
         target_folder = Path(os.path.realpath(path)).parent
         if not os.access(target_folder, os.W_OK | os.X_OK):
-            raise InputError(f"{path} cannot be written: no right to write in {target_folder}.")
+            raise OutputError(f"{path} cannot be written: no right to write in {target_folder}.")
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}.") from error
 

@@ -32,7 +32,7 @@ class Steps:
     Attributes:
         values, mask, last, since: [N, C]; gap: [N, 1]; all as in ``memcell.data.gaps.Observed``.
         extra: [N, E], what a forecast knows of its target's levels; E = 0 otherwise.
-        anchor: float64 [N], the level a forecast at the row starts from; NaN without one.
+        anchor: float64 [N, 2], the level a forecast at the row starts from, NaN without one, and the series' unit.
         offsets: int64 [B + 1].
     """
 
@@ -211,12 +211,12 @@ class RecipeState:
             gap[:1] = 0.0 if begins else 1.0
         scaled = np.clip((values - np.array(recipe.center)) / np.array(recipe.scale), -_LIMIT, _LIMIT)
         observed, self._seen = observe(scaled, gap, self._seen)
-        extra, anchor = np.zeros((len(values), 0)), np.full(len(values), np.nan)
+        extra, anchor = np.zeros((len(values), 0)), np.full((len(values), 2), np.nan)
         if self._target is not None and recipe.target is not None:
             channel = recipe.target.channel
             steps = [self._target.advance(value) for value in values[:, channel]]
             features = np.array([row for row, _ in steps]).reshape(len(values), 1 + recipe.extra)
-            anchor = np.array([level for _, level in steps], np.float64)
+            anchor = np.array([level_and_unit for _, level_and_unit in steps], np.float64).reshape(len(values), 2)
             # Of the target itself only the change enters, and an absent one is no change.
             observed.values[:, channel], observed.last[:, channel] = features[:, 0], 0.0
             extra = features[:, 1:]

@@ -7,7 +7,7 @@ put back under the forecast; averages of several spans and changes over parts of
 import copy
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -32,6 +32,8 @@ class TargetRecipe:
         horizon: K, steps to forecast.
         log: whether logarithms are forecast: the spread grows with the level.
         floor: for logarithms, what a value below it counts as, such as a zero, which has none.
+        relative: whether every series is measured in a unit of its own, the root mean square of its changes so far,
+            because the series differ too much to share one.
         spans: steps over which each moving average forgets.
         lags: steps over which changes are taken.
         scales: root mean squares: of the change since the last value, of the distance from each average, of the change
@@ -43,6 +45,7 @@ class TargetRecipe:
     horizon: int
     log: bool
     floor: float
+    relative: bool
     spans: tuple[float, ...]
     lags: tuple[int, ...]
     scales: tuple[float, ...]
@@ -62,22 +65,23 @@ class TargetRecipe:
         ones = (1.0,) * (1 + len(spans) + len(lags))
         known = np.concatenate([np.empty(0), *(y[~np.isnan(y)] for y in series)])
         floor = float(known[known > 0].min()) / 10 if log else 0.0
-        raw = cls(channel, horizon, log, floor, spans, lags, ones, (1.0,) * horizon)
+        raw = cls(channel, horizon, log, floor, False, spans, lags, ones, (1.0,) * horizon)
+        raw = replace(raw, relative=_sizes_differ([raw.transform(y) for y in series]))
         rows: list[Array] = []
         reach: list[Array] = []
         for y in series:
             state = TargetState(raw)
             measured = [state.measure(value) for value in y]
-            anchor = np.array([anchor for _, anchor in measured])
+            anchor = np.array([anchor for _, anchor in measured]).reshape(len(y), 2)
             counts = slice(min(_WARM_UP, len(y) // 2), None)
             rows.append(np.array([row for row, _ in measured]).reshape(len(y), len(ones))[counts])
             reach.append(raw.outcomes(y, anchor)[counts])
-        level = float(np.abs(raw.transform(known)).max(initial=0.0))
+        level = 1.0 if raw.relative else float(np.abs(raw.transform(known)).max(initial=0.0))
         unit = 1e-3 * level or 1e-3  # of a series that never changed
         distances = _root_mean_squares(np.concatenate(reach), unit)
         scales = _root_mean_squares(np.concatenate(rows), unit)
         scales = np.where(scales > 1e-12 * level, scales, unit)  # below is what rounding left of a constant
-        return cls(channel, horizon, log, floor, spans, lags, tuple(scales.tolist()), tuple(distances.tolist()))
+        return replace(raw, scales=tuple(scales.tolist()), reach=tuple(distances.tolist()))
 
     def transform(self, y: Array) -> Array:
         """The scale that is forecast; NaN stays NaN."""
@@ -91,15 +95,21 @@ class TargetRecipe:
         return np.exp(y) if self.log else y
 
     def outcomes(self, y: Array, anchor: Array) -> Array:
-        """[T, K]: what a forecast at each row should say, in units of ``reach`` above the anchor; NaN if unknown."""
+        """[T, K]: what a forecast at each row should say, in units of ``reach`` above the anchor; NaN if unknown.
+
+        Args:
+            y: [T], equally spaced.
+            anchor: [T, 2], level and unit at each row, as ``TargetState.advance`` gives them.
+        """
         y = self.transform(y)
         padded = np.concatenate([y, np.full(self.horizon, np.nan)])
         ahead = np.lib.stride_tricks.sliding_window_view(padded, self.horizon)[1 : len(y) + 1]
-        return (ahead - anchor[:, None]) / np.array(self.reach)
+        return (ahead - anchor[:, :1]) / (anchor[:, 1:] * np.array(self.reach))
 
     def forecast(self, outcomes: Array, anchor: Array) -> Array:
-        """[..., K, Q] in the series' own unit, from outcomes like those of ``outcomes`` and anchors [...]."""
-        return self.restore(anchor[..., None, None] + np.array(self.reach)[:, None] * outcomes)
+        """[..., K, Q] as the series is given, from outcomes like those of ``outcomes`` and anchors [..., 2]."""
+        level, unit = anchor[..., 0, None, None], anchor[..., 1, None, None]
+        return self.restore(level + unit * np.array(self.reach)[:, None] * outcomes)
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as values that ``json.dumps`` takes."""
@@ -128,6 +138,7 @@ class TargetRecipe:
             or not all(isinstance(number, int | float) and 0 < number < np.inf for number in measures)
             or not recipe.lags
             or min(recipe.lags) < 1
+            or not isinstance(recipe.relative, bool)
             or not (isinstance(recipe.floor, float) and (recipe.floor > 0 or not recipe.log))
         ):
             raise InputError("The target's recipe does not fit: a number is missing, not finite or not above 0.")
@@ -144,6 +155,7 @@ class TargetState:
         self._scales = np.array(recipe.scales)
         self._seen = 0
         self._last = np.nan
+        self._changes = 0.0  # sum of squares
         self._past: deque[float] = deque([np.nan] * max(recipe.lags), maxlen=max(recipe.lags))
 
     def copy(self) -> "TargetState":
@@ -152,12 +164,15 @@ class TargetState:
         other._averages, other._past = self._averages.copy(), self._past.copy()
         return other
 
-    def advance(self, value: float) -> tuple[Array, float]:
-        """One row: features [1 + features], 0 where missing, and the anchor after it (NaN before the first value)."""
+    def advance(self, value: float) -> tuple[Array, tuple[float, float]]:
+        """One row: features [1 + features], 0 where missing, and the anchor after it.
+
+        The anchor is the level that a forecast starts from, NaN before the first value, and the series' unit.
+        """
         raw, anchor = self.measure(value)
         return np.clip(raw / self._scales, -_LIMIT, _LIMIT), anchor
 
-    def measure(self, value: float) -> tuple[Array, float]:
+    def measure(self, value: float) -> tuple[Array, tuple[float, float]]:
         """As ``advance``, in the unit of the series, neither scaled nor cut."""
         recipe = self._recipe
         y = float(recipe.transform(np.float64(value)))  # type: ignore[arg-type]
@@ -166,6 +181,7 @@ class TargetState:
             self._seen += 1
             if self._seen > 1:
                 raw[0] = y - self._last
+                self._changes += raw[0] ** 2
             self._averages += np.maximum(1 / self._spans, 1 / self._seen) * (y - self._averages)
             raw[1 : 1 + len(self._averages)] = y - self._averages
             for at, lag in enumerate(recipe.lags, start=1 + len(self._averages)):
@@ -173,7 +189,23 @@ class TargetState:
                 raw[at] = 0.0 if np.isnan(past) else y - past
             self._last = y
         self._past.append(y)
-        return raw, self._last
+        unit = self._unit()
+        return raw / unit, (self._last, unit)
+
+    def _unit(self) -> float:
+        if not self._recipe.relative:
+            return 1.0
+        if self._changes == 0:  # nothing to measure by yet
+            return 0.1 * abs(self._last) if self._seen and self._last != 0 else 1.0
+        return max(float(np.sqrt(self._changes / (self._seen - 1))), 1e-9 * abs(self._last))
+
+
+def _sizes_differ(series: list[Array]) -> bool:
+    """Whether the changes of one series are several times those of another."""
+    changes = [np.diff(y[~np.isnan(y)]) for y in series]
+    sizes = [float(np.sqrt(np.mean(change**2))) for change in changes if len(change)]
+    moving = [size for size in sizes if size > 0]
+    return len(moving) > 1 and max(moving) > 3 * min(moving)
 
 
 def _root_mean_squares(values: Array, unit: float) -> Array:

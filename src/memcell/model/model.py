@@ -104,18 +104,18 @@ class Model:
         return results
 
     def quantiles_at(self, steps: Steps, rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """A forecaster's raw quantiles [R, K, 3] and anchors [R] at some rows of prepared steps."""
+        """A forecaster's raw quantiles [R, K, 3] and anchors [R, 2] at some rows of prepared steps."""
         x_in, h, _ = run(self.config, self.weights, steps, native_layer)
         head = self.config.head
         return head.decode(head.readout(self.weights, h[rows], x_in[rows])), steps.anchor[rows]
 
-    def forecast_of(self, quantiles: NDArray[np.float64], anchor: float, last_time: float) -> Forecast:
+    def forecast_of(self, quantiles: NDArray[np.float64], anchor: NDArray[np.float64], last_time: float) -> Forecast:
         """The forecast after ``last_time`` from raw quantiles [K, 3]."""
         target, head = self.recipe.target, self.config.head
         assert target is not None
         assert isinstance(head, QuantileForecast)
         times = self.recipe.cadence.after(last_time, np.arange(1, head.horizon + 1))
-        return Forecast(times, target.forecast(quantiles, np.float64(anchor)))  # type: ignore[arg-type]
+        return Forecast(times, target.forecast(quantiles, anchor))
 
     def stream(self) -> Stream:
         """A series still to come: takes one observation at a time, predicts after any of them."""

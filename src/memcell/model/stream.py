@@ -37,7 +37,7 @@ class Stream:
         self._state = State.zeros(model.config, 1, np.zeros((1, 1), np.float32))
         self._before = self._features, self._state  # the step of the last rows
         self._rows: list[Series] = []  # of that step
-        self._last: tuple[Any, Any, float] | None = None  # inputs and outputs of the last row, its anchor
+        self._last: tuple[Any, Any, NDArray[np.float64]] | None = None  # inputs and outputs of the last row, its anchor
         self._time: float | None = None
         self._count = 0
 
@@ -67,7 +67,7 @@ class Stream:
         steps = features.advance(_joined(rows))
         x, h, state = run(model.config, model.weights, steps, native_layer, state)
         self._features, self._state, self._rows = features, state, rows
-        self._last = x[-1:], h[-1:], float(steps.anchor[-1])
+        self._last = x[-1:], h[-1:], steps.anchor[-1]
         self._time = now
         self._count += 1
 
@@ -86,7 +86,7 @@ class Stream:
         model = self._model
         if model.task == "classify":
             return model.classes[int(self.predict_proba().argmax())]
-        if self._last is None or self._time is None or np.isnan(self._last[2]):
+        if self._last is None or self._time is None or np.isnan(self._last[2][0]):
             raise InputError("The target has not been seen yet; a forecast needs at least one value to start from.")
         x, h, anchor = self._last
         head = model.config.head
