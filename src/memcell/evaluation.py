@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from memcell.contract import InputError
 from memcell.data import Series
-from memcell.data.recipe import on_grid
+from memcell.data.grid import on_grid
 from memcell.heads import QUANTILES
 from memcell.model import Model
 

@@ -11,7 +11,9 @@ from model.random_models import CHANNELS, HORIZON, TARGET, WEEK, Spacing, schema
 
 from memcell import InputError, Series
 from memcell.data.cadence import Cadence
-from memcell.data.recipe import Recipe, Steps, on_grid
+from memcell.data.grid import on_grid
+from memcell.data.recipe import Recipe
+from memcell.data.steps import Steps
 
 BY_ROW = [field.name for field in fields(Steps) if field.name != "offsets"]
 

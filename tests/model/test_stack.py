@@ -9,7 +9,7 @@ import torch
 from model.random_models import MAKERS, series_of
 
 from memcell import LstmSpec, Series
-from memcell.data.recipe import Steps
+from memcell.data.steps import Steps
 from memcell.model import Model
 from memcell.model.stack import native_layer, run
 from memcell.torch import lstm

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, cast
 
 import numpy as np
@@ -11,59 +11,19 @@ from numpy.typing import NDArray
 from memcell.contract import InputError
 from memcell.data.cadence import Cadence, step_of
 from memcell.data.gaps import LastSeen, observe
+from memcell.data.grid import on_grid, places_of
 from memcell.data.schema import TableSchema
 from memcell.data.series import Series
+from memcell.data.steps import Steps
 from memcell.data.target import TargetRecipe, TargetState
 from memcell.ragged import offsets_of
 
-__all__ = ["Recipe", "RecipeState", "Steps", "on_grid"]
+__all__ = ["Recipe", "RecipeState"]
 
 Array = NDArray[Any]
 
 _LIMIT = 10.0  # scaled values beyond it are measuring errors, and are cut
-_LONGEST_GRID = 50  # cells a row, of a forecast's even grid
 _LARGEST = 1e100  # squares of larger values leave float64
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Series as the stack reads them: N rows in B sequences, float32.
-
-    Attributes:
-        values, mask, last, since: [N, C]; gap: [N, 1]; all as in ``memcell.data.gaps.Observed``.
-        extra: [N, E], what a forecast knows of its target's levels; E = 0 otherwise.
-        anchor: float64 [N, 2], the level a forecast at the row starts from, NaN without one, and the series' unit.
-        offsets: int64 [B + 1].
-    """
-
-    values: Array
-    mask: Array
-    last: Array
-    since: Array
-    gap: Array
-    extra: Array
-    anchor: Array
-    offsets: NDArray[np.int64]
-
-    def rows(self, rows: NDArray[np.int64], offsets: NDArray[np.int64]) -> "Steps":
-        """Some of the rows, as sequences cut by ``offsets``."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in _BY_ROW}, offsets=offsets)
-
-    def sequences(self, index: NDArray[np.int64]) -> "Steps":
-        """Some of the sequences."""
-        bounds = [(int(self.offsets[b]), int(self.offsets[b + 1])) for b in index]
-        rows = [np.arange(start, stop) for start, stop in bounds]
-        lengths = [stop - start for start, stop in bounds]
-        return self.rows(np.concatenate([np.empty(0, np.int64), *rows]), offsets_of(lengths))
-
-    @classmethod
-    def concatenate(cls, parts: list["Steps"]) -> "Steps":
-        """The sequences of all parts, one part after another."""
-        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_ROW}
-        return cls(**arrays, offsets=offsets_of(np.concatenate([np.diff(part.offsets) for part in parts]).tolist()))
-
-
-_BY_ROW = tuple(field.name for field in fields(Steps) if field.name != "offsets")
 
 
 @dataclass(frozen=True)
@@ -182,7 +142,7 @@ class RecipeState:
         """Whether a forecast puts a row at ``time`` to the step of the row before, to be averaged with it."""
         if self._recipe.target is None or self._start is None:
             return False
-        return int(_places(self._recipe.cadence, self._start, np.array([time]))[0]) <= self._place
+        return int(places_of(self._recipe.cadence, self._start, np.array([time]))[0]) <= self._place
 
     def advance(self, rows: Series) -> Steps:
         """The next rows of the series.
@@ -232,45 +192,6 @@ class RecipeState:
             anchor=anchor,
             offsets=offsets_of([len(values)]),
         )
-
-
-def on_grid(
-    series: Series, cadence: Cadence, start: float | None = None, after: int = -1
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values [S, C] and times [S] on the even grid of ``cadence`` from the first row on.
-
-    Rows that fall on one point are averaged channel by channel; a point without rows is all missing. With ``start``
-    and ``after``, the grid begins at that time, and its points after point number ``after`` are given.
-
-    Raises:
-        InputError: the times are so uneven that the grid would be mostly empty.
-    """
-    if not len(series):
-        return series.values, series.times
-    start = float(series.times[0]) if start is None else start
-    places = _places(cadence, start, series.times)
-    if places[-1] - after > _LONGEST_GRID * len(series) + 1000:
-        name = "The series" if series.id is None else f"Series {series.id!r}"
-        raise InputError(
-            f"{name} has {len(series)} rows over {places[-1] - after:.0f} steps of its usual length, too uneven to "
-            "forecast step by step. Resample it, or leave out the stretch before its longest gap."
-        )
-    place = places.astype(np.int64) - after - 1
-    length, channels = int(place[-1]) + 1, series.values.shape[1]
-    if length == len(series) and (np.diff(place) == 1).all():
-        values = series.values
-    else:
-        known = ~np.isnan(series.values)
-        total, count = np.zeros((length, channels)), np.zeros((length, channels))
-        np.add.at(total, place, np.where(known, series.values, 0.0))
-        np.add.at(count, place, known)
-        values = np.divide(total, count, out=np.full((length, channels), np.nan), where=count > 0)
-    return values, cadence.after(start, after + 1 + np.arange(length))
-
-
-def _places(cadence: Cadence, start: float, times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The number of the grid point, from 0 at ``start``, that each time is nearest to; whole numbers as float64."""
-    return np.rint(cadence.steps_between(start, times))
 
 
 def _check_size(channel: str, values: NDArray[np.float64]) -> None:

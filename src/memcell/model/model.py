@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data import Series, as_series
-from memcell.data.recipe import Recipe, Steps
+from memcell.data.recipe import Recipe
+from memcell.data.steps import Steps
 from memcell.heads import Classification, QuantileForecast
 from memcell.model.config import ModelConfig
 from memcell.model.stack import native_layer, run

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from memcell.backends import choose
 from memcell.contract import LstmCall, LstmSpec, LstmWeights
-from memcell.data.recipe import Steps
+from memcell.data.steps import Steps
 from memcell.model.config import ModelConfig
 
 __all__ = ["Layer", "State", "native_layer", "run"]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from memcell.data.recipe import Steps
+from memcell.data.steps import Steps
 
 __all__ = ["Batch", "Batches"]
 

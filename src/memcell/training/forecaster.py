@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError, LstmSpec
 from memcell.data import Series, TableSchema
-from memcell.data.recipe import Recipe, Steps, on_grid
+from memcell.data.grid import on_grid
+from memcell.data.recipe import Recipe
+from memcell.data.steps import Steps
 from memcell.heads import QuantileForecast
 from memcell.model import Model, ModelConfig
 from memcell.ragged import offsets_of
