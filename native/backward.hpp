@@ -24,28 +24,29 @@ struct WeightGradients {
           diagonal(3 * padded, T(0)),
           bias(4 * padded, T(0)) {}
 
-    void add(const WeightGradients& other) {
-        const auto sum = [](std::vector<T>& into, const std::vector<T>& from) {
-            for (std::size_t j = 0; j < into.size(); ++j) into[j] += from[j];
+    // What belongs to one gate, added to here.
+    void add(const WeightGradients& other, int gate) {
+        const auto sum = [&](std::vector<T>& into, const std::vector<T>& from, std::ptrdiff_t width) {
+            for (std::ptrdiff_t j = gate * padded * width; j < (gate + 1) * padded * width; ++j) into[j] += from[j];
         };
-        sum(gates, other.gates), sum(full, other.full), sum(diagonal, other.diagonal), sum(bias, other.bias);
+        sum(gates, other.gates, columns);
+        sum(bias, other.bias, 1);
+        if (gate != kG) sum(diagonal, other.diagonal, 1);
+        if (gate != kG && cell.full()) sum(full, other.full, padded);
     }
 
-    void write(const Gradients<T>& out) const {
-        const std::ptrdiff_t units = cell.units, inputs = cell.inputs;
-        for (int gate = 0; gate < 4; ++gate) {
-            const std::ptrdiff_t from = gate * padded;
-            if (const int block = weight_block(cell, gate); block >= 0) {
-                write_block(gates.data() + from * columns, columns, inputs, out.w_x, block);
-                write_block(gates.data() + from * columns + inputs, columns, units, out.w_h, block);
-                std::copy_n(bias.data() + from, units, out.bias + block * units);
-            }
-            const int block = peephole_block(cell, gate);
-            if (block >= 0 && cell.full()) write_block(full.data() + from * padded, padded, units, out.peephole, block);
-            if (block >= 0 && !cell.full())
-                for (std::ptrdiff_t u = 0; u < units; ++u)
-                    out.peephole.row(block)[u * out.peephole.column_stride] = diagonal[from + u];
+    void write(const Gradients<T>& out, int gate) const {
+        const std::ptrdiff_t units = cell.units, inputs = cell.inputs, from = gate * padded;
+        if (const int block = weight_block(cell, gate); block >= 0) {
+            write_block(gates.data() + from * columns, columns, inputs, out.w_x, block);
+            write_block(gates.data() + from * columns + inputs, columns, units, out.w_h, block);
+            std::copy_n(bias.data() + from, units, out.bias + block * units);
         }
+        const int block = peephole_block(cell, gate);
+        if (block >= 0 && cell.full()) write_block(full.data() + from * padded, padded, units, out.peephole, block);
+        if (block >= 0 && !cell.full())
+            for (std::ptrdiff_t u = 0; u < units; ++u)
+                out.peephole.row(block)[u * out.peephole.column_stride] = diagonal[from + u];
     }
 
     // One gate's rows, a few at a time, so that neither way of holding the matrix is written against the grain.
@@ -235,16 +236,20 @@ class Backward {
 template <class T>
 void backward(const Cell& cell, const Weights<T>& plain, const Inputs<T>& in, const BackwardInputs<T>& back,
               const Gradients<T>& out) {
-    const TransposedWeights<T> weights(cell, plain);
     const auto shares = share_out(in.sequences, in.threads);
     const int threads = static_cast<int>(shares.size());
+    const TransposedWeights<T> weights(cell, plain, threads);
     std::vector<Backward<T>> passes;
     passes.reserve(threads);
     for (const auto& share : shares) passes.emplace_back(cell, weights, in, back, out, share);
 #pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
     for (int t = 0; t < threads; ++t) passes[t].run();
-    for (int t = 1; t < threads; ++t) passes[0].gradients().add(passes[t].gradients());
-    passes[0].gradients().write(out);
+    // Always in the order of the threads, so that the sum is the same each time.
+#pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
+    for (int gate = 0; gate < 4; ++gate) {
+        for (int t = 1; t < threads; ++t) passes[0].gradients().add(passes[t].gradients(), gate);
+        passes[0].gradients().write(out, gate);
+    }
 }
 
 }  // namespace MEMCELL_ISA

@@ -68,7 +68,7 @@ class PackedWeights {
         }
         if (cell.full_current()) {
             const T* o = w.peephole.row(peephole_block(cell, kO) * cell.units);
-            Panels<T>::pack(o_current_.get(), cell.units, cell.units, w.peephole.row_stride,
+            Panels<T>::pack(o_current_.get(), cell.units, cell.units, w.peephole.row_stride, 1,
                             [&](std::ptrdiff_t k) { return o + k * w.peephole.column_stride; });
         }
     }
@@ -116,7 +116,7 @@ class PackedWeights {
 template <class T>
 class TransposedWeights {
   public:
-    TransposedWeights(const Cell& cell, const Weights<T>& w)
+    TransposedWeights(const Cell& cell, const Weights<T>& w, int threads)
         : cell_(cell),
           padded_(Panels<T>::padded(cell.units)),
           to_x_(Panels<T>::size(4 * padded_, cell.inputs)),
@@ -125,7 +125,7 @@ class TransposedWeights {
           o_to_c_(cell.full_current() ? Panels<T>::size(padded_, cell.units) : 0),
           diagonal_(cell, w) {
         const auto pack = [&](T* out, const Panels<T>& shape, Matrix<const T> matrix, int first_gate, auto block_of) {
-            Panels<T>::pack(out, shape.depth, shape.columns, matrix.column_stride, [&](std::ptrdiff_t row) -> const T* {
+            Panels<T>::pack(out, shape.depth, shape.columns, matrix.column_stride, threads, [&](std::ptrdiff_t row) -> const T* {
                 const std::ptrdiff_t unit = row % padded_;
                 const int block = block_of(cell, first_gate + static_cast<int>(row / padded_));
                 return block < 0 || unit >= cell.units ? nullptr : matrix.row(block * cell.units + unit);

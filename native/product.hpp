@@ -59,9 +59,12 @@ struct Panels {
     // row_of(k) points at the element of row k in column 0, or is null for a row of zeros; the elements of a row lie
     // `stride` apart.
     template <class RowOf>
-    static void pack(T* out, std::ptrdiff_t depth, std::ptrdiff_t columns, std::ptrdiff_t stride, RowOf&& row_of) {
+    static void pack(T* data, std::ptrdiff_t depth, std::ptrdiff_t columns, std::ptrdiff_t stride, int threads,
+                     RowOf&& row_of) {
         const std::ptrdiff_t width = kVectors * kLanes<T>;
+#pragma omp parallel for num_threads(threads) if (threads > 1)
         for (std::ptrdiff_t first = 0; first < columns; first += width) {
+            T* out = data + first * depth;
             const std::ptrdiff_t here = std::min(width, padded(columns - first)), given = std::min(width, columns - first);
             for (std::ptrdiff_t begin = 0; begin < depth; begin += kPackedAtOnce) {
                 const std::ptrdiff_t count = std::min(kPackedAtOnce, depth - begin);
