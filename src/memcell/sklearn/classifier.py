@@ -4,18 +4,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from memcell.contract import InputError, LstmSpec
-from memcell.model import Model, save
+from memcell.contract import InputError
+from memcell.sklearn.estimator import SequenceEstimator
 from memcell.sklearn.inputs import schema_of, series_for_fit
-from memcell.training import TrainingSettings, fit_classifier
+from memcell.training import fit_classifier
 
 __all__ = ["SequenceClassifier"]
 
 
-class SequenceClassifier(ClassifierMixin, BaseEstimator):
+class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     """One label a series, from sequences with missing values, uneven times and any length.
 
     Args:
@@ -84,15 +84,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         labels = [one.label for one in series] if y is None else list(y)
         if any(label is None for label in labels):
             raise InputError("`y` is missing: the series carry no labels. Give `y`, or read the table with `label=`.")
-        settings = TrainingSettings(
-            self.epochs, self.batch_size, self.learning_rate, self.dropout, self.patience, self.validation,
-            self.seed, self.progress,
-        )  # fmt: skip
-        self.model_: Model = fit_classifier(
-            series, labels, schema_of(series), settings,
-            hidden_size=self.hidden_size, num_layers=self.num_layers,
-            spec=LstmSpec(self.peephole, self.output_peek),  # type: ignore[arg-type]
-        )  # fmt: skip
+        self.model_ = fit_classifier(series, labels, schema_of(series), self._settings(), **self._stack())
         self.classes_ = np.array(self.model_.classes)
         return self
 
@@ -105,8 +97,3 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         """Labels [n]."""
         check_is_fitted(self)
         return self.model_.predict(X)
-
-    def save(self, path: Any, overwrite: bool = False) -> None:
-        """Write the model to one file that ``memcell.load`` reads without torch."""
-        check_is_fitted(self)
-        save(self.model_, path, overwrite)

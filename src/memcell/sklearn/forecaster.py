@@ -4,19 +4,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from memcell.contract import InputError, LstmSpec
+from memcell.contract import InputError
 from memcell.evaluation import evaluate_forecaster
-from memcell.model import Model, save
+from memcell.sklearn.estimator import SequenceEstimator
 from memcell.sklearn.inputs import schema_of, series_for_fit
-from memcell.training import TrainingSettings, fit_forecaster
+from memcell.training import fit_forecaster
 
 __all__ = ["SequenceForecaster"]
 
 
-class SequenceForecaster(BaseEstimator):
+class SequenceForecaster(SequenceEstimator):
     """Quantiles of the steps to come, from series with missing values.
 
     A forecast runs on the series' usual step; steps without a row count as missing.
@@ -93,15 +92,8 @@ class SequenceForecaster(BaseEstimator):
         channels = series[0].channels
         if self.target is None and len(channels) != 1:
             raise InputError(f"`target` is missing: say which of {', '.join(map(repr, channels))} to forecast.")
-        settings = TrainingSettings(
-            self.epochs, self.batch_size, self.learning_rate, self.dropout, self.patience, self.validation,
-            self.seed, self.progress,
-        )  # fmt: skip
-        self.model_: Model = fit_forecaster(
-            series, self.target or next(iter(channels)), self.horizon, schema_of(series), settings,
-            hidden_size=self.hidden_size, num_layers=self.num_layers,
-            spec=LstmSpec(self.peephole, self.output_peek),  # type: ignore[arg-type]
-        )  # fmt: skip
+        target = self.target or next(iter(channels))
+        self.model_ = fit_forecaster(series, target, self.horizon, schema_of(series), self._settings(), **self._stack())
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -121,8 +113,3 @@ class SequenceForecaster(BaseEstimator):
         """
         check_is_fitted(self)
         return -evaluate_forecaster(self.model_, series_for_fit(X), origins=1).mase
-
-    def save(self, path: Any, overwrite: bool = False) -> None:
-        """Write the model to one file that ``memcell.load`` reads without torch."""
-        check_is_fitted(self)
-        save(self.model_, path, overwrite)
