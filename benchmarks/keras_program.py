@@ -9,18 +9,15 @@ so that a busy minute of the machine meets them all. No time is printed before t
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import date
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from timing import load, machine
 
 Array = NDArray[np.float64]
 
@@ -196,22 +193,6 @@ def table(title: str, results: dict[Contender, Array], columns: dict[str, Callab
     return "\n".join(lines)
 
 
-def machine() -> str:
-    """CPU, cores, load, date and versions in one line."""
-    cpu = platform.processor() or platform.machine()
-    described = Path("/proc/cpuinfo")
-    if described.exists():
-        names = [line.split(":", 1)[1].strip() for line in described.read_text().splitlines() if "model name" in line]
-        cpu = names[0] if names else cpu
-    versions = ", ".join(f"{name} {version(name)}" for name in ("memcell", "keras", "torch", "jax", "numpy"))
-    return f"{cpu}, {os.cpu_count()} cores, {date.today()}, Python {platform.python_version()}, {versions}"
-
-
-def load() -> float:
-    """How many threads wanted to run over the last minute; a quiet machine has less than 1 before the start."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-
-
 def main() -> None:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -235,7 +216,7 @@ def main() -> None:
         "second": lambda seconds: np.median(seconds[:, 1]),
         "second, fastest": lambda seconds: seconds[:, 1].min(),
     }
-    print(f"{machine()}; load {load_before:.1f} before, {load():.1f} after.\n")
+    print(f"{machine("keras", "torch", "jax")}; load {load_before:.1f} before, {load():.1f} after.\n")
     print(f"Largest difference on identical weights, before and after a training step: {difference:.1e}.\n")
     listed = ", ".join(f"{value:.3f}" for value in accuracies)
     print(f"Test accuracy of {MEMCELL.name}: mean {np.mean(accuracies):.3f} ({listed}).\n")

@@ -18,7 +18,7 @@ struct WeightGradients {
     explicit WeightGradients(const Cell& cell_)
         : cell(cell_),
           padded(Panels<T>::padded(cell.units)),
-          columns(Entry<T>(cell).c_at),
+          columns(Panels<T>::padded(cell.inputs + cell.units)),
           gates(4 * padded * columns, T(0)),
           full(cell.full() ? 3 * padded * padded : 0, T(0)),
           diagonal(3 * padded, T(0)),
@@ -58,115 +58,137 @@ struct WeightGradients {
     }
 };
 
+// The sequences of one team.
 template <class T>
 class Backward {
   public:
     Backward(const Cell& cell, const TransposedWeights<T>& weights, const Inputs<T>& in, const BackwardInputs<T>& back,
-             const Gradients<T>& out, const std::vector<std::ptrdiff_t>& share)
+             const Gradients<T>& out, const Share& share)
         : cell_(cell),
           weights_(weights),
           in_(in),
           back_(back),
           out_(out),
           share_(share),
+          batch_(static_cast<std::ptrdiff_t>(share.size())),
           layout_(cell_),
           padded_(weights.padded()),
           gate_row_(row_length<T>(4 * padded_)),
-          capacity_(std::max<std::ptrdiff_t>(kBlockRows, share.size())),
+          capacity_(std::max<std::ptrdiff_t>(kBlockRows, batch_)),
           entry_(capacity_ * layout_.width),
           d_gates_(capacity_ * gate_row_),
           c_(cell_.full_current() ? capacity_ * padded_ : 0),
           d_x_(capacity_ * Panels<T>::padded(cell_.inputs)),
-          d_h_(static_cast<std::ptrdiff_t>(share.size()) * padded_),
-          d_c_(static_cast<std::ptrdiff_t>(share.size()) * padded_),
-          block_rows_(capacity_),
+          d_h_(batch_ * padded_),
+          d_c_(batch_ * padded_),
           gradients_(cell_) {}
 
-    void run() {
-        const std::ptrdiff_t count = static_cast<std::ptrdiff_t>(share_.size());
-        std::ptrdiff_t running = 0, s = count > 0 ? in_.sequences[share_[0]].length : 0;
+    // The part of one member: its units of every step, and of the weight gradients.
+    void run(const Member& member) {
+        Part part(*this, member);
+        std::ptrdiff_t running = 0, s = batch_ > 0 ? sequence(0).length : 0;
         while (s-- > 0) {
-            while (running < count && sequence(running).length > s) start(running++);
-            if (filled_ + running > capacity_) flush();
-            step(running, s);
+            while (running < batch_ && sequence(running).length > s) start(running++, part);
+            if (part.filled + running > capacity_) flush(part);
+            step(running, s, part);
         }
-        flush();
-        while (running < count) start(running++);  // those of length 0: the gradient passes straight through
-        for (std::ptrdiff_t r = 0; r < count; ++r) {
-            std::copy_n(d_h_.get() + r * padded_, cell_.units, out_.h0 + share_[r] * cell_.units);
-            std::copy_n(d_c_.get() + r * padded_, cell_.units, out_.c0 + share_[r] * cell_.units);
+        flush(part);
+        while (running < batch_) start(running++, part);  // those of length 0: the gradient passes straight through
+        const std::ptrdiff_t first = part.units.first, count = part.units.last - first;
+        for (std::ptrdiff_t r = 0; r < batch_; ++r) {
+            std::copy_n(d_h_.get() + r * padded_ + first, count, out_.h0 + share_[r] * cell_.units + first);
+            std::copy_n(d_c_.get() + r * padded_ + first, count, out_.c0 + share_[r] * cell_.units + first);
         }
     }
 
     WeightGradients<T>& gradients() { return gradients_; }
 
   private:
+    struct Place {
+        std::ptrdiff_t sequence, step, row;
+    };
+    // What one member holds of its own: how far the block is filled, and with what.
+    struct Part {
+        const Member& member;
+        const Member::Range units;
+        std::ptrdiff_t filled = 0;
+        std::vector<Place> block;
+
+        Part(const Backward& all, const Member& member_)
+            : member(member_), units(member_.part(all.cell_.units, kUnitGrain<T>)), block(all.capacity_) {}
+    };
+
     const Sequence& sequence(std::ptrdiff_t r) const { return in_.sequences[share_[r]]; }
 
-    void start(std::ptrdiff_t r) {
+    void start(std::ptrdiff_t r, const Part& part) {
         const auto begin = [&](const T* final_gradient, T* d) {
-            std::fill(d, d + padded_, T(0));
-            if (final_gradient != nullptr) std::copy_n(final_gradient + share_[r] * cell_.units, cell_.units, d);
+            for_unit_registers<T>(part.units, [&](std::ptrdiff_t unit, int lanes) {
+                const T* from = final_gradient + share_[r] * cell_.units + unit;
+                store(d + unit, final_gradient == nullptr ? Vec<T>{} : load(from, lanes));
+            });
         };
         begin(back_.d_h_final, d_h_.get() + r * padded_);
         begin(back_.d_c_final, d_c_.get() + r * padded_);
     }
 
-    void step(std::ptrdiff_t count, std::ptrdiff_t s) {
-        T* entry = entry_.get() + filled_ * layout_.width;
-        T* d_gates = d_gates_.get() + filled_ * gate_row_;
+    // One time step of the first `count` sequences: the gradients at the pre-activations, then at what entered.
+    void step(std::ptrdiff_t count, std::ptrdiff_t s, Part& part) {
+        T* d_gates = d_gates_.get() + part.filled * gate_row_;
+        Place* places = part.block.data() + part.filled;
         for (std::ptrdiff_t r = 0; r < count; ++r) {
-            const std::ptrdiff_t row = block_rows_[filled_ + r] = row_of(sequence(r), s);
-            enter_step(cell_, in_, row, before(r, s, back_.h, in_.h0), before(r, s, back_.c, in_.c0),
-                       entry + r * layout_.width);
-            output_gate(r, row, d_gates + r * gate_row_);
+            places[r] = {r, s, row_of(sequence(r), s)};
+            output_gate(r, places[r], d_gates + r * gate_row_, part);
+            if (!cell_.full_current()) other_gates(r, places[r], d_gates + r * gate_row_, part);
         }
-        if (cell_.full_current())
-            product(count, d_gates + kO * padded_, gate_row_, weights_.o_to_c(), d_c_.get(), padded_, Write::kAdd);
-        for (std::ptrdiff_t r = 0; r < count; ++r)
-            other_gates(r, block_rows_[filled_ + r], entry + r * layout_.width + layout_.c_at, d_gates + r * gate_row_);
-
-        product(count, d_gates, gate_row_, weights_.to_h(), d_h_.get(), padded_, Write::kSet);
-        if (cell_.full()) product(count, d_gates, gate_row_, weights_.to_c_in(), d_c_.get(), padded_, Write::kAdd);
+        const std::ptrdiff_t first = part.units.first, last = part.units.last;
+        if (cell_.full_current()) {
+            part.member.wait();
+            product(count, d_gates + kO * padded_, gate_row_, weights_.o_to_c(), first, last, d_c_.get(), padded_, Write::kAdd);
+            for (std::ptrdiff_t r = 0; r < count; ++r) other_gates(r, places[r], d_gates + r * gate_row_, part);
+        }
+        part.member.wait();
+        product(count, d_gates, gate_row_, weights_.to_h(), first, last, d_h_.get(), padded_, Write::kSet);
+        if (cell_.full()) product(count, d_gates, gate_row_, weights_.to_c_in(), first, last, d_c_.get(), padded_, Write::kAdd);
         for (std::ptrdiff_t r = 0; r < count; ++r) {
-            const std::ptrdiff_t row = block_rows_[filled_ + r];
-            through_carry(in_.carry_h, row, before(r, s, back_.h, in_.h0), d_h_.get() + r * padded_, out_.carry_h);
-            through_carry(in_.carry_c, row, before(r, s, back_.c, in_.c0), d_c_.get() + r * padded_, out_.carry_c);
+            through_carry(in_.carry_h, places[r], back_.h, in_.h0, d_h_.get() + r * padded_, out_.carry_h, part);
+            through_carry(in_.carry_c, places[r], back_.c, in_.c0, d_c_.get() + r * padded_, out_.carry_c, part);
         }
-        filled_ += count;
+        part.filled += count;
     }
 
-    // State of sequence r before step s.
-    const T* before(std::ptrdiff_t r, std::ptrdiff_t s, const T* states, const T* initial) const {
-        return s == 0 ? initial + share_[r] * cell_.units : states + row_of(sequence(r), s - 1) * cell_.units;
+    // State of a sequence before its step.
+    const T* before(const Place& place, const T* states, const T* initial) const {
+        return place.step == 0 ? initial + share_[place.sequence] * cell_.units
+                               : states + (place.row - sequence(place.sequence).stride) * cell_.units;
     }
 
-    void output_gate(std::ptrdiff_t r, std::ptrdiff_t row, T* d_gates) {
-        const std::ptrdiff_t units = cell_.units;
-        for_unit_registers<T>(units, [&](std::ptrdiff_t unit, int lanes) {
-            T *d_h_at = d_h_.get() + r * padded_ + unit, *d_c_at = d_c_.get() + r * padded_ + unit;
+    void output_gate(std::ptrdiff_t r, const Place& place, T* d_gates, const Part& part) {
+        const std::ptrdiff_t units = cell_.units, row = place.row;
+        T *d_h_row = d_h_.get() + r * padded_, *d_c_row = d_c_.get() + r * padded_;
+        for_unit_registers<T>(part.units, [&](std::ptrdiff_t unit, int lanes) {
             // Padding reads as 0: a NaN there, times weights of 0, would pass where a carry of 0 has cut the units off.
-            Vec<T> d_h = load(d_h_at, lanes), d_c = load(d_c_at, lanes);
+            Vec<T> d_h = load(d_h_row + unit, lanes), d_c = load(d_c_row + unit, lanes);
             if (back_.d_h != nullptr) d_h = d_h + load(back_.d_h + row * units + unit, lanes);
             if (back_.d_c != nullptr) d_c = d_c + load(back_.d_c + row * units + unit, lanes);
             const Vec<T> o = load(back_.gates + (row * 4 + 3) * units + unit, lanes);
             const Vec<T> c = load(back_.c + row * units + unit, lanes);
             store(d_gates + kO * padded_ + unit, output_backward<T>(cell_, d_h, o, c, weights_.diagonal(unit), d_c));
-            store(d_c_at, d_c);
-            if (cell_.full_current()) store(c_.get() + (filled_ + r) * padded_ + unit, c);
+            store(d_c_row + unit, d_c);
+            if (cell_.full_current()) store(c_.get() + (part.filled + r) * padded_ + unit, c);
         });
     }
 
-    void other_gates(std::ptrdiff_t r, std::ptrdiff_t row, const T* c_in_row, T* d_gates) {
-        const std::ptrdiff_t units = cell_.units;
-        const T* gates = back_.gates + row * 4 * units;
-        T* sums = gradients_.diagonal.data();
-        for_unit_registers<T>(units, [&](std::ptrdiff_t unit, int lanes) {
+    void other_gates(std::ptrdiff_t r, const Place& place, T* d_gates, const Part& part) {
+        const std::ptrdiff_t units = cell_.units, row = place.row;
+        const T *gates = back_.gates + row * 4 * units, *c_before = before(place, back_.c, in_.c0);
+        T *sums = gradients_.diagonal.data(), *d_c_row = d_c_.get() + r * padded_;
+        for_unit_registers<T>(part.units, [&](std::ptrdiff_t unit, int lanes) {
             const Vec<T> i = load(gates + unit, lanes), f = load(gates + units + unit, lanes),
-                         g = load(gates + 2 * units + unit, lanes), c_in = load(c_in_row + unit);
+                         g = load(gates + 2 * units + unit, lanes),
+                         c_in = carried(in_.carry_c, row, unit, lanes, load(c_before + unit, lanes));
             Vec<T> d[4];
             d[kO] = load(d_gates + kO * padded_ + unit);
-            T* d_c = d_c_.get() + r * padded_ + unit;
+            T* d_c = d_c_row + unit;
             store(d_c, state_backward<T>(cell_, load(d_c, lanes), i, f, g, c_in, weights_.diagonal(unit), d));
             for (const int gate : {kI, kF, kG}) store(d_gates + gate * padded_ + unit, d[gate]);
             if (cell_.peephole != Peephole::kDiagonal) return;
@@ -178,43 +200,59 @@ class Backward {
         });
     }
 
-    // d holds the gradient at carry * state; leaves the gradient at the state and writes the carry's.
-    void through_carry(const Carry<T>& carry, std::ptrdiff_t row, const T* state, T* d, T* d_carry) {
+    // d holds the gradient at carry * state; leaves the gradient at the state and writes the carry's. A carry of one
+    // number a step sums over all units, so it never meets a team of several members.
+    void through_carry(const Carry<T>& carry, const Place& place, const T* states, const T* initial, T* d, T* d_carry,
+                       const Part& part) {
         if (carry.factors == nullptr) return;
+        const T* state = before(place, states, initial);
         const std::ptrdiff_t units = cell_.units, step = carry.width == 1 ? 0 : 1;
-        const T* a = carry.factors + row * carry.width;
+        const T* a = carry.factors + place.row * carry.width;
         T sum = 0;
-        for (std::ptrdiff_t u = 0; u < units; ++u) {
+        for (std::ptrdiff_t u = part.units.first; u < part.units.last; ++u) {
             sum += d[u] * state[u];
-            if (step == 1) d_carry[row * units + u] = d[u] * state[u];
+            if (step == 1) d_carry[place.row * units + u] = d[u] * state[u];
             d[u] = a[u * step] == T(0) ? T(0) : a[u * step] * d[u];
         }
-        if (step == 0) d_carry[row] = sum;
+        if (step == 0) d_carry[place.row] = sum;
     }
 
     // What a block of rows owes to the weights and to x.
-    void flush() {
-        const std::ptrdiff_t x_row = Panels<T>::padded(cell_.inputs);
+    void flush(Part& part) {
+        const std::ptrdiff_t first = part.units.first, width = Panels<T>::padded(part.units.last) - first;
+        const Member::Range rows = part.member.part(part.filled, 1);
+        for (std::ptrdiff_t k = rows.first; k < rows.last; ++k) gather(part.block[k], entry_.get() + k * layout_.width);
+        part.member.wait();
         const T *entry = entry_.get(), *d_gates = d_gates_.get();
-        add_outer_products(filled_, d_gates, gate_row_, 4 * padded_, entry, layout_.width, gradients_.columns,
-                           gradients_.gates.data(), gradients_.columns);
-        if (cell_.full()) {
-            T* full = gradients_.full.data();
-            add_outer_products(filled_, d_gates, gate_row_, gates_reading_c_in(cell_) * padded_, entry + layout_.c_at,
-                               layout_.width, padded_, full, padded_);
-            if (cell_.full_current())
-                add_outer_products(filled_, d_gates + kO * padded_, gate_row_, padded_, c_.get(), padded_, padded_,
-                                   full + kO * padded_ * padded_, padded_);
+        for (int gate = 0; gate < 4; ++gate) {
+            const T* d = d_gates + gate * padded_ + first;
+            if (weight_block(cell_, gate) < 0) continue;
+            const std::ptrdiff_t to = gate * padded_ + first;
+            add_outer_products(part.filled, d, gate_row_, width, entry, layout_.width, gradients_.columns,
+                               gradients_.gates.data() + to * gradients_.columns, gradients_.columns);
+            add_column_sums(part.filled, d, gate_row_, width, gradients_.bias.data() + to);
+            if (!cell_.full() || gate == kG) continue;
+            const bool current = gate == kO && cell_.peek_current;
+            add_outer_products(part.filled, d, gate_row_, width, current ? c_.get() : entry + layout_.c_at,
+                               current ? padded_ : layout_.width, padded_, gradients_.full.data() + to * padded_, padded_);
         }
-        for (std::ptrdiff_t column = 0; column < 4 * padded_; column += kLanes<T>) {
-            Vec<T> sum = {};
-            for (std::ptrdiff_t row = 0; row < filled_; ++row) sum = sum + load(d_gates + row * gate_row_ + column);
-            store(gradients_.bias.data() + column, load(gradients_.bias.data() + column) + sum);
+        if (out_.x != nullptr) {
+            const std::ptrdiff_t x_row = Panels<T>::padded(cell_.inputs);
+            product(rows.last - rows.first, d_gates + rows.first * gate_row_, gate_row_, weights_.to_x(), 0, cell_.inputs,
+                    d_x_.get() + rows.first * x_row, x_row, Write::kSet);
+            for (std::ptrdiff_t k = rows.first; k < rows.last; ++k)
+                std::copy_n(d_x_.get() + k * x_row, cell_.inputs, out_.x + part.block[k].row * cell_.inputs);
         }
-        product(filled_, d_gates, gate_row_, weights_.to_x(), d_x_.get(), x_row, Write::kSet);
-        for (std::ptrdiff_t row = 0; row < filled_; ++row)
-            std::copy_n(d_x_.get() + row * x_row, cell_.inputs, out_.x + block_rows_[row] * cell_.inputs);
-        filled_ = 0;
+        part.filled = 0;
+        part.member.wait();
+    }
+
+    // What entered a step, as the forward pass saw it.
+    void gather(const Place& place, T* entry) const {
+        const Member::Range all{0, cell_.units};
+        std::copy_n(in_.x + place.row * cell_.inputs, cell_.inputs, entry);
+        carry_over(in_.carry_h, place.row, before(place, back_.h, in_.h0), all, entry + layout_.h_at);
+        if (cell_.full()) carry_over(in_.carry_c, place.row, before(place, back_.c, in_.c0), all, entry + layout_.c_at);
     }
 
     const Cell cell_;
@@ -222,34 +260,35 @@ class Backward {
     const Inputs<T>& in_;
     const BackwardInputs<T>& back_;
     const Gradients<T>& out_;
-    const std::vector<std::ptrdiff_t>& share_;
+    const Share& share_;
+    const std::ptrdiff_t batch_;
     const Entry<T> layout_;
     const std::ptrdiff_t padded_, gate_row_, capacity_;
-    // A block: what entered its rows, the gradients at their pre-activations, their c_t; filled_ rows so far.
+    // A block: what entered its rows, the gradients at their pre-activations, their c_t.
     Scratch<T> entry_, d_gates_, c_, d_x_;
     Scratch<T> d_h_, d_c_;  // gradients that the next step back hands over, one row a sequence
-    std::vector<std::ptrdiff_t> block_rows_;
-    std::ptrdiff_t filled_ = 0;
     WeightGradients<T> gradients_;
 };
 
 template <class T>
 void backward(const Cell& cell, const Weights<T>& plain, const Inputs<T>& in, const BackwardInputs<T>& back,
               const Gradients<T>& out) {
-    const auto shares = share_out(in.sequences, in.threads);
-    const int threads = static_cast<int>(shares.size());
-    const TransposedWeights<T> weights(cell, plain, threads);
+    const Plan planned = plan<T>(in.sequences, cell, in.threads, in.carry_h.width != 1 && in.carry_c.width != 1);
+    TransposedWeights<T> weights(cell, plain);
     std::vector<Backward<T>> passes;
-    passes.reserve(threads);
-    for (const auto& share : shares) passes.emplace_back(cell, weights, in, back, out, share);
-#pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
-    for (int t = 0; t < threads; ++t) passes[t].run();
-    // Always in the order of the threads, so that the sum is the same each time.
-#pragma omp parallel for num_threads(threads) schedule(static, 1) if (threads > 1)
-    for (int gate = 0; gate < 4; ++gate) {
-        for (int t = 1; t < threads; ++t) passes[0].gradients().add(passes[t].gradients(), gate);
-        passes[0].gradients().write(out, gate);
-    }
+    passes.reserve(planned.shares.size());
+    for (const Share& share : planned.shares) passes.emplace_back(cell, weights, in, back, out, share);
+    run_teams(
+        static_cast<int>(passes.size()), planned.members, [&](const Member& member) { weights.pack(member); },
+        [&](int team, const Member& member) { passes[team].run(member); },
+        [&](const Member& member) {
+            // Always in the order of the teams, so that the sum is the same each time.
+            for (int gate = member.index; gate < 4; gate += member.count) {
+                for (std::size_t team = 1; team < passes.size(); ++team)
+                    passes[0].gradients().add(passes[team].gradients(), gate);
+                passes[0].gradients().write(out, gate);
+            }
+        });
 }
 
 }  // namespace MEMCELL_ISA

@@ -22,7 +22,9 @@ Kernels<T> kernels() {
 }
 
 inline bool runs_here() {
-#if defined(__AVX2__) && defined(__FMA__)
+#if defined(__AVX512F__)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#elif defined(__AVX2__) && defined(__FMA__)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #else
     return true;

@@ -23,6 +23,7 @@ struct InstructionSet {
 };
 
 extern const InstructionSet portable_kernels;
-extern const InstructionSet avx2_kernels;  // where MEMCELL_HAS_AVX2 is defined
+extern const InstructionSet avx2_kernels;    // where MEMCELL_HAS_AVX2 is defined
+extern const InstructionSet avx512_kernels;  // where MEMCELL_HAS_AVX512 is defined
 
 }  // namespace memcell

@@ -52,6 +52,9 @@ auto* pointer(const std::optional<A>& array) {
 
 std::vector<const InstructionSet*> available() {
     std::vector<const InstructionSet*> sets;
+#ifdef MEMCELL_HAS_AVX512
+    if (avx512_kernels.runs_here()) sets.push_back(&avx512_kernels);
+#endif
 #ifdef MEMCELL_HAS_AVX2
     if (avx2_kernels.runs_here()) sets.push_back(&avx2_kernels);
 #endif

@@ -4,6 +4,7 @@
 #include "cell.hpp"
 #include "product.hpp"
 #include "scratch.hpp"
+#include "team.hpp"
 
 namespace memcell {
 namespace MEMCELL_ISA {
@@ -66,10 +67,12 @@ class PackedWeights {
             out += cell.units * peeks_ * kLanes<T>;
             pack_panel(bias_.get() + 4 * first, {w.bias, 1, 1}, 1, 4, first, weight_block);
         }
-        if (cell.full_current()) {
-            const T* o = w.peephole.row(peephole_block(cell, kO) * cell.units);
-            Panels<T>::pack(o_current_.get(), cell.units, cell.units, w.peephole.row_stride, 1,
-                            [&](std::ptrdiff_t k) { return o + k * w.peephole.column_stride; });
+        if (!cell.full_current()) return;
+        const Panels<T> o = o_current();
+        for (std::ptrdiff_t first = 0; first < cell.units; first += kLanes<T>) {
+            const std::ptrdiff_t panel = first / o.width * o.width;
+            pack_units(o_current_.get() + panel * o.depth + first - panel, o.panel_width(panel), w.peephole, o.depth,
+                       peephole_block(cell, kO), first);
         }
     }
 
@@ -84,25 +87,21 @@ class PackedWeights {
     Panels<T> o_current() const { return {o_current_.get(), cell_.units, cell_.units}; }
 
   private:
-    // out [depth][gates][lanes] from the rows of `matrix` that belong to the units first .. first + lanes. A few k at a
-    // time, so that neither way of holding the matrix is read against the grain.
+    // out [depth][gates][lanes] of the units first .. first + lanes.
     template <class BlockOf>
     void pack_panel(T* out, Matrix<const T> matrix, std::ptrdiff_t depth, int gates, std::ptrdiff_t first,
                     BlockOf block_of) {
-        const std::ptrdiff_t given = std::min<std::ptrdiff_t>(kLanes<T>, cell_.units - first);
-        for (std::ptrdiff_t begin = 0; begin < depth; begin += kPackedAtOnce) {
-            const std::ptrdiff_t end = std::min(depth, begin + kPackedAtOnce);
-            for (int gate = 0; gate < gates; ++gate) {
-                const int block = block_of(cell_, gate);
-                for (std::ptrdiff_t lane = 0; lane < kLanes<T>; ++lane) {
-                    T* to = out + gate * kLanes<T> + lane;
-                    const bool there = block >= 0 && lane < given;
-                    const T* row = there ? matrix.row(block * cell_.units + first + lane) : nullptr;
-                    for (std::ptrdiff_t k = begin; k < end; ++k)
-                        to[k * gates * kLanes<T>] = there ? row[k * matrix.column_stride] : T(0);
-                }
-            }
-        }
+        for (int gate = 0; gate < gates; ++gate)
+            pack_units(out + gate * kLanes<T>, gates * kLanes<T>, matrix, depth, block_of(cell_, gate), first);
+    }
+
+    // to [depth][lanes], `to_row` apart, from the rows of one block that belong to a register of units.
+    void pack_units(T* to, std::ptrdiff_t to_row, Matrix<const T> matrix, std::ptrdiff_t depth, int block,
+                    std::ptrdiff_t first) {
+        const bool there = block >= 0;
+        const int lanes = there ? static_cast<int>(std::min<std::ptrdiff_t>(kLanes<T>, cell_.units - first)) : 0;
+        pack_lanes(to, to_row, there ? matrix.row(block * cell_.units + first) : matrix.data, matrix.column_stride,
+                   matrix.row_stride, depth, lanes);
     }
 
     Cell cell_;
@@ -116,25 +115,22 @@ class PackedWeights {
 template <class T>
 class TransposedWeights {
   public:
-    TransposedWeights(const Cell& cell, const Weights<T>& w, int threads)
+    TransposedWeights(const Cell& cell, const Weights<T>& w)
         : cell_(cell),
+          plain_(w),
           padded_(Panels<T>::padded(cell.units)),
           to_x_(Panels<T>::size(4 * padded_, cell.inputs)),
           to_h_(Panels<T>::size(4 * padded_, cell.units)),
           to_c_in_(Panels<T>::size(gates_reading_c_in(cell) * padded_, cell.units)),
           o_to_c_(cell.full_current() ? Panels<T>::size(padded_, cell.units) : 0),
-          diagonal_(cell, w) {
-        const auto pack = [&](T* out, const Panels<T>& shape, Matrix<const T> matrix, int first_gate, auto block_of) {
-            Panels<T>::pack(out, shape.depth, shape.columns, matrix.column_stride, threads, [&](std::ptrdiff_t row) -> const T* {
-                const std::ptrdiff_t unit = row % padded_;
-                const int block = block_of(cell, first_gate + static_cast<int>(row / padded_));
-                return block < 0 || unit >= cell.units ? nullptr : matrix.row(block * cell.units + unit);
-            });
-        };
-        pack(to_x_.get(), to_x(), w.w_x, kI, weight_block);
-        pack(to_h_.get(), to_h(), w.w_h, kI, weight_block);
-        if (cell.full()) pack(to_c_in_.get(), to_c_in(), w.peephole, kI, peephole_block);
-        if (cell.full_current()) pack(o_to_c_.get(), o_to_c(), w.peephole, kO, peephole_block);
+          diagonal_(cell, w) {}
+
+    // Each member packs some of the columns; nothing may be read before all have done so.
+    void pack(const Member& member) {
+        pack_columns(to_x_.get(), to_x(), plain_.w_x, kI, weight_block, member);
+        pack_columns(to_h_.get(), to_h(), plain_.w_h, kI, weight_block, member);
+        if (cell_.full()) pack_columns(to_c_in_.get(), to_c_in(), plain_.peephole, kI, peephole_block, member);
+        if (cell_.full_current()) pack_columns(o_to_c_.get(), o_to_c(), plain_.peephole, kO, peephole_block, member);
     }
 
     std::ptrdiff_t padded() const { return padded_; }
@@ -145,7 +141,27 @@ class TransposedWeights {
     Panels<T> o_to_c() const { return {o_to_c_.get(), padded_, cell_.units}; }
 
   private:
+    template <class BlockOf>
+    void pack_columns(T* out, const Panels<T>& shape, Matrix<const T> matrix, int first_gate, BlockOf block_of,
+                      const Member& member) {
+        const Member::Range columns = member.part(shape.columns, kLanes<T>);
+        for (std::ptrdiff_t column = columns.first; column < columns.last; column += kLanes<T>) {
+            const std::ptrdiff_t panel = column / shape.width * shape.width, row_width = shape.panel_width(panel);
+            const int lanes = static_cast<int>(std::min<std::ptrdiff_t>(kLanes<T>, shape.columns - column));
+            for (std::ptrdiff_t row = 0; row < shape.depth; row += padded_) {
+                T* to = out + panel * shape.depth + row * row_width + column - panel;
+                const int block = block_of(cell_, first_gate + static_cast<int>(row / padded_));
+                const std::ptrdiff_t given = block < 0 ? 0 : cell_.units;
+                if (given > 0)
+                    pack_lanes(to, row_width, matrix.row(block * cell_.units) + column * matrix.column_stride,
+                               matrix.row_stride, matrix.column_stride, given, lanes);
+                for (std::ptrdiff_t k = given; k < padded_; ++k) store(to + k * row_width, Vec<T>{});
+            }
+        }
+    }
+
     Cell cell_;
+    Weights<T> plain_;
     std::ptrdiff_t padded_;
     Scratch<T> to_x_, to_h_, to_c_in_, o_to_c_;
     DiagonalWeights<T> diagonal_;

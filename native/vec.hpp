@@ -5,14 +5,16 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
-#if defined(__AVX2__) && defined(__FMA__)
+#if defined(__AVX2__) && defined(__FMA__) || defined(__AVX512F__)
 #include <immintrin.h>
 #endif
 
 namespace memcell {
 namespace MEMCELL_ISA {
 
-#if defined(__AVX2__) && defined(__FMA__)
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__) && defined(__FMA__)
 constexpr int kVectorBytes = 32;
 #else
 constexpr int kVectorBytes = 16;
@@ -70,96 +72,129 @@ MEMCELL_INLINE Vec<T> splat(T s) {
 
 // a * b + c. The build turns contraction off, so that one source line rounds the same way wherever it is inlined:
 // results must not depend on the tile a row happens to fall into.
-#if defined(__AVX2__) && defined(__FMA__)
+// at_most and at_least bound x by a constant; where x is NaN the result is NaN, which the order of the operands decides.
+#if defined(__AVX512F__)
+MEMCELL_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+    return (Vec<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+MEMCELL_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+    return (Vec<double>)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+}
+MEMCELL_INLINE Vec<float> at_most(Vec<float> x, float high) {
+    return (Vec<float>)_mm512_min_ps(_mm512_set1_ps(high), (__m512)x);
+}
+MEMCELL_INLINE Vec<double> at_most(Vec<double> x, double high) {
+    return (Vec<double>)_mm512_min_pd(_mm512_set1_pd(high), (__m512d)x);
+}
+MEMCELL_INLINE Vec<float> at_least(Vec<float> x, float low) {
+    return (Vec<float>)_mm512_max_ps(_mm512_set1_ps(low), (__m512)x);
+}
+MEMCELL_INLINE Vec<double> at_least(Vec<double> x, double low) {
+    return (Vec<double>)_mm512_max_pd(_mm512_set1_pd(low), (__m512d)x);
+}
+#elif defined(__AVX2__) && defined(__FMA__)
 MEMCELL_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
     return (Vec<float>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
 MEMCELL_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
     return (Vec<double>)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
 }
+MEMCELL_INLINE Vec<float> at_most(Vec<float> x, float high) {
+    return (Vec<float>)_mm256_min_ps(_mm256_set1_ps(high), (__m256)x);
+}
+MEMCELL_INLINE Vec<double> at_most(Vec<double> x, double high) {
+    return (Vec<double>)_mm256_min_pd(_mm256_set1_pd(high), (__m256d)x);
+}
+MEMCELL_INLINE Vec<float> at_least(Vec<float> x, float low) {
+    return (Vec<float>)_mm256_max_ps(_mm256_set1_ps(low), (__m256)x);
+}
+MEMCELL_INLINE Vec<double> at_least(Vec<double> x, double low) {
+    return (Vec<double>)_mm256_max_pd(_mm256_set1_pd(low), (__m256d)x);
+}
 #else
 template <class V>
 MEMCELL_INLINE V fma(V a, V b, V c) {
     return a * b + c;
 }
+template <class V, class T>
+MEMCELL_INLINE V at_most(V x, T high) {
+    const V bound = high - V{};
+    return x > bound ? bound : x;
+}
+template <class V, class T>
+MEMCELL_INLINE V at_least(V x, T low) {
+    const V bound = low - V{};
+    return x < bound ? bound : x;
+}
 #endif
 
+// q of 2^r - 1 = r q(r) for |r| <= 1/2, lowest power first. In float a minimax fit with a relative error of 1.1e-8; in
+// double the Taylor series, whose remainder is below half a unit in the last place.
 template <class T>
-struct ExpConstants;
+struct Exp2Constants;
 template <>
-struct ExpConstants<float> {
+struct Exp2Constants<float> {
     static constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
-    static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
-    static constexpr int mantissa = 23, bias = 127, degree = 7;
-    static constexpr float saturation = 17.0f;  // tanh and sigmoid round to 1 beyond it
+    static constexpr int mantissa = 23, bias = 127;
+    static constexpr float saturation = 26.0f;  // tanh and sigmoid round to 1 beyond 2^26
+    static constexpr float infinite = 128.4f;   // its nearest integer has the exponent of infinity
+    static constexpr float q[] = {0.6931471879267115f,   0.24022649794964643f,   0.05550357433541453f,
+                                  0.009618237493799715f, 0.0013390735528318774f, 0.00015403512810151828f};
 };
 template <>
-struct ExpConstants<double> {
+struct Exp2Constants<double> {
     static constexpr double round = 6755399441055744.0;  // 1.5 * 2^52
-    static constexpr double ln2_high = 6.93145751953125e-1, ln2_low = 1.42860682030941723212e-6;
-    static constexpr int mantissa = 52, bias = 1023, degree = 13;
-    static constexpr double saturation = 38.0;
+    static constexpr int mantissa = 52, bias = 1023;
+    static constexpr double saturation = 56.0, infinite = 1024.4;
+    // ln(2)^k / k!
+    static constexpr double q[] = {6.931471805599453094e-1,  2.402265069591007123e-1,  5.550410866482157995e-2,
+                                   9.618129107628477162e-3,  1.333355814642844342e-3,  1.540353039338160995e-4,
+                                   1.525273380405984028e-5,  1.321548679014430948e-6,  1.017808600923969973e-7,
+                                   7.054911620801123329e-9,  4.445538271870811498e-10, 2.567843599348820514e-11,
+                                   1.369148885390412888e-12};
 };
 
+// 2^t = scale * (1 + minus_one), for t between -saturation and infinite.
 template <class T>
-struct InverseFactorials {
-    T of[ExpConstants<T>::degree + 1] = {};
-    constexpr InverseFactorials() {
-        double factorial = 1;
-        for (int k = 1; k <= ExpConstants<T>::degree; ++k) of[k] = T(1 / (factorial *= k));
-    }
-};
-
-// x clamped to [low, high]; NaN stays NaN because every comparison with it is false.
-template <class T>
-MEMCELL_INLINE Vec<T> clamp(Vec<T> x, T low, T high) {
-    const Vec<T> at_most = splat<T>(high), at_least = splat<T>(low);
-    x = x > at_most ? at_most : x;
-    return x < at_least ? at_least : x;
-}
-
-// exp(x) = scale * (1 + minus_one): Cody and Waite's reduction x = n ln 2 + r, |r| <= ln 2 / 2, then the Taylor
-// series of exp(r) - 1, whose remainder there is below half a unit in the last place.
-template <class T>
-struct ExpParts {
+struct Exp2Parts {
     Vec<T> scale, minus_one;
 };
 template <class T>
-MEMCELL_INLINE ExpParts<T> exp_parts(Vec<T> x) {
-    using C = ExpConstants<T>;
-    const Vec<T> shifted = fma(x, splat<T>(T(1.4426950408889634074)), splat<T>(C::round));
-    const Vec<T> n = shifted - C::round;
-    Vec<T> r = fma(n, splat<T>(-C::ln2_high), x);
-    r = fma(n, splat<T>(-C::ln2_low), r);
-    constexpr InverseFactorials<T> inverse;
-    Vec<T> p = splat<T>(inverse.of[C::degree]);
+MEMCELL_INLINE Exp2Parts<T> exp2_parts(Vec<T> t) {
+    using C = Exp2Constants<T>;
+    constexpr int degree = sizeof(C::q) / sizeof(T) - 1;
+    const Vec<T> shifted = t + C::round;  // the low bits hold the nearest integer
+    const Vec<T> r = t - (shifted - C::round);
+    Vec<T> q = splat<T>(C::q[degree]);
 #pragma GCC unroll 16
-    for (int k = C::degree - 1; k >= 1; --k) p = fma(p, r, splat<T>(inverse.of[k]));
+    for (int k = degree - 1; k >= 0; --k) q = fma(q, r, splat<T>(C::q[k]));
     Bits<T> exponent;
     std::memcpy(&exponent, &shifted, sizeof exponent);
-    exponent = (exponent + C::bias) << C::mantissa;  // the low bits of `shifted` hold n
-    ExpParts<T> parts;
+    exponent = (exponent + C::bias) << C::mantissa;
+    Exp2Parts<T> parts;
     std::memcpy(&parts.scale, &exponent, sizeof exponent);
-    parts.minus_one = p * r;
+    parts.minus_one = q * r;
     return parts;
 }
 
+constexpr double kLog2E = 1.4426950408889634074;
+
+// 1 / (1 + 2^t), t = -x log2(e). At the upper bound 2^t is infinite and the result exactly 0, as in the reference; at
+// the lower one 2^t must stay a normal number, and the result is 1 long before.
 template <class T>
 MEMCELL_INLINE Vec<T> sigmoid(Vec<T> x) {
-    // At `high` exp(-x) is infinite and the result exactly 0, as in the reference. At the other end exp(-x) must stay
-    // a normal number, because exp_parts has no exponent for less; the result there is 1 long before.
-    const T low = -ExpConstants<T>::saturation, high = sizeof(T) == 4 ? T(89) : T(710);
-    const ExpParts<T> e = exp_parts<T>(clamp<T>(-x, low, high));
-    return T(1) / (T(1) + e.scale * (T(1) + e.minus_one));
+    using C = Exp2Constants<T>;
+    const Exp2Parts<T> e = exp2_parts<T>(at_least(at_most(x * T(-kLog2E), C::infinite), -C::saturation));
+    return T(1) / (e.scale * (e.minus_one + T(1)) + T(1));
 }
 
-// (exp(2x) - 1) / (exp(2x) + 1), with exp(2x) - 1 formed without cancellation so that small x keeps its digits.
+// (e^2x - 1) / (e^2x + 1), with e^2x - 1 formed without cancellation so that small x keeps its digits.
 template <class T>
 MEMCELL_INLINE Vec<T> tanh(Vec<T> x) {
-    const T limit = ExpConstants<T>::saturation * 2;
-    const ExpParts<T> e = exp_parts<T>(clamp<T>(x + x, -limit, limit));
-    const Vec<T> em1 = fma(e.scale, e.minus_one, e.scale - T(1));
-    return em1 / (em1 + T(2));
+    using C = Exp2Constants<T>;
+    const Exp2Parts<T> e = exp2_parts<T>(at_least(at_most(x * T(2 * kLog2E), C::saturation), -C::saturation));
+    const Vec<T> minus_one = fma(e.scale, e.minus_one, e.scale - T(1));
+    return minus_one / (minus_one + T(2));
 }
 
 }  // namespace MEMCELL_ISA

@@ -1,0 +1,88 @@
+"""How every benchmark here measures: contenders take turns, ratios are of neighbours in time, and the machine is named."""
+
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["Timing", "fma_peak", "geometric_mean", "load", "machine", "markdown", "take_turns"]
+
+SLICE = 0.005  # seconds that one turn lasts at least, so that the clock and the call to it do not count
+
+
+class Timing(NamedTuple):
+    """Median seconds of a call of ours and of theirs, and the median of theirs over ours, turn by turn."""
+
+    ours: float
+    theirs: float
+    ratio: float
+
+
+def _turn(call: Callable[[], Any], repeats: int) -> float:
+    start = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return (time.perf_counter() - start) / repeats
+
+
+def take_turns(ours: Callable[[], Any], theirs: Callable[[], Any], seconds: float = 1.0, least: int = 7) -> Timing:
+    """Time two calls in turns for about ``seconds``, at least ``least`` turns each, after two calls of warming up."""
+    repeats = []
+    for call in (ours, theirs):
+        call()
+        repeats.append(max(1, int(SLICE / max(_turn(call, 1), 1e-7))))
+    turns: list[tuple[float, float]] = []
+    end = time.perf_counter() + seconds
+    while len(turns) < least or time.perf_counter() < end:
+        turns.append((_turn(ours, repeats[0]), _turn(theirs, repeats[1])))
+    measured = np.array(turns)
+    mine, other = np.median(measured, axis=0)
+    return Timing(float(mine), float(other), float(np.median(measured[:, 1] / measured[:, 0])))
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """Of ratios."""
+    return float(np.exp(np.mean(np.log(values))))
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table, first column to the left, numbers to the right."""
+    lines = [f"| {' | '.join(header)} |", f"|---|{'---:|' * (len(header) - 1)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
+
+
+def fma_peak(threads: int) -> float:
+    """GFLOP/s of fused multiply-adds in AVX2 registers by that many threads, measured now; NaN without a compiler."""
+    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    if compiler is None:
+        return float("nan")
+    with tempfile.TemporaryDirectory() as folder:
+        program = str(Path(folder) / "fma_peak")
+        source = str(Path(__file__).with_name("fma_peak.cpp"))
+        subprocess.run([compiler, "-O2", "-mavx2", "-mfma", "-fopenmp", source, "-o", program], check=True)
+        return float(subprocess.run([program, str(threads)], check=True, capture_output=True, text=True).stdout)
+
+
+def machine(*packages: str) -> str:
+    """CPU, cores, date and versions in one line."""
+    cpu = platform.processor() or platform.machine()
+    described = Path("/proc/cpuinfo")
+    if described.exists():
+        names = [line.split(":", 1)[1].strip() for line in described.read_text().splitlines() if "model name" in line]
+        cpu = names[0] if names else cpu
+    versions = ", ".join(f"{name} {version(name)}" for name in ("memcell", *packages, "numpy"))
+    return f"{cpu}, {os.cpu_count()} cores, {date.today()}, Python {platform.python_version()}, {versions}"
+
+
+def load() -> float:
+    """How many threads wanted to run over the last minute; a quiet machine has less than 1 before the start."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
