@@ -70,7 +70,7 @@ struct BackwardInputs {
 
 template <class T>
 struct Gradients {
-    T* x;
+    T* x;  // null: not wanted
     Matrix<T> w_x, w_h;
     T* bias;
     Matrix<T> peephole;

@@ -124,15 +124,24 @@ Weights<T> weights_of(const InMatrix<T>& w_x, const InMatrix<T>& w_h, const In<T
 
 template <class T>
 Inputs<T> inputs_of(const In<T>& x, const In<T>& h0, const In<T>& c0, const MaybeIn<T>& carry_h,
-                    const MaybeIn<T>& carry_c, const In<std::int64_t>& offsets, bool reverse) {
+                    const MaybeIn<T>& carry_c, const In<std::int64_t>& sequences, bool reverse) {
     const int threads = threads_to_use(x.shape(0), x.shape(1), h0.shape(1));
     Inputs<T> in{x.data(), h0.data(), c0.data(), {}, {}, {}, threads};
     if (carry_h) in.carry_h = {carry_h->data(), static_cast<std::ptrdiff_t>(carry_h->shape(1))};
     if (carry_c) in.carry_c = {carry_c->data(), static_cast<std::ptrdiff_t>(carry_c->shape(1))};
-    const std::int64_t* at = offsets.data();
-    in.sequences.resize(offsets.shape(0) - 1);
-    for (std::size_t b = 0; b < in.sequences.size(); ++b)
-        in.sequences[b] = {reverse ? at[b + 1] - 1 : at[b], at[b + 1] - at[b], reverse ? -1 : 1};
+    in.sequences.resize(sequences.shape(0));
+    const std::int64_t* at = sequences.data();
+    const std::int64_t rows = static_cast<std::int64_t>(x.shape(0));
+    for (std::size_t b = 0; b < in.sequences.size(); ++b, at += 3) {
+        const std::int64_t first = at[0], length = at[1], stride = at[2];
+        const bool sane = length > 0 && length <= rows && stride >= -rows && stride <= rows;  // so nothing overflows
+        const std::int64_t last = sane ? first + (length - 1) * stride : -1;
+        if (length != 0 && (!sane || first < 0 || first >= rows || last < 0 || last >= rows))
+            throw std::invalid_argument("`sequences[" + std::to_string(b) + "]` is [" + std::to_string(first) + ", " +
+                                        std::to_string(length) + ", " + std::to_string(stride) +
+                                        "] (first, length, stride), outside " + std::to_string(rows) + " rows.");
+        in.sequences[b] = {reverse && length > 0 ? last : first, length, reverse ? -stride : stride};
+    }
     return in;
 }
 
@@ -147,9 +156,9 @@ Handle<T> pack(int peephole_kind, bool peek_current, bool coupled, InMatrix<T> w
 
 template <class T>
 void forward(const Handle<T>& handle, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> carry_h, MaybeIn<T> carry_c,
-             In<std::int64_t> offsets, bool reverse, Out<T> h, Out<T> h_final, Out<T> c_final, MaybeOut<T> c,
+             In<std::int64_t> sequences, bool reverse, Out<T> h, Out<T> h_final, Out<T> c_final, MaybeOut<T> c,
              MaybeOut<T> gates) {
-    const Inputs<T> in = inputs_of<T>(x, h0, c0, carry_h, carry_c, offsets, reverse);
+    const Inputs<T> in = inputs_of<T>(x, h0, c0, carry_h, carry_c, sequences, reverse);
     const ForwardOutputs<T> out{h.data(), h_final.data(), c_final.data(), pointer(c), pointer(gates)};
     nb::gil_scoped_release release;
     kernels_of<T>(*handle.set).forward(handle.packed.get(), in, out);
@@ -158,14 +167,14 @@ void forward(const Handle<T>& handle, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> ca
 template <class T>
 void backward(int peephole_kind, bool peek_current, bool coupled, InMatrix<T> w_x, InMatrix<T> w_h, In<T> bias,
               std::optional<InMatrix<T>> peephole, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> carry_h, MaybeIn<T> carry_c,
-              In<std::int64_t> offsets, bool reverse, In<T> h, In<T> c, In<T> gates, MaybeIn<T> d_h, MaybeIn<T> d_c,
-              MaybeIn<T> d_h_final, MaybeIn<T> d_c_final, Out<T> d_x, OutMatrix<T> d_w_x, OutMatrix<T> d_w_h,
+              In<std::int64_t> sequences, bool reverse, In<T> h, In<T> c, In<T> gates, MaybeIn<T> d_h, MaybeIn<T> d_c,
+              MaybeIn<T> d_h_final, MaybeIn<T> d_c_final, MaybeOut<T> d_x, OutMatrix<T> d_w_x, OutMatrix<T> d_w_h,
               Out<T> d_bias, std::optional<OutMatrix<T>> d_peephole, Out<T> d_h0, Out<T> d_c0, MaybeOut<T> d_carry_h, MaybeOut<T> d_carry_c) {
     const Cell cell = cell_of(peephole_kind, peek_current, coupled, w_x.shape(1), w_h.shape(1));
-    const Inputs<T> in = inputs_of<T>(x, h0, c0, carry_h, carry_c, offsets, reverse);
+    const Inputs<T> in = inputs_of<T>(x, h0, c0, carry_h, carry_c, sequences, reverse);
     const BackwardInputs<T> back{h.data(),     c.data(),           gates.data(),      pointer(d_h), pointer(d_c),
                                  pointer(d_h_final), pointer(d_c_final)};
-    const Gradients<T> out{d_x.data(),         matrix(d_w_x), matrix(d_w_h), d_bias.data(),      matrix(d_peephole),
+    const Gradients<T> out{pointer(d_x),         matrix(d_w_x), matrix(d_w_h), d_bias.data(),      matrix(d_peephole),
                            d_h0.data(),        d_c0.data(),   pointer(d_carry_h), pointer(d_carry_c)};
     const Kernels<T>& kernels = kernels_of<T>(*active());
     nb::gil_scoped_release release;
@@ -179,13 +188,13 @@ void define(nb::module_& m, const char* suffix) {
     m.def(name("pack_").c_str(), &pack<T>, nb::arg("peephole_kind"), nb::arg("peek_current"), nb::arg("coupled"),
           nb::arg("w_x"), nb::arg("w_h"), nb::arg("bias"), nb::arg("peephole").none());
     m.def(name("forward_").c_str(), &forward<T>, nb::arg("packed"), nb::arg("x"), nb::arg("h0"), nb::arg("c0"),
-          nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("offsets"), nb::arg("reverse"), nb::arg("h"),
+          nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("sequences"), nb::arg("reverse"), nb::arg("h"),
           nb::arg("h_final"), nb::arg("c_final"), nb::arg("c").none(), nb::arg("gates").none());
     m.def(name("backward_").c_str(), &backward<T>, nb::arg("peephole_kind"), nb::arg("peek_current"),
           nb::arg("coupled"), nb::arg("w_x"), nb::arg("w_h"), nb::arg("bias"), nb::arg("peephole").none(), nb::arg("x"),
-          nb::arg("h0"), nb::arg("c0"), nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("offsets"),
+          nb::arg("h0"), nb::arg("c0"), nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("sequences"),
           nb::arg("reverse"), nb::arg("h"), nb::arg("c"), nb::arg("gates"), nb::arg("d_h").none(), nb::arg("d_c").none(),
-          nb::arg("d_h_final").none(), nb::arg("d_c_final").none(), nb::arg("d_x"), nb::arg("d_w_x"), nb::arg("d_w_h"),
+          nb::arg("d_h_final").none(), nb::arg("d_c_final").none(), nb::arg("d_x").none(), nb::arg("d_w_x"), nb::arg("d_w_h"),
           nb::arg("d_bias"), nb::arg("d_peephole").none(), nb::arg("d_h0"), nb::arg("d_c0"),
           nb::arg("d_carry_h").none(), nb::arg("d_carry_c").none());
 }

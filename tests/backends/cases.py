@@ -9,6 +9,7 @@ import numpy as np
 
 from memcell.contract import Backend, LstmCall, LstmGradients, LstmResult, LstmSpec, LstmTape, LstmWeights
 from memcell.contract.arrays import Array
+from memcell.contract import sequences_of
 from memcell.ragged import offsets_of
 
 Carry = Literal["none", "step", "unit"]  # None, [N, 1], [N, H]
@@ -104,7 +105,7 @@ def problem(cell: Cell, shape: Shape, dtype: Any = np.float64, *, zero_carries: 
     shapes = cell.spec.weight_shapes(shape.inputs, units)
     weights = LstmWeights(**{name: normal(*size, scale=units**-0.5) for name, size in shapes.items()})
     call = LstmCall(
-        normal(rows, shape.inputs), normal(batch, units), normal(batch, units), offsets_of(shape.lengths),
+        normal(rows, shape.inputs), normal(batch, units), normal(batch, units), sequences_of(offsets_of(shape.lengths)),
         carry(cell.carry_h), carry(cell.carry_c), cell.reverse,
     )  # fmt: skip
     cotangents = normal(rows, units), normal(rows, units), normal(batch, units), normal(batch, units)
@@ -128,13 +129,14 @@ def outputs_of(result: LstmResult, tape: LstmTape, gradients: LstmGradients) -> 
 def sequence_of(given: Problem, b: int) -> Problem:
     """Sequence b of a problem alone."""
     call = given.call
-    rows, one = slice(call.offsets[b], call.offsets[b + 1]), slice(b, b + 1)
+    (first, length, _), one = call.sequences[b], slice(b, b + 1)
+    rows = slice(first, first + length)
 
     def cut(array: Array | None, where: slice) -> Array | None:
         return None if array is None else array[where]
 
     alone = replace(
-        call, x=call.x[rows], h0=call.h0[one], c0=call.c0[one], offsets=call.offsets[b : b + 2] - call.offsets[b],
+        call, x=call.x[rows], h0=call.h0[one], c0=call.c0[one], sequences=np.array([[0, length, 1]]),
         carry_h=cut(call.carry_h, rows), carry_c=cut(call.carry_c, rows),
     )  # fmt: skip
     return replace(

@@ -10,6 +10,7 @@ from onnx.reference import ReferenceEvaluator
 
 from memcell.contract import Backend, LstmCall, LstmSpec, LstmWeights
 from memcell.contract.arrays import Array
+from memcell.contract import sequences_of
 from memcell.ragged import offsets_of
 
 SPEC = LstmSpec("diagonal", "current")
@@ -41,7 +42,7 @@ def onnx_lstm(backend: Backend, inputs: dict[str, Array], direction: str = "forw
         )  # fmt: skip
         rows = x.swapaxes(0, 1)[within].reshape(-1, features)
         reverse = direction == "reverse" or d == 1
-        call = LstmCall(rows, h0[d], c0[d], offsets_of(lengths), reverse=reverse)
+        call = LstmCall(rows, h0[d], c0[d], sequences_of(offsets_of(lengths)), reverse=reverse)
         result = backend.forward(backend.pack(SPEC, weights), call)
         y[:, d].swapaxes(0, 1)[within] = result.h
         y_h[d], y_c[d] = result.h_final, result.c_final

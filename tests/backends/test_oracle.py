@@ -19,7 +19,7 @@ from backends.cases import (
 )
 
 from memcell.backends import ReferenceBackend
-from memcell.contract import Backend, LstmCall, LstmSpec, LstmWeights
+from memcell.contract import Backend, LstmCall, LstmSpec, LstmWeights, sequences_of
 from memcell.contract.arrays import Array
 
 
@@ -86,10 +86,10 @@ def test_arrays_need_not_be_contiguous(backend: Backend, cell: Cell) -> None:
     call, weights = given.call, given.weights
     strided_weights = LstmWeights(*(_strided(getattr(weights, n)) for n in ("w_x", "w_h", "bias", "peephole")))  # type: ignore[arg-type]
     arrays = {n: _strided(getattr(call, n)) for n in ("x", "h0", "c0", "carry_h", "carry_c")}
-    offsets = np.repeat(call.offsets, 2)[::2]
-    strided_call = replace(call, offsets=offsets, **arrays)
+    sequences = np.asfortranarray(call.sequences)
+    strided_call = replace(call, sequences=sequences, **arrays)
     assert not strided_call.x.flags.c_contiguous
-    assert not offsets.flags.c_contiguous
+    assert not sequences.flags.c_contiguous
     result = backend.forward(backend.pack(given.spec, strided_weights), strided_call, with_tape=True)
     assert result.tape is not None
     # A tape may come back from whoever saved it with other strides, too.
@@ -109,7 +109,7 @@ def test_saturated_gates(kernel: Backend, dtype: str) -> None:
     z = np.array([[sign * value] for value in SATURATING for sign in (1, -1)], dtype)
     weights = LstmWeights(np.ones((4, 1), dtype), np.zeros((4, 1), dtype), np.zeros(4, dtype))
     ones = np.ones((len(z), 1), dtype)
-    call = LstmCall(z, ones, ones, np.arange(len(z) + 1))
+    call = LstmCall(z, ones, ones, sequences_of(np.arange(len(z) + 1)))
     spec = LstmSpec("none")
     results = [b.forward(b.pack(spec, weights), call, with_tape=True) for b in (kernel, ReferenceBackend())]
     got, wanted = ({"h": r.h, "c": r.c, "gates": r.tape.gates} for r in results if r.tape is not None)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from backends.cases import CELLS, SHAPES, SMALL, Cell, Problem, Shape, assert_same_bits, problem, run, sequence_of
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from memcell.contract import Backend, LstmCall
+from memcell.contract import Backend, InputError, LstmCall
 from memcell.contract.arrays import Array
 
 OF_ROWS = "h", "c", "gates", "d_x", "d_carry_h", "d_carry_c"
@@ -31,7 +32,8 @@ def own_arrays(outputs: dict[str, Array]) -> dict[str, Array]:
 
 def part(outputs: dict[str, Array], given: Problem, b: int) -> dict[str, Array]:
     """What sequence b has of the outputs of its batch."""
-    rows = slice(given.call.offsets[b], given.call.offsets[b + 1])
+    first, length, _ = given.call.sequences[b]
+    rows = slice(first, first + length)
     return {n: array[rows] if n in OF_ROWS else array[b : b + 1] for n, array in own_arrays(outputs).items()}
 
 
@@ -101,7 +103,7 @@ def test_steps_of_a_stream_equal_the_whole(backend: Backend, cell: Cell) -> None
     whole = backend.forward(packed, call, with_cells=True)
     h, c = call.h0, call.c0
     for t in range(steps):
-        rows = call.offsets[:-1] + t
+        rows = call.sequences[:, 0] + t
         carries = (None if carry is None else carry[rows] for carry in (call.carry_h, call.carry_c))
         h, c = backend.step(packed, call.x[rows], h, c, *carries)
         assert_same_bits({"h": h, "c": c}, {"h": whole.h[rows], "c": whole.c[rows]})  # type: ignore[index]
@@ -117,8 +119,51 @@ def test_split_stream_equals_the_whole(backend: Backend, cell: Cell) -> None:
     for rows in reversed(pieces) if cell.reverse else pieces:
         x = call.x[rows]
         carry_h, carry_c = (None if carry is None else carry[rows] for carry in (call.carry_h, call.carry_c))
-        offsets = np.array([0, len(x)])
-        result = backend.forward(packed, LstmCall(x, h, c, offsets, carry_h, carry_c, cell.reverse))
+        piece = np.array([[0, len(x), 1]])
+        result = backend.forward(packed, LstmCall(x, h, c, piece, carry_h, carry_c, cell.reverse))
         np.testing.assert_array_equal(result.h, whole.h[rows])
         h, c = result.h_final, result.c_final
     assert_same_bits({"h": h, "c": c}, {"h": whole.h_final, "c": whole.c_final})
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_where_the_rows_lie_does_not_matter(backend: Backend, cell: Cell) -> None:
+    """Sequences end to end, time-major with padding between, the same bits; rows of no sequence are 0."""
+    given = problem(cell, Shape(3, 21, (3, 0, 5, 1)))
+    call, batch, steps = given.call, 4, 6
+    length = call.sequences[:, 1]
+    place = np.concatenate([b + batch * np.arange(length[b]) for b in range(batch)])  # of each row, time-major
+    unused = np.setdiff1d(np.arange(batch * steps), place)
+
+    def spread(array: Any) -> Any:
+        if array is None:
+            return None
+        padded = np.full((batch * steps, *array.shape[1:]), np.nan, array.dtype)
+        padded[place] = array
+        return padded
+
+    by_row = {name: spread(getattr(call, name)) for name in ("x", "carry_h", "carry_c")}
+    for carry in (by_row["carry_h"], by_row["carry_c"]):
+        if carry is not None:
+            carry[unused] = 1.0
+    sequences = np.stack([np.arange(batch), length, np.full(batch, batch)], axis=1)
+    padded = replace(
+        given, call=replace(call, sequences=sequences, **by_row), d_h=spread(given.d_h), d_c=spread(given.d_c)
+    )
+    wanted, got = run(backend, given), run(backend, padded)
+    for name in set(OF_ROWS) & set(got):
+        if name != "gates":
+            np.testing.assert_array_equal(got[name][unused], 0, err_msg=name)
+        got[name] = got[name][place]
+    assert_same_bits(got, wanted)
+
+
+@pytest.mark.parametrize(
+    "sequences", [[[0, 5, 1]], [[3, 2, 1], [4, 1, 1]], [[1, 3, -1]], [[-1, 1, 1]], [[0, -1, 1]], [[0, 2**62 + 1, 4]], [[0, 3, 2**63 - 1]]]
+)
+def test_sequences_outside_the_rows_are_refused(backend: Backend, sequences: list[list[int]]) -> None:
+    given = problem(FORWARD[0], Shape(3, 5, (4,) if len(sequences) == 1 else (2, 2)))
+    call = replace(given.call, sequences=np.array(sequences))
+    with pytest.raises(InputError, match=r"`sequences\[\d\]` is .* outside 4 rows"):
+        backend.forward(backend.pack(given.spec, given.weights), call)

@@ -18,12 +18,12 @@ Arguments = tuple[Tensor | None, ...]  # x, w_x, w_h, bias, peephole, h0, c0, ca
 def arguments_of(
     cell: Cell, shape: Shape = TINY, *, requires_grad: bool = True, zero_carries: bool = False
 ) -> tuple[Arguments, Tensor]:
-    """The differentiable arguments of the operators in float64, and offsets."""
+    """The differentiable arguments of the operators in float64, and the sequences."""
     given = problem(cell, shape, zero_carries=zero_carries)
     w, call = given.weights, given.call
     arrays = call.x, w.w_x, w.w_h, w.bias, w.peephole, call.h0, call.c0, call.carry_h, call.carry_c
     tensors = tuple(None if a is None else torch.tensor(a, requires_grad=requires_grad) for a in arrays)
-    return tensors, torch.from_numpy(call.offsets)
+    return tensors, torch.from_numpy(call.sequences)
 
 
 def options_of(spec: LstmSpec) -> tuple[str, str, bool]:

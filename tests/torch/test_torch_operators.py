@@ -31,7 +31,7 @@ def test_opcheck_of_backward(cell: Cell) -> None:
     tensors, offsets = arguments_of(cell, requires_grad=False)
     layer = (*tensors, offsets, *options_of(cell.spec), cell.reverse)
     h, c, h_final, _, gates = torch.ops.memcell.lstm(*layer, True)
-    torch.library.opcheck(torch.ops.memcell.lstm_backward.default, (*layer, h, c, gates, h, None, h_final, None))
+    torch.library.opcheck(torch.ops.memcell.lstm_backward.default, (*layer, h, c, gates, h, None, h_final, None, True))
 
 
 def _of_given(layer: Any, cell: Cell, tensors: Arguments, offsets: Tensor) -> tuple[Any, list[Tensor]]:

@@ -1,5 +1,7 @@
 """The compiled core: what runs on a CPU."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -7,6 +9,7 @@ import numpy as np
 
 from memcell.backends import _core
 from memcell.contract import (
+    InputError,
     LstmCall,
     LstmGradients,
     LstmResult,
@@ -15,6 +18,7 @@ from memcell.contract import (
     LstmWeights,
     check_call,
     check_weights,
+    sequences_of,
 )
 from memcell.contract.arrays import Array
 
@@ -66,17 +70,19 @@ class NativeBackend:
     ) -> LstmResult:
         check_call(packed.sizes, packed.dtype, call)
         x, h0, c0, carry_h, carry_c = map(_contiguous, (call.x, call.h0, call.c0, call.carry_h, call.carry_c))
-        offsets = np.ascontiguousarray(call.offsets)
+        sequences = np.ascontiguousarray(call.sequences, np.int64)
         rows, hidden = len(x), packed.sizes[1]
-        h, h_final, c_final = np.empty((rows, hidden), x.dtype), np.empty_like(h0), np.empty_like(c0)
-        c = np.empty_like(h) if with_cells or with_tape else None
+        outputs = np.empty if _covers(sequences, rows) else np.zeros  # rows of no sequence are 0
+        h, h_final, c_final = outputs((rows, hidden), x.dtype), np.empty_like(h0), np.empty_like(c0)
+        c = outputs((rows, hidden), x.dtype) if with_cells or with_tape else None
         gates = np.empty((rows, 4, hidden), x.dtype) if with_tape else None
-        _FUNCTIONS["forward", packed.dtype](
-            packed.handle, x, h0, c0, carry_h, carry_c, offsets, call.reverse, h, h_final, c_final, c, gates
-        )
+        with _input_errors():
+            _FUNCTIONS["forward", packed.dtype](
+                packed.handle, x, h0, c0, carry_h, carry_c, sequences, call.reverse, h, h_final, c_final, c, gates
+            )
         if c is None or gates is None:
             return LstmResult(h, c, h_final, c_final)
-        kept = LstmCall(x, h0, c0, offsets, carry_h, carry_c, call.reverse)
+        kept = LstmCall(x, h0, c0, sequences, carry_h, carry_c, call.reverse)
         return LstmResult(h, c, h_final, c_final, LstmTape(kept, packed.weights, h, c, gates))
 
     def backward(
@@ -87,17 +93,24 @@ class NativeBackend:
         d_c: Array | None,
         d_h_final: Array | None,
         d_c_final: Array | None,
+        *,
+        with_d_x: bool = True,
     ) -> LstmGradients:
         call, w = tape.call, tape.weights
         weights = [w.w_x, w.w_h, _contiguous(w.bias), w.peephole]  # matrices of any layout; their gradients take it on
-        inputs = [_contiguous(array) for array in (call.x, call.h0, call.c0, call.carry_h, call.carry_c)]
-        outputs = [_contiguous(array) for array in (tape.h, tape.c, tape.gates, d_h, d_c, d_h_final, d_c_final)]
-        x, *states = inputs
-        gradients = LstmGradients(*(None if a is None else np.empty_like(a) for a in (x, *weights, *states)))  # type: ignore[arg-type]
-        _FUNCTIONS["backward", w.w_x.dtype](
-            *_options(spec), *weights, *inputs, _contiguous(call.offsets), call.reverse, *outputs,
-            *(getattr(gradients, field.name) for field in fields(gradients)),
-        )  # fmt: skip
+        x, h0, c0, carry_h, carry_c = map(_contiguous, (call.x, call.h0, call.c0, call.carry_h, call.carry_c))
+        outputs = map(_contiguous, (tape.h, tape.c, tape.gates, d_h, d_c, d_h_final, d_c_final))
+        sequences = np.ascontiguousarray(call.sequences, np.int64)
+        by_row = np.empty_like if _covers(sequences, len(x)) else np.zeros_like
+        gradients = LstmGradients(
+            by_row(x) if with_d_x else None, *(None if a is None else np.empty_like(a) for a in (*weights, h0, c0)),
+            *(None if a is None else by_row(a) for a in (carry_h, carry_c)),
+        )  # type: ignore[arg-type]  # fmt: skip
+        with _input_errors():
+            _FUNCTIONS["backward", w.w_x.dtype](
+                *_options(spec), *weights, x, h0, c0, carry_h, carry_c, sequences, call.reverse, *outputs,
+                *(getattr(gradients, name) for name in _GRADIENTS),
+            )  # fmt: skip
         return gradients
 
     def step(
@@ -109,6 +122,22 @@ class NativeBackend:
         carry_h: Array | None = None,
         carry_c: Array | None = None,
     ) -> tuple[Array, Array]:
-        offsets = np.arange(len(x) + 1, dtype=np.int64)
-        result = self.forward(packed, LstmCall(x, h, c, offsets, carry_h, carry_c))
+        each = sequences_of(np.arange(len(x) + 1, dtype=np.int64))
+        result = self.forward(packed, LstmCall(x, h, c, each, carry_h, carry_c))
         return result.h_final, result.c_final
+
+
+_GRADIENTS = [field.name for field in fields(LstmGradients)]
+
+
+def _covers(sequences: Array, rows: int) -> bool:
+    """Whether every row belongs to a sequence."""
+    return int(sequences[:, 1].sum()) == rows
+
+
+@contextmanager
+def _input_errors() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(str(error)) from None

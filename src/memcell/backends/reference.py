@@ -1,5 +1,6 @@
 """The equations of ``LstmSpec`` as NumPy loops: the oracle that finite differences judge and that judges the rest."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from memcell.contract import (
     LstmTape,
     LstmWeights,
     check_call,
+    check_sequences,
     check_weights,
+    sequences_of,
 )
 from memcell.contract.arrays import Array
 
@@ -91,6 +94,7 @@ class ReferenceBackend:
     ) -> LstmResult:
         weights = packed.weights
         check_call((weights.w_x.shape[1], weights.w_h.shape[1]), weights.w_x.dtype, call)
+        check_sequences(call.sequences, len(call.x))
         rows, hidden = call.x.shape[0], weights.w_h.shape[1]
         h = np.zeros((rows, hidden), call.x.dtype)
         c, gates = np.zeros_like(h), np.zeros((rows, 4, hidden), call.x.dtype)
@@ -106,7 +110,7 @@ class ReferenceBackend:
     def step(
         self, packed: _Layer, x: Array, h: Array, c: Array, carry_h: Array | None = None, carry_c: Array | None = None
     ) -> tuple[Array, Array]:
-        result = self.forward(packed, LstmCall(x, h, c, np.arange(len(x) + 1), carry_h, carry_c))
+        result = self.forward(packed, LstmCall(x, h, c, sequences_of(np.arange(len(x) + 1)), carry_h, carry_c))
         return result.h_final, result.c_final
 
     def backward(
@@ -117,6 +121,8 @@ class ReferenceBackend:
         d_c: Array | None,
         d_h_final: Array | None,
         d_c_final: Array | None,
+        *,
+        with_d_x: bool = True,
     ) -> LstmGradients:
         call, weights = tape.call, tape.weights
         layer = _Layer(spec, weights)
@@ -145,7 +151,7 @@ class ReferenceBackend:
                     product = d_in * state
                     d_carry[n] = product if len(carry) == len(state) else product.sum()
             d.h0[b], d.c0[b] = _carry_over(carry_h, d_h_in), _carry_over(carry_c, d_c_in)
-        return d
+        return d if with_d_x else replace(d, x=None)
 
     @staticmethod
     def _step_backward(
@@ -190,8 +196,8 @@ def _row(carry: Array | None, n: int) -> Array | None:
 def _steps(call: LstmCall) -> list[tuple[int, int]]:
     """(sequence, row) of every step in processing order."""
     steps: list[tuple[int, int]] = []
-    for b in range(len(call.offsets) - 1):
-        rows = range(call.offsets[b], call.offsets[b + 1])
+    for b, (first, length, stride) in enumerate(call.sequences.tolist()):
+        rows = [first + s * stride for s in range(length)]
         steps += [(b, n) for n in (reversed(rows) if call.reverse else rows)]
     return steps
 

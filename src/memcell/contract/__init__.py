@@ -8,7 +8,9 @@ from memcell.contract.arrays import (
     LstmWeights,
     check_call,
     check_offsets,
+    check_sequences,
     check_weights,
+    sequences_of,
 )
 from memcell.contract.backend import Backend
 from memcell.contract.errors import InputError, OutputError
@@ -26,5 +28,7 @@ __all__ = [
     "OutputError",
     "check_call",
     "check_offsets",
+    "check_sequences",
     "check_weights",
+    "sequences_of",
 ]

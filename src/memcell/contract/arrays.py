@@ -35,12 +35,17 @@ class LstmWeights:
 
 @dataclass(frozen=True)
 class LstmCall:
-    """One layer, one direction, over a ragged batch: N rows in B sequences."""
+    """One layer, one direction, over B sequences in N rows.
+
+    A sequence is a first row, a length and a stride: sequences laid end to end have stride 1, a time-major batch has
+    stride B, a padded one lengths below its steps. No row belongs to two sequences; rows of none are not read, and
+    what is computed for them is 0.
+    """
 
     x: Array  # [N, I]
     h0: Array  # [B, H]
     c0: Array  # [B, H]
-    offsets: NDArray[np.int64]  # [B + 1]; sequence b is rows offsets[b] .. offsets[b + 1]
+    sequences: NDArray[np.int64]  # [B, 3]: first row, length, stride; see ``sequences_of``
     carry_h: Array | None = None  # None | [N, 1] | [N, H]
     carry_c: Array | None = None
     reverse: bool = False
@@ -70,9 +75,9 @@ class LstmResult:
 
 @dataclass(frozen=True)
 class LstmGradients:
-    """Gradient of every argument, shaped like it; None where the argument was None."""
+    """Gradient of every argument, shaped like it; None where the argument was None, or x where it was not asked for."""
 
-    x: Array
+    x: Array | None
     w_x: Array
     w_h: Array
     bias: Array
@@ -124,7 +129,7 @@ def check_weights(spec: LstmSpec, weights: LstmWeights) -> tuple[int, int]:
 
 
 def check_call(sizes: tuple[int, int], dtype: np.dtype[Any], call: LstmCall) -> None:
-    """Refuse a call whose arrays do not fit the weights or each other.
+    """Refuse a call whose arrays do not fit the weights or each other; ``check_sequences`` has the sequences.
 
     Args:
         sizes: what ``check_weights`` returned.
@@ -135,9 +140,7 @@ def check_call(sizes: tuple[int, int], dtype: np.dtype[Any], call: LstmCall) -> 
     """
     input_size, hidden_size = sizes
     _expect("x", call.x, (None, input_size), dtype)
-    rows = call.x.shape[0]
-    check_offsets(call.offsets, rows)
-    batch = len(call.offsets) - 1
+    rows, batch = call.x.shape[0], len(call.sequences)
     _expect("h0", call.h0, (batch, hidden_size), dtype)
     _expect("c0", call.c0, (batch, hidden_size), dtype)
     for name, carry in (("carry_h", call.carry_h), ("carry_c", call.carry_c)):
@@ -147,6 +150,34 @@ def check_call(sizes: tuple[int, int], dtype: np.dtype[Any], call: LstmCall) -> 
         _expect(name, carry, (rows, hidden_size if wide else 1), dtype)
         if not (np.isfinite(carry).all() and (carry >= 0).all()):
             raise InputError(f"`{name}` must be finite and not negative; it has values that are not.")
+
+
+def sequences_of(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sequences laid end to end, int64 [B, 3] (first row, length, stride), from their offsets [B + 1].
+
+    Example:
+        >>> sequences_of(np.array([0, 4, 4, 5])).tolist()
+        [[0, 4, 1], [4, 0, 1], [4, 1, 1]]
+    """
+    first = np.asarray(offsets[:-1], np.int64)
+    return np.stack([first, np.diff(offsets), np.ones_like(first)], axis=1)
+
+
+def check_sequences(sequences: Any, rows: int) -> None:
+    """Refuse sequences that are no [B, 3] int64 or leave the ``rows`` rows.
+
+    Raises:
+        InputError: names the first sequence that is wrong.
+    """
+    if not isinstance(sequences, np.ndarray) or sequences.dtype != np.int64 or sequences.shape[1:] != (3,):
+        raise InputError("`sequences` must be a NumPy array of int64, [B, 3]. Build it with `sequences_of`.")
+    first, length, stride = sequences.T
+    sane = (length > 0) & (length <= rows) & (stride >= -rows) & (stride <= rows)  # so nothing overflows
+    last = first + (np.where(sane, length, 1) - 1) * np.where(sane, stride, 0)
+    outside = (length != 0) & (~sane | (first < 0) | (first >= rows) | (last < 0) | (last >= rows))
+    if outside.any():
+        b = int(outside.argmax())
+        raise InputError(f"`sequences[{b}]` is {sequences[b].tolist()} (first, length, stride), outside {rows} rows.")
 
 
 def check_offsets(offsets: Any, rows: int) -> None:

@@ -37,6 +37,8 @@ class Backend(Protocol):
         d_c: Array | None,
         d_h_final: Array | None,
         d_c_final: Array | None,
+        *,
+        with_d_x: bool = True,
     ) -> LstmGradients:
         """Gradients of everything that entered the forward pass; a gradient of None stands for zeros."""
         ...

@@ -8,7 +8,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from memcell.backends import choose
-from memcell.contract import LstmCall, LstmSpec, LstmWeights
+from memcell.contract import LstmCall, LstmSpec, LstmWeights, sequences_of
 from memcell.data.steps import Steps
 from memcell.model.config import ModelConfig
 
@@ -81,6 +81,6 @@ def native_layer(
     """One layer on NumPy arrays, by the first backend that runs the spec."""
     backend = choose(spec)
     packed = backend.pack(spec, LstmWeights(*weights))
-    call = LstmCall(x, h0, c0, np.asarray(offsets, np.int64), carry_h, carry_c)
+    call = LstmCall(x, h0, c0, sequences_of(np.asarray(offsets, np.int64)), carry_h, carry_c)
     result = backend.forward(packed, call)
     return result.h, result.c, result.h_final, result.c_final

@@ -7,6 +7,7 @@ from torch import Tensor
 
 import memcell.torch.operators  # noqa: F401  (registers the operators)
 from memcell.contract import InputError, LstmSpec
+from memcell.torch.layouts import sequences_of
 from memcell.torch.loop import lstm_loop
 
 __all__ = ["LayerWeights", "lstm"]
@@ -22,7 +23,7 @@ def lstm(
     weights: LayerWeights,
     h0: Tensor,
     c0: Tensor,
-    offsets: Tensor,
+    sequences: Tensor,
     *,
     carry_h: Tensor | None = None,
     carry_c: Tensor | None = None,
@@ -38,7 +39,8 @@ def lstm(
         x: [N, I], float32 or float64.
         weights: w_x [4H, I], w_h [4H, H], bias [4H], peephole None | [3, H] | [3H, H] (see ``LstmSpec``).
         h0, c0: [B, H].
-        offsets: int64 [B + 1]; sequence b is rows ``offsets[b]`` to ``offsets[b + 1]``.
+        sequences: int64 [B, 3], the first row, length and stride of each, no row in two of them; or, of sequences laid
+            end to end, their offsets [B + 1]. Rows of no sequence come out as 0.
         carry_h, carry_c: None | [N, 1] | [N, H], finite and not negative.
         reverse: run each sequence from its end.
 
@@ -55,6 +57,8 @@ def lstm(
     """
     if x.dtype not in (torch.float32, torch.float64):
         raise InputError(f"`x` is {x.dtype}; it must be torch.float32 or torch.float64. Convert it with .float().")
+    if sequences.dim() == 1:
+        sequences = sequences_of(sequences, len(x))
     if x.device.type not in ("cpu", "meta"):
         if x.device.type not in _warned_of:
             _warned_of.add(x.device.type)
@@ -62,10 +66,10 @@ def lstm(
                 f"memcell has no kernel for device '{x.device.type}' yet; a plain PyTorch loop over time runs instead.",
                 stacklevel=2,
             )
-        return lstm_loop(spec, x, weights, h0, c0, offsets, carry_h=carry_h, carry_c=carry_c, reverse=reverse)
+        return lstm_loop(spec, x, weights, h0, c0, sequences, carry_h=carry_h, carry_c=carry_c, reverse=reverse)
     tensors = (x, *weights, h0, c0, carry_h, carry_c)
     with_tape = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
     h, c, h_final, c_final, _ = torch.ops.memcell.lstm(
-        *tensors, offsets, spec.peephole, spec.output_peek, spec.coupled, reverse, with_tape
+        *tensors, sequences, spec.peephole, spec.output_peek, spec.coupled, reverse, with_tape
     )
     return h, c, h_final, c_final

@@ -1,15 +1,17 @@
-"""From the ways people hold a batch of sequences to rows and offsets, and back."""
+"""From the ways people hold a batch of sequences to rows and sequences, and back, without a copy where one can do."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from memcell.contract import InputError
+from memcell.contract import InputError, check_offsets
 
-__all__ = ["Layout", "rows_of"]
+__all__ = ["Layout", "rows_of", "sequences_of"]
 
 
 @dataclass(frozen=True)
@@ -17,33 +19,43 @@ class Layout:
     """How a batch came, so that what is computed on its rows can be given back the same way."""
 
     kind: str  # "dense" | "unbatched" | "packed" | "nested"
-    batch_first: bool
-    offsets: Tensor  # int64 [B + 1]
+    sequences: Tensor  # int64 [B, 3]: first row, length, stride
     steps: int = 0  # T of a dense batch
-    places: Tensor | None = None  # row -> b * T + t, where lengths leave gaps
-    packed: PackedSequence | None = None
+    batch_first: bool = True
+    time_major: bool = False  # whether the rows of a step lie together, rather than those of a sequence
+    origin: Any = None  # the packed sequence, or the offsets of the nested tensor
 
     @property
     def batch_size(self) -> int:
-        return len(self.offsets) - 1
+        return self.sequences.shape[0]
 
     def restore(self, rows: Tensor) -> Any:
         """rows [N, F] in the form of the input; positions past a length are 0."""
         if self.kind == "unbatched":
             return rows
         if self.kind == "nested":
-            return torch.nested.nested_tensor_from_jagged(rows, self.offsets)
-        if self.places is not None:
-            full = rows.new_zeros((self.batch_size * self.steps, rows.shape[1]))
-            rows = full.index_copy(0, self.places, rows)
-        dense = rows.view(self.batch_size, self.steps, rows.shape[1])
-        if self.packed is not None:
-            lengths, order = self.offsets.diff().cpu(), self.packed.sorted_indices
+            return torch.nested.nested_tensor_from_jagged(rows, self.origin)
+        if self.kind == "packed":
+            lengths, order = self.sequences[:, 1].cpu(), self.origin.sorted_indices
+            dense = rows.view(self.steps, self.batch_size, rows.shape[1])
             if order is not None:
-                dense, lengths = dense[order], lengths[order.cpu()]
-            data = pack_padded_sequence(dense, lengths, batch_first=True).data
-            return PackedSequence(data, self.packed.batch_sizes, order, self.packed.unsorted_indices)
-        return dense if self.batch_first else dense.transpose(0, 1).contiguous()
+                dense, lengths = dense[:, order], lengths[order.cpu()]
+            data = pack_padded_sequence(dense, lengths).data
+            return PackedSequence(data, self.origin.batch_sizes, order, self.origin.unsorted_indices)
+        shape = (self.steps, self.batch_size) if self.time_major else (self.batch_size, self.steps)
+        dense = rows.view(*shape, rows.shape[1])
+        return dense if self.batch_first != self.time_major else dense.transpose(0, 1)
+
+
+def sequences_of(offsets: Tensor, rows: int) -> Tensor:
+    """[B, 3] of sequences laid end to end over ``rows`` rows, from their offsets [B + 1].
+
+    Raises:
+        InputError: the offsets do not cut the rows into sequences, one after another.
+    """
+    if type(offsets) is Tensor and offsets.device.type == "cpu" and not torch.compiler.is_compiling():
+        check_offsets(offsets.numpy(), rows)
+    return torch.stack([offsets[:-1], offsets.diff(), torch.ones_like(offsets[1:])], dim=1)
 
 
 def rows_of(batch: Any, batch_first: bool, lengths: Any = None) -> tuple[Tensor, Layout]:
@@ -55,33 +67,59 @@ def rows_of(batch: Any, batch_first: bool, lengths: Any = None) -> tuple[Tensor,
     if lengths is not None and (isinstance(batch, PackedSequence) or getattr(batch, "is_nested", False)):
         raise InputError("`lengths` was given beside an input that carries its own. Leave it out.")
     if isinstance(batch, PackedSequence):
-        dense, lengths = pad_packed_sequence(batch, batch_first=True)
-        rows, layout = rows_of(dense, True, lengths)
-        return rows, Layout("packed", True, layout.offsets, layout.steps, layout.places, batch)
+        dense, lengths = pad_packed_sequence(batch)
+        rows, layout = rows_of(dense, False, lengths)
+        return rows, Layout("packed", layout.sequences, layout.steps, origin=batch)
     if not isinstance(batch, Tensor):
         raise InputError(f"The input is a {type(batch).__name__}; it must be a tensor or a PackedSequence.")
     if batch.is_nested:
         if batch.layout != torch.jagged:
             raise InputError("The nested tensor is not jagged. Build it with layout=torch.jagged.")
-        return batch.values(), Layout("nested", True, batch.offsets())  # pyright: ignore[reportAttributeAccessIssue]
+        values, offsets = batch.values(), batch.offsets()  # pyright: ignore[reportAttributeAccessIssue]
+        return values, Layout("nested", sequences_of(offsets, len(values)), origin=offsets)
     if batch.dim() == 2:
         if lengths is not None:
             raise InputError("`lengths` was given with an input of two dimensions, which is one sequence.")
-        return batch, Layout("unbatched", batch_first, torch.tensor([0, len(batch)], device=batch.device))
+        return batch, Layout("unbatched", _dense_sequences(batch, 1, len(batch), False))
     if batch.dim() != 3:
         raise InputError(f"The input has shape {list(batch.shape)}; it must have 2 dimensions (one sequence) or 3.")
-    dense = batch if batch_first else batch.transpose(0, 1)
-    count, steps, _ = dense.shape
-    rows = dense.reshape(count * steps, dense.shape[2])
-    if lengths is None:
-        offsets = torch.arange(count + 1, device=batch.device) * steps
-        return rows, Layout("dense", batch_first, offsets, steps)
-    lengths = torch.as_tensor(lengths, dtype=torch.int64, device=batch.device)
-    if lengths.shape != (count,) or (count and (lengths.min() < 0 or lengths.max() > steps)):
+    count, steps = (batch.shape[0], batch.shape[1]) if batch_first else (batch.shape[1], batch.shape[0])
+    # The order of the rows follows the memory: either order of the first two dimensions may be the contiguous one.
+    swapped = not batch.is_contiguous() and batch.transpose(0, 1).is_contiguous()
+    rows = (batch.transpose(0, 1) if swapped else batch).reshape(count * steps, batch.shape[2])
+    time_major = batch_first == swapped
+    sequences = _dense_sequences(batch, count, steps, time_major)
+    if lengths is not None:
+        lengths = _checked_lengths(lengths, count, steps, batch.device)
+        sequences = torch.stack([sequences[:, 0], lengths, sequences[:, 2]], dim=1)
+    return rows, Layout("dense", sequences, steps, batch_first, time_major)
+
+
+def _checked_lengths(lengths: Any, count: int, steps: int, device: Any) -> Tensor:
+    lengths = torch.as_tensor(lengths, dtype=torch.int64, device=device)
+    compiling = torch.compiler.is_compiling()
+    if lengths.shape != (count,) or (not compiling and count and (lengths.min() < 0 or lengths.max() > steps)):
         raise InputError(
             f"`lengths` must be {count} whole numbers from 0 to {steps}; got shape {list(lengths.shape)}"
             + (f", from {int(lengths.min())} to {int(lengths.max())}." if lengths.numel() else ".")
         )
-    places = (torch.arange(steps, device=batch.device) < lengths[:, None]).flatten().nonzero()[:, 0]
-    offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-    return rows[places], Layout("dense", batch_first, offsets, steps, places)
+    return lengths
+
+
+def _dense_sequences(like: Tensor, count: int, steps: int, time_major: bool) -> Tensor:
+    if type(like) is Tensor and like.device.type == "cpu" and not torch.compiler.is_compiling():
+        return _known_sequences(count, steps, time_major)
+    first = torch.arange(count, device=like.device)
+    if not time_major:
+        first = first * steps
+    return torch.stack(
+        [first, torch.full_like(first, steps), torch.full_like(first, count if time_major else 1)], dim=1
+    )
+
+
+@lru_cache(maxsize=256)
+def _known_sequences(count: int, steps: int, time_major: bool) -> Tensor:
+    first = np.arange(count) * (1 if time_major else steps)
+    columns = [first, np.full(count, steps), np.full(count, count if time_major else 1)]
+    with torch.inference_mode(False):  # an inference tensor could not be saved for a backward pass later
+        return torch.from_numpy(np.stack(columns, axis=1).astype(np.int64))

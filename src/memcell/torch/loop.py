@@ -45,7 +45,7 @@ def lstm_loop(
     weights: tuple[Tensor, Tensor, Tensor, Tensor | None],
     h0: Tensor,
     c0: Tensor,
-    offsets: Tensor,
+    sequences: Tensor,
     *,
     carry_h: Tensor | None = None,
     carry_c: Tensor | None = None,
@@ -54,17 +54,18 @@ def lstm_loop(
     """As ``memcell.torch.lstm``, arguments and results alike, on any device and differentiable any number of times."""
     cell = _Cell(spec, weights)
     from_x = x @ cell.w_x.T + cell.bias
-    lengths = offsets.diff()
+    lengths = sequences[:, 1]
     order = lengths.argsort(descending=True, stable=True)
-    first = (offsets[1:] - 1 if reverse else offsets[:-1])[order]
-    running = lengths[order]
+    first, running, stride = sequences[order].unbind(1)
+    if reverse:
+        first, stride = first + (running - 1) * stride, -stride
     h, c = h0[order], c0[order]
     outputs: list[Tensor] = []
     cells: list[Tensor] = []
     rows: list[Tensor] = []
     for s in range(int(lengths.max()) if len(lengths) else 0):
         count = int((running > s).sum())
-        row = first[:count] + (-s if reverse else s)
+        row = first[:count] + s * stride[:count]
         h_in = _carry_over(None if carry_h is None else carry_h[row], h[:count])
         c_in = _carry_over(None if carry_c is None else carry_c[row], c[:count])
         h_new, c_new = cell.step(from_x[row], h_in, c_in)
@@ -73,7 +74,9 @@ def lstm_loop(
         cells.append(c_new)
         rows.append(row)
     back = order.argsort()
+    nothing = x.new_zeros((len(x), h0.shape[1]))  # what rows of no sequence keep
     if not rows:
-        return h0.new_empty((0, h0.shape[1])), c0.new_empty((0, c0.shape[1])), h[back], c[back]
-    place = torch.cat(rows).argsort()
-    return torch.cat(outputs)[place], torch.cat(cells)[place], h[back], c[back]
+        return nothing, nothing, h[back], c[back]
+    places = torch.cat(rows)
+    by_row = (nothing.index_copy(0, places, torch.cat(steps)) for steps in (outputs, cells))
+    return *by_row, h[back], c[back]

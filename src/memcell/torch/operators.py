@@ -3,6 +3,7 @@
 Registered through ``torch.library.Library`` rather than ``custom_op``, which costs tens of microseconds more a call.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -16,14 +17,17 @@ __all__: list[str] = []
 _library = torch.library.Library("memcell", "DEF")
 _LAYER = (
     "Tensor x, Tensor w_x, Tensor w_h, Tensor bias, Tensor? peephole, Tensor h0, Tensor c0, Tensor? carry_h, "
-    "Tensor? carry_c, Tensor offsets, str peephole_kind, str output_peek, bool coupled, bool reverse"
+    "Tensor? carry_c, Tensor sequences, str peephole_kind, str output_peek, bool coupled, bool reverse"
 )
 _library.define(f"lstm({_LAYER}, bool with_tape) -> (Tensor h, Tensor c, Tensor h_final, Tensor c_final, Tensor gates)")
 _library.define(
     f"lstm_backward({_LAYER}, Tensor h, Tensor c, Tensor gates, Tensor? d_h, Tensor? d_c, Tensor? d_h_final, "
-    "Tensor? d_c_final) -> (Tensor x, Tensor w_x, Tensor w_h, Tensor bias, Tensor peephole, Tensor h0, Tensor c0, "
+    "Tensor? d_c_final, bool with_d_x) -> (Tensor x, Tensor w_x, Tensor w_h, Tensor bias, Tensor peephole, Tensor h0, Tensor c0, "
     "Tensor carry_h, Tensor carry_c)"
 )
+
+
+_spec = lru_cache(LstmSpec)
 
 
 def _array(tensor: Tensor | None) -> Any:
@@ -32,12 +36,12 @@ def _array(tensor: Tensor | None) -> Any:
 
 def _layer(
     x: Tensor, w_x: Tensor, w_h: Tensor, bias: Tensor, peephole: Tensor | None, h0: Tensor, c0: Tensor,
-    carry_h: Tensor | None, carry_c: Tensor | None, offsets: Tensor, peephole_kind: Any, output_peek: Any,
+    carry_h: Tensor | None, carry_c: Tensor | None, sequences: Tensor, peephole_kind: Any, output_peek: Any,
     coupled: bool, reverse: bool,
 ) -> tuple[LstmSpec, LstmWeights, LstmCall]:  # fmt: skip
     weights = LstmWeights(_array(w_x), _array(w_h), _array(bias), _array(peephole))
-    states = (_array(h0), _array(c0), _array(offsets), _array(carry_h), _array(carry_c))
-    return LstmSpec(peephole_kind, output_peek, coupled), weights, LstmCall(_array(x), *states, reverse)
+    states = (_array(h0), _array(c0), _array(sequences), _array(carry_h), _array(carry_c))
+    return _spec(peephole_kind, output_peek, coupled), weights, LstmCall(_array(x), *states, reverse)
 
 
 def _lstm_cpu(*arguments: Any) -> tuple[Tensor, ...]:
@@ -52,10 +56,10 @@ def _lstm_cpu(*arguments: Any) -> tuple[Tensor, ...]:
 
 
 def _lstm_backward_cpu(*arguments: Any) -> tuple[Tensor, ...]:
-    layer, outputs = arguments[:_LAYER_ARGUMENTS], [_array(tensor) for tensor in arguments[_LAYER_ARGUMENTS:]]
+    layer, outputs, with_d_x = arguments[:_LAYER_ARGUMENTS], arguments[_LAYER_ARGUMENTS:-1], arguments[-1]
     spec, weights, call = _layer(*layer)
-    h, c, gates, *d_outputs = outputs
-    d = choose(spec).backward(spec, LstmTape(call, weights, h, c, gates), *d_outputs)
+    h, c, gates, *d_outputs = map(_array, outputs)
+    d = choose(spec).backward(spec, LstmTape(call, weights, h, c, gates), *d_outputs, with_d_x=with_d_x)
     return tuple(
         torch.empty(0, dtype=layer[0].dtype) if field is None else torch.from_numpy(field)
         for field in (d.x, d.w_x, d.w_h, d.bias, d.peephole, d.h0, d.c0, d.carry_h, d.carry_c)
@@ -71,9 +75,9 @@ def _lstm_fake(*arguments: Any) -> tuple[Tensor, ...]:
 
 
 def _lstm_backward_fake(*arguments: Any) -> tuple[Tensor, ...]:
-    given = arguments[:_DIFFERENTIABLE]
-    x = given[0]
-    return tuple(x.new_empty(0) if tensor is None else torch.empty_like(tensor) for tensor in given)
+    x, *given = arguments[:_DIFFERENTIABLE]
+    d_x = torch.empty_like(x) if arguments[-1] else x.new_empty(0)
+    return d_x, *(x.new_empty(0) if tensor is None else torch.empty_like(tensor) for tensor in given)
 
 
 def _save_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -86,9 +90,11 @@ def _save_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, 
 
 def _backward(ctx: Any, d_h: Any, d_c: Any, d_h_final: Any, d_c_final: Any, _d_gates: Any) -> tuple[Any, ...]:
     *tensors, h, c, gates = ctx.saved_tensors
-    gradients = torch.ops.memcell.lstm_backward(*tensors, *ctx.options, h, c, gates, d_h, d_c, d_h_final, d_c_final)
-    given = tensors[:_DIFFERENTIABLE]
-    wanted = [None if tensor is None else d for tensor, d in zip(given, gradients, strict=True)]
+    cotangents = d_h, d_c, d_h_final, d_c_final
+    gradients = torch.ops.memcell.lstm_backward(
+        *tensors, *ctx.options, h, c, gates, *cotangents, ctx.needs_input_grad[0]
+    )
+    wanted = [d if needed else None for d, needed in zip(gradients, ctx.needs_input_grad, strict=False)]
     return (*wanted, *[None] * (_LAYER_ARGUMENTS - _DIFFERENTIABLE), None)
 
 
@@ -100,7 +106,7 @@ def _refuse_double_backward(_ctx: Any, *_d_outputs: Any) -> None:
 
 
 _DIFFERENTIABLE = 9  # x, the weights, the states, the carries
-_LAYER_ARGUMENTS = 14  # these, offsets and the options
+_LAYER_ARGUMENTS = 14  # these, sequences and the options
 
 _library.impl("lstm", _lstm_cpu, "CPU")
 _library.impl("lstm_backward", _lstm_backward_cpu, "CPU")
