@@ -35,7 +35,7 @@ def _options(spec: LstmSpec) -> tuple[int, bool, bool]:
 
 
 def _contiguous(array: Array | None) -> Any:
-    return None if array is None else np.ascontiguousarray(array)
+    return array if array is None or array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class NativeBackend:
 
     def pack(self, spec: LstmSpec, weights: LstmWeights) -> PackedLayer:
         sizes = check_weights(spec, weights)
-        weights = replace(weights, bias=_contiguous(weights.bias))
+        if not weights.bias.flags.c_contiguous:
+            weights = replace(weights, bias=_contiguous(weights.bias))
         dtype = weights.w_x.dtype
         handle = _FUNCTIONS["pack", dtype](*_options(spec), weights.w_x, weights.w_h, weights.bias, weights.peephole)
         return PackedLayer(handle, weights, sizes, dtype)

@@ -91,8 +91,10 @@ class LstmGradients:
 def _expect(name: str, array: Any, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> None:
     if not isinstance(array, np.ndarray):
         raise InputError(f"`{name}` is a {type(array).__name__}; it must be a NumPy array.")
-    wanted = "[" + ", ".join("any" if size is None else str(size) for size in shape) + "]"
+    if array.shape == shape and array.dtype == dtype:  # the usual case, told apart first because it is on every call
+        return
     if array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True)):
+        wanted = "[" + ", ".join("any" if size is None else str(size) for size in shape) + "]"
         raise InputError(f"`{name}` has shape {list(array.shape)}; it must be {wanted}.")
     if array.dtype != dtype:
         raise InputError(f"`{name}` is {array.dtype}; it must be {dtype}, like the weights. Convert it with astype.")

@@ -101,13 +101,11 @@ class LSTM(nn.Module):
 
     def layer_weights(self, layer: int, reverse: bool = False) -> LayerWeights:
         """Weights of one layer and direction as ``memcell.torch.lstm`` takes them, the biases summed."""
-        suffix = f"_l{layer}" + ("_reverse" if reverse else "")
-        w_x, w_h = getattr(self, f"weight_ih{suffix}"), getattr(self, f"weight_hh{suffix}")
-        bias = (
-            getattr(self, f"bias_ih{suffix}") + getattr(self, f"bias_hh{suffix}") if self.bias
-            else w_x.new_zeros(len(w_x))
-        )  # fmt: skip
-        return w_x, w_h, bias, getattr(self, f"weight_peephole{suffix}", None)
+        suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
+        w_x, w_h = getattr(self, "weight_ih" + suffix), getattr(self, "weight_hh" + suffix)
+        biases = [getattr(self, name + suffix) for name in ("bias_ih", "bias_hh")] if self.bias else []
+        bias = biases[0] + biases[1] if biases else w_x.new_zeros(len(w_x))
+        return w_x, w_h, bias, None if self.spec.peephole == "none" else getattr(self, "weight_peephole" + suffix)
 
     def forward(
         self, input: Any, hx: tuple[Tensor, Tensor] | None = None, *, lengths: Any = None
@@ -140,7 +138,7 @@ class LSTM(nn.Module):
             rows = outputs[0] if directions == 1 else torch.cat(outputs, dim=1)
             if self.dropout and layer + 1 < self.num_layers:
                 rows = functional.dropout(rows, self.dropout, self.training)
-        h_n, c_n = (torch.stack(states) for states in zip(*finals, strict=True))
+        h_n, c_n = (s[0][None] if len(s) == 1 else torch.stack(s) for s in zip(*finals, strict=True))
         if layout.kind == "unbatched":
             h_n, c_n = h_n[:, 0], c_n[:, 0]
         return layout.restore(rows), (h_n, c_n)

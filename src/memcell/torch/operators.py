@@ -80,22 +80,41 @@ def _lstm_backward_fake(*arguments: Any) -> tuple[Tensor, ...]:
     return d_x, *(x.new_empty(0) if tensor is None else torch.empty_like(tensor) for tensor in given)
 
 
-def _save_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    *layer, _ = inputs
-    tensors, ctx.options = layer[: _DIFFERENTIABLE + 1], layer[_DIFFERENTIABLE + 1 :]
-    h, c, _, _, gates = output
-    ctx.set_materialize_grads(False)
-    ctx.save_for_backward(*tensors, h, c, gates)
+class _Lstm(torch.autograd.Function):
+    """The differentiable operator. ``torch.library.register_autograd`` would do the same, but reads the schema anew at
+    every call, which takes longer than a short layer."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs_and_keys: Any) -> tuple[Tensor, ...]:
+        *inputs, keys = inputs_and_keys
+        output = _below_autograd(keys, inputs)
+        ctx.options = inputs[_DIFFERENTIABLE + 1 : _LAYER_ARGUMENTS]
+        h, c, _, _, gates = output
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(gates)
+        ctx.save_for_backward(*inputs[: _DIFFERENTIABLE + 1], h, c, gates)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *d_outputs: Any) -> tuple[Any, ...]:
+        *tensors, h, c, gates = ctx.saved_tensors
+        gradients = torch.ops.memcell.lstm_backward(
+            *tensors, *ctx.options, h, c, gates, *d_outputs[:4], ctx.needs_input_grad[0]
+        )
+        wanted = [d if needed else None for d, needed in zip(gradients, ctx.needs_input_grad, strict=False)]
+        return (*wanted, *[None] * (len(ctx.needs_input_grad) - _DIFFERENTIABLE))
 
 
-def _backward(ctx: Any, d_h: Any, d_c: Any, d_h_final: Any, d_c_final: Any, _d_gates: Any) -> tuple[Any, ...]:
-    *tensors, h, c, gates = ctx.saved_tensors
-    cotangents = d_h, d_c, d_h_final, d_c_final
-    gradients = torch.ops.memcell.lstm_backward(
-        *tensors, *ctx.options, h, c, gates, *cotangents, ctx.needs_input_grad[0]
-    )
-    wanted = [d if needed else None for d, needed in zip(gradients, ctx.needs_input_grad, strict=False)]
-    return (*wanted, *[None] * (_LAYER_ARGUMENTS - _DIFFERENTIABLE), None)
+def _below_autograd(keys: Any, inputs: Any) -> tuple[Tensor, ...]:
+    with torch._C._AutoDispatchBelowAutograd():
+        return torch.ops.memcell.lstm.default.redispatch(keys & torch._C._after_autograd_keyset, *inputs)
+
+
+def _lstm_autograd(keys: Any, *inputs: Any) -> tuple[Tensor, ...]:
+    given = inputs[:_DIFFERENTIABLE]
+    if torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in given):
+        return _Lstm.apply(*inputs, keys)
+    return _below_autograd(keys, inputs)
 
 
 def _refuse_double_backward(_ctx: Any, *_d_outputs: Any) -> None:
@@ -112,5 +131,5 @@ _library.impl("lstm", _lstm_cpu, "CPU")
 _library.impl("lstm_backward", _lstm_backward_cpu, "CPU")
 torch.library.register_fake("memcell::lstm", _lstm_fake, lib=_library)
 torch.library.register_fake("memcell::lstm_backward", _lstm_backward_fake, lib=_library)
-torch.library.register_autograd("memcell::lstm", _backward, setup_context=_save_for_backward, lib=_library)
+_library.impl("lstm", _lstm_autograd, "Autograd", with_keyset=True)
 torch.library.register_autograd("memcell::lstm_backward", _refuse_double_backward, lib=_library)
