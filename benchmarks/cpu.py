@@ -9,10 +9,10 @@ Parts: layer (nn.LSTM), onnx (ONNX Runtime), peephole (full peepholes), step (on
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -170,8 +170,6 @@ def full_peepholes(setting: Setting) -> Iterator[str]:
 
 def single_steps(setting: Setting) -> Iterator[str]:
     """One step of one stream from Python, state kept: microseconds."""
-    from memcell import Step
-
     rows, ratios = [], {}
     for inputs, units in STEP_SIZES:
         torch.manual_seed(0)
@@ -182,7 +180,7 @@ def single_steps(setting: Setting) -> Iterator[str]:
         ours.load_state_dict(whole.state_dict())
         graves = LSTM(inputs, units, peephole="diagonal", output_peek="current")
         session = onnx_session(graves, setting.threads)
-        mine, mine_graves = Step.of(ours), Step.of(graves)
+        mine, mine_graves = ours.stepper(), graves.stepper()
         state: dict[str, Any] = {"cell": None, "whole": None, "onnx": (np.zeros((1, 1, units), np.float32),) * 2}
         row = x.numpy()[0]
 
@@ -214,7 +212,7 @@ def single_steps(setting: Setting) -> Iterator[str]:
         rows.append([f"{inputs} / {units}", *cells])
     rows.append(["geometric mean", *sum((["", "", f"**{geometric_mean(r):.1f}**"] for r in ratios.values()), [])])
     header = [f"I / H, {setting.threads} thread{'s' * (setting.threads > 1)}"]
-    yield markdown(header + sum(([f"step [us]", f"{name} [us]", "ratio"] for name in ratios), []), rows)
+    yield markdown(header + sum((["step [us]", f"{name} [us]", "ratio"] for name in ratios), []), rows)
 
 
 def ragged(setting: Setting) -> Iterator[str]:
@@ -262,9 +260,15 @@ def peak_rise(who: str, shape: Shape) -> float:
     module = layers(shape, "none") if who == "memcell" else nn.LSTM(shape.inputs, shape.units)
     training(module, random_input(shape._replace(steps=1, batch=1)))()
     call = training(module, random_input(shape))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak()
     call()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return _peak() - before
+
+
+def _peak() -> float:
+    """MiB of the largest resident set so far. Not ``ru_maxrss``, which a new program inherits from its parent."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def memory(setting: Setting) -> Iterator[str]:

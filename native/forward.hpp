@@ -23,7 +23,7 @@ class Forward {
           entries_{Scratch<T>(batch_ * layout_.width), Scratch<T>(batch_ * layout_.width)},
           c_(cell_.full_current() ? batch_ * weights.padded() : 0),
           o_(cell_.full_current() ? batch_ * weights.padded() : 0),
-          ahead_(batch_ > 0 && batch_ < kRowsToFeedATeam ? std::max<std::ptrdiff_t>(1, kRowsProjectedAhead / batch_) : 0) {}
+          ahead_(steps_ahead()) {}
 
     // The part of one member: its units of every step.
     void run(const Member& member) {
@@ -68,6 +68,12 @@ class Forward {
               from_x(all.ahead_ * all.batch_ * 4 * Panels<T>::padded(units.last - units.first)),
               x(all.ahead_ * all.batch_ * all.cell_.inputs) {}
     };
+
+    std::ptrdiff_t steps_ahead() const {
+        const std::ptrdiff_t longest = batch_ > 0 ? sequence(0).length : 0;
+        if (longest < 2 || batch_ >= kRowsToFeedATeam) return 0;
+        return std::min(longest, kRowsProjectedAhead / batch_);
+    }
 
     const Sequence& sequence(std::ptrdiff_t r) const { return in_.sequences[share_[r]]; }
     T* now(const Part& part, std::ptrdiff_t r) const { return entries_[part.s % 2].get() + r * layout_.width; }

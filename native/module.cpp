@@ -164,6 +164,20 @@ void forward(const Handle<T>& handle, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> ca
     kernels_of<T>(*handle.set).forward(handle.packed.get(), in, out);
 }
 
+// One row of each of B streams; h and c [B, H] move on in place, and h is copied to `out`.
+template <class T>
+void step(const Handle<T>& handle, In<T> x, Out<T> h, Out<T> c, MaybeIn<T> carry_h, MaybeIn<T> carry_c, Out<T> out) {
+    const int threads = threads_to_use(x.shape(0), x.shape(1), h.shape(1));
+    Inputs<T> in{x.data(), h.data(), c.data(), {}, {}, {}, threads};
+    if (carry_h) in.carry_h = {carry_h->data(), static_cast<std::ptrdiff_t>(carry_h->shape(1))};
+    if (carry_c) in.carry_c = {carry_c->data(), static_cast<std::ptrdiff_t>(carry_c->shape(1))};
+    in.sequences.resize(x.shape(0));
+    for (std::size_t b = 0; b < in.sequences.size(); ++b) in.sequences[b] = {static_cast<std::ptrdiff_t>(b), 1, 1};
+    const ForwardOutputs<T> outputs{out.data(), h.data(), c.data(), nullptr, nullptr};
+    nb::gil_scoped_release release;
+    kernels_of<T>(*handle.set).forward(handle.packed.get(), in, outputs);
+}
+
 template <class T>
 void backward(int peephole_kind, bool peek_current, bool coupled, InMatrix<T> w_x, InMatrix<T> w_h, In<T> bias,
               std::optional<InMatrix<T>> peephole, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> carry_h, MaybeIn<T> carry_c,
@@ -190,6 +204,8 @@ void define(nb::module_& m, const char* suffix) {
     m.def(name("forward_").c_str(), &forward<T>, nb::arg("packed"), nb::arg("x"), nb::arg("h0"), nb::arg("c0"),
           nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("sequences"), nb::arg("reverse"), nb::arg("h"),
           nb::arg("h_final"), nb::arg("c_final"), nb::arg("c").none(), nb::arg("gates").none());
+    m.def(name("step_").c_str(), &step<T>, nb::arg("packed"), nb::arg("x"), nb::arg("h"), nb::arg("c"),
+          nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("out"));
     m.def(name("backward_").c_str(), &backward<T>, nb::arg("peephole_kind"), nb::arg("peek_current"),
           nb::arg("coupled"), nb::arg("w_x"), nb::arg("w_h"), nb::arg("bias"), nb::arg("peephole").none(), nb::arg("x"),
           nb::arg("h0"), nb::arg("c0"), nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("sequences"),

@@ -7,7 +7,8 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from memcell.contract import InputError, LstmSpec, OutputError
+from memcell.backends import Step
+from memcell.contract import InputError, LstmSpec, LstmWeights, OutputError
 from memcell.ragged import RaggedBatch
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from memcell.model import load as load
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "LstmSpec", "OutputError", "RaggedBatch", "Series", "as_series", "load", "read"]
+__all__ = [
+    "InputError", "LstmSpec", "LstmWeights", "OutputError", "RaggedBatch", "Series", "Step", "as_series", "load", "read",
+]  # fmt: skip
 
 _LAZY = {"Series": "memcell.data", "as_series": "memcell.data", "read": "memcell.data", "load": "memcell.model"}
 _ROOMS = ("data", "evaluation", "heads", "keras", "model", "sklearn", "torch", "training")

@@ -11,7 +11,7 @@ from model.random_models import MAKERS, series_of
 from memcell import LstmSpec, Series
 from memcell.data.steps import Steps
 from memcell.model import Model
-from memcell.model.stack import native_layer, run
+from memcell.model.stack import NativeLayer, run
 from memcell.torch import lstm
 
 SPECS = [
@@ -35,7 +35,7 @@ def on_torch(model: Model, steps: Steps) -> tuple[torch.Tensor, torch.Tensor, to
 def test_numpy_gives_the_same_numbers_as_torch(task: str, spec: LstmSpec, series: list[Series]) -> None:
     model = MAKERS[task](spec=spec)
     steps = model.recipe.apply(series)
-    x, h, state = run(model.config, model.weights, steps, native_layer)
+    x, h, state = run(model.config, model.weights, steps, NativeLayer())
     for found, expected in zip((x, h, state.h[-1]), on_torch(model, steps), strict=True):
         np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
 
@@ -66,10 +66,10 @@ def test_time_and_missing_values_reach_the_cell() -> None:
 
 def test_the_state_between_rows_continues_a_series(model: Model) -> None:
     steps = model.recipe.apply([series_of(np.random.default_rng(2), 10, spacing="even")])
-    _, whole, end = run(model.config, model.weights, steps, native_layer)
+    _, whole, end = run(model.config, model.weights, steps, NativeLayer())
     first, second = np.arange(4), np.arange(4, 10)
-    _, _, state = run(model.config, model.weights, steps.rows(first, np.array([0, 4])), native_layer)
-    _, rest, state = run(model.config, model.weights, steps.rows(second, np.array([0, 6])), native_layer, state)
+    _, _, state = run(model.config, model.weights, steps.rows(first, np.array([0, 4])), NativeLayer())
+    _, rest, state = run(model.config, model.weights, steps.rows(second, np.array([0, 6])), NativeLayer(), state)
     np.testing.assert_allclose(rest, whole[4:], atol=1e-6)
     for found, expected in zip((*state.h, *state.c), (*end.h, *end.c), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -82,7 +82,7 @@ def test_inputs_and_carries_follow_their_equations() -> None:
 
     def watching(*arguments: Any, carry_h: Any, carry_c: Any) -> Any:
         calls.append((arguments[1], carry_h, carry_c))
-        return native_layer(*arguments, carry_h=carry_h, carry_c=carry_c)
+        return NativeLayer()(*arguments, carry_h=carry_h, carry_c=carry_c)
 
     run(model.config, model.weights, steps, watching)
     (x, carry_h, carry_c), (_, no_carry_h, upper_carry_c) = calls

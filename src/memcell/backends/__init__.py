@@ -3,5 +3,6 @@
 from memcell.backends.choose import BACKENDS, choose
 from memcell.backends.native import NativeBackend
 from memcell.backends.reference import ReferenceBackend
+from memcell.backends.step import Step
 
-__all__ = ["BACKENDS", "NativeBackend", "ReferenceBackend", "choose"]
+__all__ = ["BACKENDS", "NativeBackend", "ReferenceBackend", "Step", "choose"]

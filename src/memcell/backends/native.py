@@ -18,7 +18,6 @@ from memcell.contract import (
     LstmWeights,
     check_call,
     check_weights,
-    sequences_of,
 )
 from memcell.contract.arrays import Array
 
@@ -27,7 +26,7 @@ __all__ = ["NativeBackend", "PackedLayer"]
 _PEEPHOLE = {"none": 0, "diagonal": 1, "full": 2}
 _SUFFIX = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 _FUNCTIONS = {(name, dtype): getattr(_core, f"{name}_{suffix}") for dtype, suffix in _SUFFIX.items()
-              for name in ("pack", "forward", "backward")}  # fmt: skip
+              for name in ("pack", "forward", "backward", "step")}  # fmt: skip
 
 
 def _options(spec: LstmSpec) -> tuple[int, bool, bool]:
@@ -123,9 +122,18 @@ class NativeBackend:
         carry_h: Array | None = None,
         carry_c: Array | None = None,
     ) -> tuple[Array, Array]:
-        each = sequences_of(np.arange(len(x) + 1, dtype=np.int64))
-        result = self.forward(packed, LstmCall(x, h, c, each, carry_h, carry_c))
-        return result.h_final, result.c_final
+        check_call(packed.sizes, packed.dtype, LstmCall(x, h, c, np.empty((len(x), 3), np.int64), carry_h, carry_c))
+        x, carry_h, carry_c = map(_contiguous, (x, carry_h, carry_c))
+        h, c = h.copy(order="C"), c.copy(order="C")
+        _FUNCTIONS["step", packed.dtype](packed.handle, x, h, c, carry_h, carry_c, np.empty_like(h))
+        return h, c
+
+    def advance(self, packed: PackedLayer, x: Array, h: Array, c: Array) -> Array:
+        """One position of B streams in place: the output [B, H]. Nothing is checked: contiguous arrays of the dtype of
+        the weights, x [B, I], h and c [B, H] and owned by the caller."""
+        out = np.empty_like(h)
+        _FUNCTIONS["step", packed.dtype](packed.handle, x, h, c, None, None, out)
+        return out
 
 
 _GRADIENTS = [field.name for field in fields(LstmGradients)]

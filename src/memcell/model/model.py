@@ -13,7 +13,7 @@ from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
 from memcell.heads import Classification, QuantileForecast
 from memcell.model.config import ModelConfig
-from memcell.model.stack import native_layer, run
+from memcell.model.stack import NativeLayer, run
 from memcell.model.stream import Stream
 
 __all__ = ["Forecast", "Model"]
@@ -86,7 +86,7 @@ class Model:
         series = self.series_of(x)
         parts = [np.empty((0, len(classes)))]
         for steps in self._batches(series):
-            x_in, _, state = run(self.config, self.weights, steps, native_layer)
+            x_in, _, state = run(self.config, self.weights, steps, NativeLayer())
             parts.append(self.config.head.decode(self.config.head.readout(self.weights, state.h[-1], x_in)))
         return np.concatenate(parts)
 
@@ -106,7 +106,7 @@ class Model:
 
     def quantiles_at(self, steps: Steps, rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """A forecaster's raw quantiles [R, K, 3] and anchors [R, 2] at some rows of prepared steps."""
-        x_in, h, _ = run(self.config, self.weights, steps, native_layer)
+        x_in, h, _ = run(self.config, self.weights, steps, NativeLayer())
         head = self.config.head
         return head.decode(head.readout(self.weights, h[rows], x_in[rows])), steps.anchor[rows]
 

@@ -12,13 +12,13 @@ from memcell.contract import LstmCall, LstmSpec, LstmWeights, sequences_of
 from memcell.data.steps import Steps
 from memcell.model.config import ModelConfig
 
-__all__ = ["Layer", "State", "native_layer", "run"]
+__all__ = ["Layer", "NativeLayer", "State", "run"]
 
 Weights = Mapping[str, Any]
 
 
 class Layer(Protocol):
-    """One LSTM layer over rows: ``memcell.torch.lstm``, or ``native_layer`` for arrays."""
+    """One LSTM layer over rows: ``memcell.torch.lstm``, or ``NativeLayer`` for arrays."""
 
     def __call__(
         self, spec: LstmSpec, x: Any, weights: Any, h0: Any, c0: Any, offsets: Any, *, carry_h: Any, carry_c: Any
@@ -75,12 +75,19 @@ def run(
     return x, h, State(*map(tuple, zip(*finals, strict=True)))
 
 
-def native_layer(
-    spec: LstmSpec, x: Any, weights: Any, h0: Any, c0: Any, offsets: Any, *, carry_h: Any = None, carry_c: Any = None
-) -> tuple[Any, Any, Any, Any]:
-    """One layer on NumPy arrays, by the first backend that runs the spec."""
-    backend = choose(spec)
-    packed = backend.pack(spec, LstmWeights(*weights))
-    call = LstmCall(x, h0, c0, sequences_of(np.asarray(offsets, np.int64)), carry_h, carry_c)
-    result = backend.forward(packed, call)
-    return result.h, result.c, result.h_final, result.c_final
+class NativeLayer:
+    """Layers on NumPy arrays, each by the first backend that runs the spec; weights are packed when first seen."""
+
+    def __init__(self) -> None:
+        self._packed: dict[int, tuple[Any, Any, Any]] = {}  # by the identity of w_x, which is kept alive here
+
+    def __call__(
+        self, spec: LstmSpec, x: Any, weights: Any, h0: Any, c0: Any, offsets: Any, *, carry_h: Any, carry_c: Any
+    ) -> tuple[Any, Any, Any, Any]:
+        if id(weights[0]) not in self._packed:
+            backend = choose(spec)
+            self._packed[id(weights[0])] = weights[0], backend, backend.pack(spec, LstmWeights(*weights))
+        _, backend, packed = self._packed[id(weights[0])]
+        call = LstmCall(x, h0, c0, sequences_of(np.asarray(offsets, np.int64)), carry_h, carry_c)
+        result = backend.forward(packed, call)
+        return result.h, result.c, result.h_final, result.c_final

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from memcell.contract import InputError
 from memcell.data import Series
 from memcell.data.dates import seconds_of
-from memcell.model.stack import State, native_layer, run
+from memcell.model.stack import NativeLayer, State, run
 
 if TYPE_CHECKING:
     from memcell.model.model import Forecast, Model
@@ -34,6 +34,7 @@ class Stream:
     def __init__(self, model: "Model") -> None:
         self._model = model
         self._features = model.recipe.begin()
+        self._layer = NativeLayer()
         self._state = State.zeros(model.config, 1, np.zeros((1, 1), np.float32))
         self._before = self._features, self._state  # the step of the last rows
         self._rows: list[Series] = []  # of that step
@@ -65,7 +66,7 @@ class Stream:
             rows, self._before = [row], (self._features, self._state)
         features, state = self._before[0].copy(), self._before[1]
         steps = features.advance(_joined(rows))
-        x, h, state = run(model.config, model.weights, steps, native_layer, state)
+        x, h, state = run(model.config, model.weights, steps, self._layer, state)
         self._features, self._state, self._rows = features, state, rows
         self._last = x[-1:], h[-1:], steps.anchor[-1]
         self._time = now

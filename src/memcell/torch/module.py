@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from memcell.contract import InputError, LstmSpec
+from memcell.backends import Step
+from memcell.contract import InputError, LstmSpec, LstmWeights
 from memcell.torch.functional import LayerWeights, lstm
 from memcell.torch.layouts import rows_of
 
@@ -106,6 +107,25 @@ class LSTM(nn.Module):
         biases = [getattr(self, name + suffix) for name in ("bias_ih", "bias_hh")] if self.bias else []
         bias = biases[0] + biases[1] if biases else w_x.new_zeros(len(w_x))
         return w_x, w_h, bias, None if self.spec.peephole == "none" else getattr(self, "weight_peephole" + suffix)
+
+    def stepper(self, batch: int | None = None) -> Step:
+        """The layers as they are now, to be fed one step at a time without PyTorch.
+
+        Args:
+            batch: streams that advance together; None is one, whose arrays have no batch axis.
+
+        Raises:
+            InputError: the module is bidirectional, so that there is no output before the end is known.
+
+        Example:
+            >>> LSTM(3, 5).stepper()([0.0, 1.0, 2.0]).shape
+            (5,)
+        """
+        if self.bidirectional:
+            raise InputError("`bidirectional` is True; a step gives outputs that do not wait for the end.")
+        layers = [self.layer_weights(layer) for layer in range(self.num_layers)]
+        arrays = [[None if w is None else w.detach().cpu().numpy() for w in layer] for layer in layers]
+        return Step(self.spec, [LstmWeights(*layer) for layer in arrays], batch)  # type: ignore[arg-type]
 
     def forward(
         self, input: Any, hx: tuple[Tensor, Tensor] | None = None, *, lengths: Any = None

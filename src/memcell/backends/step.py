@@ -1,0 +1,97 @@
+"""A stack of layers that is fed one step at a time: weights packed once, state kept."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from memcell.backends.native import NativeBackend
+from memcell.contract import InputError, LstmSpec, LstmWeights
+from memcell.contract.arrays import Array
+
+__all__ = ["Step"]
+
+
+class Step:
+    """LSTM layers that run a step at a time, with as little around the arithmetic as can be.
+
+    Gives what the whole sequence at once gives, bit for bit. The weights are copied when it is made.
+
+    Args:
+        spec: the cell of every layer.
+        weights: of the layers, the first one first; float32 or float64 (see ``LstmSpec.weight_shapes``).
+        batch: streams that advance together; None is one stream, whose arrays have no batch axis.
+
+    Attributes:
+        h, c: states after the last step, one array [H] a layer, with a batch [B, H]. Copies; ``reset`` sets them.
+
+    Raises:
+        InputError: the weights do not fit the spec or each other.
+
+    Example:
+        >>> weights = LstmWeights(np.ones((8, 3)), np.ones((8, 2)), np.zeros(8))
+        >>> step = Step(LstmSpec("none"), [weights])
+        >>> step(np.ones(3)).shape
+        (2,)
+    """
+
+    def __init__(self, spec: LstmSpec, weights: Sequence[LstmWeights], batch: int | None = None) -> None:
+        if not weights:
+            raise InputError("`weights` is empty; at least one layer is wanted.")
+        self._backend = NativeBackend()
+        self._layers = [self._backend.pack(spec, layer) for layer in weights]
+        self._dtype = self._layers[0].dtype
+        for below, above in zip(self._layers, self._layers[1:], strict=False):
+            if above.sizes[0] != below.sizes[1] or above.dtype != below.dtype:
+                raise InputError(
+                    f"`weights`: a layer reads {above.sizes[0]} inputs in {above.dtype}, but the one below gives "
+                    f"{below.sizes[1]} in {below.dtype}."
+                )
+        self._batch = batch
+        self._rows = 1 if batch is None else batch
+        self._shape = (self._layers[0].sizes[0],) if batch is None else (batch, self._layers[0].sizes[0])
+        self.reset()
+
+    def reset(self, h: Array | None = None, c: Array | None = None) -> None:
+        """Set the states, shaped as the attributes h and c; None is zeros.
+
+        Raises:
+            InputError: a shape does not fit.
+        """
+        self._h, self._c = self._states("h", h), self._states("c", c)
+
+    def __call__(self, x: Array) -> Array:
+        """Output of the last layer after one more step: x [I] to [H], with a batch [B, I] to [B, H].
+
+        Raises:
+            InputError: x has another shape.
+        """
+        x = np.ascontiguousarray(x, self._dtype)
+        if x.shape != self._shape:
+            raise InputError(f"`x` has shape {list(x.shape)}; it must be {list(self._shape)}.")
+        if self._batch is None:
+            x = x[None]
+        for packed, h, c in zip(self._layers, self._h, self._c, strict=True):
+            x = self._backend.advance(packed, x, h, c)
+        return x[0] if self._batch is None else x
+
+    @property
+    def h(self) -> list[Array]:
+        """Outputs of the layers after the last step."""
+        return self._given(self._h)
+
+    @property
+    def c(self) -> list[Array]:
+        """Cells of the layers after the last step."""
+        return self._given(self._c)
+
+    def _given(self, states: list[Array]) -> list[Array]:
+        return [state[0].copy() if self._batch is None else state.copy() for state in states]
+
+    def _states(self, name: str, given: Sequence[Array] | Array | None) -> list[Array]:
+        shapes = [(self._rows, layer.sizes[1]) for layer in self._layers]
+        if given is None:
+            return [np.zeros(shape, self._dtype) for shape in shapes]
+        wanted = [shape[1:] if self._batch is None else shape for shape in shapes]
+        if len(given) != len(shapes) or any(np.shape(g) != w for g, w in zip(given, wanted, strict=True)):
+            raise InputError(f"`{name}` must be {len(shapes)} arrays, one a layer, of shapes {wanted}.")
+        return [np.array(g, self._dtype).reshape(shape) for g, shape in zip(given, shapes, strict=True)]

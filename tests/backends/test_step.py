@@ -1,0 +1,78 @@
+"""A step at a time gives what the whole sequence gives, bit for bit; bad input changes nothing."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from backends.cases import CELLS, SPECS, Cell, Shape, problem
+
+from memcell import InputError, LstmSpec, LstmWeights, Step
+from memcell.backends import NativeBackend
+from memcell.contract import LstmCall, sequences_of
+
+
+def _weights(spec: LstmSpec, *sizes: int, dtype: Any = np.float32) -> list[LstmWeights]:
+    """Layers from sizes[0] inputs through the others as units."""
+    return [
+        problem(Cell(spec, "none", "none", False), Shape(inputs, units, (1,)), dtype).weights
+        for inputs, units in pairwise(sizes)
+    ]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+@pytest.mark.parametrize("batch", [None, 1, 5])
+def test_steps_equal_the_whole(spec: LstmSpec, batch: int | None) -> None:
+    rows, steps, weights = batch or 1, 6, _weights(spec, 3, 9, 17)
+    x = np.random.default_rng(1).standard_normal((rows, steps, 3)).astype(np.float32)
+    step = Step(spec, weights, batch)
+    got = [np.array(step(x[0, t] if batch is None else x[:, t])) for t in range(steps)]
+    backend, wanted = NativeBackend(), x.reshape(rows * steps, 3)
+    for layer, h, c in zip(weights, step.h, step.c, strict=True):
+        zeros = np.zeros((rows, layer.w_h.shape[1]), np.float32)
+        sequences = sequences_of(np.arange(rows + 1) * steps)
+        result = backend.forward(backend.pack(spec, layer), LstmCall(wanted, zeros, zeros, sequences))
+        wanted = result.h
+        np.testing.assert_array_equal(np.reshape(h, result.h_final.shape), result.h_final)
+        np.testing.assert_array_equal(np.reshape(c, result.c_final.shape), result.c_final)
+    np.testing.assert_array_equal(np.stack(got, axis=-2).reshape(rows * steps, -1), wanted)
+
+
+def test_states_go_on_from_where_they_are_set_and_results_are_the_callers() -> None:
+    spec = LstmSpec()
+    first, second = (Step(spec, _weights(spec, 3, 9, 17)) for _ in range(2))
+    x = np.ones(3)
+    first(x)
+    second.reset(first.h, first.c)
+    given = first(x)
+    np.testing.assert_array_equal(given, second(x))
+    wanted = second(x)
+    given[:] = np.nan  # the caller's own array
+    first.h[0][:] = np.nan
+    np.testing.assert_array_equal(first(x), wanted)
+    first.reset()
+    np.testing.assert_array_equal(first.c[0], np.zeros(9, np.float32))
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    spec = LstmSpec()
+    step = Step(spec, _weights(spec, 3, 9))
+    with pytest.raises(InputError, match=r"`x` has shape \[4\]; it must be \[3\]"):
+        step(np.ones(4))
+    with pytest.raises(InputError, match=r"`h` must be 1 arrays"):
+        step.reset([np.zeros(8)])
+    with pytest.raises(InputError, match="reads 3 inputs in float32, but the one below gives 9"):
+        Step(spec, _weights(spec, 3, 9) * 2)
+    with pytest.raises(InputError, match="`weights` is empty"):
+        Step(spec, [])
+    np.testing.assert_array_equal(step.h[0], 0)
+
+
+@pytest.mark.parametrize("cell", CELLS[:1], ids=str)
+def test_weights_are_copied(cell: Cell) -> None:
+    weights = _weights(cell.spec, 3, 9)
+    step = Step(cell.spec, weights)
+    wanted = step(np.ones(3))
+    weights[0].w_x[:] = np.nan
+    step.reset()
+    np.testing.assert_array_equal(step(np.ones(3)), wanted)
