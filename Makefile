@@ -21,6 +21,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
+	$(BIN)/python benchmarks/cpu.py
 	$(BIN)/python benchmarks/keras_program.py
 
 # pip only: it finds the CPU build of torch that constraints.txt pins.

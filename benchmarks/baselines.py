@@ -21,7 +21,8 @@ class Full(nn.Module):
         self.hidden_size = like.hidden_size
         named = dict(like.named_parameters())
         self.w_x, self.w_h, self.w_c = (
-            nn.Parameter(named[name].detach().clone()) for name in ("weight_ih_l0", "weight_hh_l0", "weight_peephole_l0")
+            nn.Parameter(named[name].detach().clone())
+            for name in ("weight_ih_l0", "weight_hh_l0", "weight_peephole_l0")
         )
         self.bias = nn.Parameter((named["bias_ih_l0"] + named["bias_hh_l0"]).detach().clone())
 

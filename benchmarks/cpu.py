@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,9 +111,9 @@ def compared(title: str, theirs: str, setting: Setting, rows: list[tuple[str, li
     body = []
     for name, timings in rows:
         cells = [[*milliseconds(timing), share(flops, timing.ours, setting)] for timing, flops in timings]
-        body.append([name, *sum(cells, [])])
+        body.append([name, *chain.from_iterable(cells)])
     means = [geometric_mean([timings[k][0].ratio for _, timings in rows]) for k in range(len(groups))]
-    body.append(["geometric mean", *sum((["", "", f"**{mean:.2f}**", ""] for mean in means), [])])
+    body.append(["geometric mean", *chain.from_iterable(["", "", f"**{mean:.2f}**", ""] for mean in means)])
     return markdown(header, body)
 
 
@@ -210,9 +211,12 @@ def single_steps(setting: Setting) -> Iterator[str]:
             ratios.setdefault(name, []).append(timing.ratio)
             cells += [f"{1e6 * timing.ours:.1f}", f"{1e6 * timing.theirs:.1f}", f"{timing.ratio:.1f}"]
         rows.append([f"{inputs} / {units}", *cells])
-    rows.append(["geometric mean", *sum((["", "", f"**{geometric_mean(r):.1f}**"] for r in ratios.values()), [])])
+    means = (["", "", f"**{geometric_mean(of_one):.1f}**"] for of_one in ratios.values())
+    rows.append(["geometric mean", *chain.from_iterable(means)])
     header = [f"I / H, {setting.threads} thread{'s' * (setting.threads > 1)}"]
-    yield markdown(header + sum((["step [us]", f"{name} [us]", "ratio"] for name in ratios), []), rows)
+    for name in ratios:
+        header += ["step [us]", f"{name} [us]", "ratio"]
+    yield markdown(header, rows)
 
 
 def ragged(setting: Setting) -> Iterator[str]:
@@ -299,7 +303,9 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", help="which parts; all if none is named")
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, min(2, os.cpu_count() or 1)}))
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each pair is timed, about")
-    parser.add_argument("--instructions", choices=_core.instruction_sets(), help="instead of the widest of this machine")
+    parser.add_argument(
+        "--instructions", choices=_core.instruction_sets(), help="instead of the widest of this machine"
+    )
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:

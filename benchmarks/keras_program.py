@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 UNITS, BATCH = 128, 32
 PROGRAM_EPOCHS = 10
 LONG_SHAPE, LONG_CLASSES = (512, 200, 16), 10
+PACKAGES = "keras", "torch", "jax"
 TOLERANCE = 1e-5  # between layers in float32; outputs are below 1
 
 
@@ -216,7 +217,7 @@ def main() -> None:
         "second": lambda seconds: np.median(seconds[:, 1]),
         "second, fastest": lambda seconds: seconds[:, 1].min(),
     }
-    print(f"{machine("keras", "torch", "jax")}; load {load_before:.1f} before, {load():.1f} after.\n")
+    print(f"{machine('keras', 'torch', 'jax')}; load {load_before:.1f} before, {load():.1f} after.\n")
     print(f"Largest difference on identical weights, before and after a training step: {difference:.1e}.\n")
     listed = ", ".join(f"{value:.3f}" for value in accuracies)
     print(f"Test accuracy of {MEMCELL.name}: mean {np.mean(accuracies):.3f} ({listed}).\n")

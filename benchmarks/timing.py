@@ -1,4 +1,4 @@
-"""How every benchmark here measures: contenders take turns, ratios are of neighbours in time, and the machine is named."""
+"""How every benchmark here measures: contenders take turns, and ratios are of neighbours in time."""
 
 import os
 import platform

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "InputError", "LstmSpec", "LstmWeights", "OutputError", "RaggedBatch", "Series", "Step", "as_series", "load", "read",
+    "InputError", "LstmSpec", "LstmWeights", "OutputError", "RaggedBatch", "Series", "Step", "as_series", "load",
+    "read",
 ]  # fmt: skip
 
 _LAZY = {"Series": "memcell.data", "as_series": "memcell.data", "read": "memcell.data", "load": "memcell.model"}

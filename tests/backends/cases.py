@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from memcell.contract import Backend, LstmCall, LstmGradients, LstmResult, LstmSpec, LstmTape, LstmWeights
+from memcell.contract import Backend, LstmCall, LstmGradients, LstmResult, LstmSpec, LstmTape, LstmWeights, sequences_of
 from memcell.contract.arrays import Array
-from memcell.contract import sequences_of
 from memcell.ragged import offsets_of
 
 Carry = Literal["none", "step", "unit"]  # None, [N, 1], [N, H]

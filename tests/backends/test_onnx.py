@@ -8,9 +8,8 @@ import pytest
 from onnx.backend.test.case.node import lstm as published
 from onnx.reference import ReferenceEvaluator
 
-from memcell.contract import Backend, LstmCall, LstmSpec, LstmWeights
+from memcell.contract import Backend, LstmCall, LstmSpec, LstmWeights, sequences_of
 from memcell.contract.arrays import Array
-from memcell.contract import sequences_of
 from memcell.ragged import offsets_of
 
 SPEC = LstmSpec("diagonal", "current")

@@ -159,9 +159,13 @@ def test_where_the_rows_lie_does_not_matter(backend: Backend, cell: Cell) -> Non
     assert_same_bits(got, wanted)
 
 
-@pytest.mark.parametrize(
-    "sequences", [[[0, 5, 1]], [[3, 2, 1], [4, 1, 1]], [[1, 3, -1]], [[-1, 1, 1]], [[0, -1, 1]], [[0, 2**62 + 1, 4]], [[0, 3, 2**63 - 1]]]
-)
+OUTSIDE = [
+    [[0, 5, 1]], [[3, 2, 1], [4, 1, 1]], [[1, 3, -1]], [[-1, 1, 1]], [[0, -1, 1]], [[0, 2**62 + 1, 4]],
+    [[0, 3, 2**63 - 1]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sequences", OUTSIDE)
 def test_sequences_outside_the_rows_are_refused(backend: Backend, sequences: list[list[int]]) -> None:
     given = problem(FORWARD[0], Shape(3, 5, (4,) if len(sequences) == 1 else (2, 2)))
     call = replace(given.call, sequences=np.array(sequences))

@@ -102,10 +102,9 @@ class NativeBackend:
         outputs = map(_contiguous, (tape.h, tape.c, tape.gates, d_h, d_c, d_h_final, d_c_final))
         sequences = np.ascontiguousarray(call.sequences, np.int64)
         by_row = np.empty_like if _covers(sequences, len(x)) else np.zeros_like
-        gradients = LstmGradients(
-            by_row(x) if with_d_x else None, *(None if a is None else np.empty_like(a) for a in (*weights, h0, c0)),
-            *(None if a is None else by_row(a) for a in (carry_h, carry_c)),
-        )  # type: ignore[arg-type]  # fmt: skip
+        shaped: list[Any] = [None if a is None else np.empty_like(a) for a in (*weights, h0, c0)]
+        carries = [None if a is None else by_row(a) for a in (carry_h, carry_c)]
+        gradients = LstmGradients(by_row(x) if with_d_x else None, *shaped, *carries)
         with _input_errors():
             _FUNCTIONS["backward", w.w_x.dtype](
                 *_options(spec), *weights, x, h0, c0, carry_h, carry_c, sequences, call.reverse, *outputs,

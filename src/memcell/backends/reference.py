@@ -180,11 +180,12 @@ class ReferenceBackend:
             if gate in d_z:
                 d_c_in = d_c_in + layer.peek_backward(gate, d_z[gate], c_in, d.peephole)
         d_h_in = np.zeros_like(h_in)
+        d_x: Any = d.x
         for gate, rows in layer.block.items():
             d.w_x[rows] += np.outer(d_z[gate], tape.call.x[n])
             d.w_h[rows] += np.outer(d_z[gate], h_in)
             d.bias[rows] += d_z[gate]
-            d.x[n] += weights.w_x[rows].T @ d_z[gate]
+            d_x[n] += weights.w_x[rows].T @ d_z[gate]
             d_h_in += weights.w_h[rows].T @ d_z[gate]
         return d_h_in, d_c_in
 

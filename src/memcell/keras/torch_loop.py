@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from keras import ops
 from torch import Tensor
 
@@ -21,7 +20,9 @@ def run(cell: Any, sequences: Tensor, initial_state: list[Tensor], go_backwards:
         peephole = peephole.T
     rows, layout = rows_of(sequences, batch_first=True)
     h0, c0 = initial_state
-    h, _, h_final, c_final = lstm(cell.spec, rows, (w_x, w_h, bias, peephole), h0, c0, layout.sequences, reverse=go_backwards)
+    h, _, h_final, c_final = lstm(
+        cell.spec, rows, (w_x, w_h, bias, peephole), h0, c0, layout.sequences, reverse=go_backwards
+    )
     outputs = layout.restore(h)
     return h_final, outputs.flip(1) if go_backwards else outputs, [h_final, c_final]
 

@@ -18,10 +18,10 @@ Weights = Mapping[str, Any]
 
 
 class Layer(Protocol):
-    """One LSTM layer over rows: ``memcell.torch.lstm``, or ``NativeLayer`` for arrays."""
+    """One LSTM layer over rows cut by offsets [B + 1]: ``memcell.torch.lstm``, or ``NativeLayer`` for arrays."""
 
     def __call__(
-        self, spec: LstmSpec, x: Any, weights: Any, h0: Any, c0: Any, offsets: Any, *, carry_h: Any, carry_c: Any
+        self, spec: LstmSpec, x: Any, weights: Any, h0: Any, c0: Any, sequences: Any, *, carry_h: Any, carry_c: Any
     ) -> tuple[Any, Any, Any, Any]: ...
 
 
@@ -82,12 +82,12 @@ class NativeLayer:
         self._packed: dict[int, tuple[Any, Any, Any]] = {}  # by the identity of w_x, which is kept alive here
 
     def __call__(
-        self, spec: LstmSpec, x: Any, weights: Any, h0: Any, c0: Any, offsets: Any, *, carry_h: Any, carry_c: Any
+        self, spec: LstmSpec, x: Any, weights: Any, h0: Any, c0: Any, sequences: Any, *, carry_h: Any, carry_c: Any
     ) -> tuple[Any, Any, Any, Any]:
         if id(weights[0]) not in self._packed:
             backend = choose(spec)
             self._packed[id(weights[0])] = weights[0], backend, backend.pack(spec, LstmWeights(*weights))
         _, backend, packed = self._packed[id(weights[0])]
-        call = LstmCall(x, h0, c0, sequences_of(np.asarray(offsets, np.int64)), carry_h, carry_c)
+        call = LstmCall(x, h0, c0, sequences_of(np.asarray(sequences, np.int64)), carry_h, carry_c)
         result = backend.forward(packed, call)
         return result.h, result.c, result.h_final, result.c_final

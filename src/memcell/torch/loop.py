@@ -78,5 +78,5 @@ def lstm_loop(
     if not rows:
         return nothing, nothing, h[back], c[back]
     places = torch.cat(rows)
-    by_row = (nothing.index_copy(0, places, torch.cat(steps)) for steps in (outputs, cells))
-    return *by_row, h[back], c[back]
+    all_h, all_c = (nothing.index_copy(0, places, torch.cat(steps)) for steps in (outputs, cells))
+    return all_h, all_c, h[back], c[back]

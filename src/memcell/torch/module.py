@@ -152,7 +152,9 @@ class LSTM(nn.Module):
             for direction in range(directions):
                 reverse, at = direction == 1, layer * directions + direction
                 weights = self.layer_weights(layer, reverse)
-                h, _, h_final, c_final = lstm(self.spec, rows, weights, h0[at], c0[at], layout.sequences, reverse=reverse)
+                h, _, h_final, c_final = lstm(
+                    self.spec, rows, weights, h0[at], c0[at], layout.sequences, reverse=reverse
+                )
                 outputs.append(h)
                 finals.append((h_final, c_final))
             rows = outputs[0] if directions == 1 else torch.cat(outputs, dim=1)

@@ -22,8 +22,8 @@ _LAYER = (
 _library.define(f"lstm({_LAYER}, bool with_tape) -> (Tensor h, Tensor c, Tensor h_final, Tensor c_final, Tensor gates)")
 _library.define(
     f"lstm_backward({_LAYER}, Tensor h, Tensor c, Tensor gates, Tensor? d_h, Tensor? d_c, Tensor? d_h_final, "
-    "Tensor? d_c_final, bool with_d_x) -> (Tensor x, Tensor w_x, Tensor w_h, Tensor bias, Tensor peephole, Tensor h0, Tensor c0, "
-    "Tensor carry_h, Tensor carry_c)"
+    "Tensor? d_c_final, bool with_d_x) -> (Tensor x, Tensor w_x, Tensor w_h, Tensor bias, Tensor peephole, Tensor h0, "
+    "Tensor c0, Tensor carry_h, Tensor carry_c)"
 )
 
 
