@@ -17,6 +17,7 @@ import numpy as np
 __all__ = ["Timing", "fma_peak", "geometric_mean", "load", "machine", "markdown", "take_turns"]
 
 SLICE = 0.005  # seconds that one turn lasts at least, so that the clock and the call to it do not count
+PAUSE = 0.02  # seconds before a turn, in which the threads of the other contender stop spinning on our cores
 
 
 class Timing(NamedTuple):
@@ -28,6 +29,8 @@ class Timing(NamedTuple):
 
 
 def _turn(call: Callable[[], Any], repeats: int) -> float:
+    time.sleep(PAUSE)
+    call()  # wakes the threads and warms the caches
     start = time.perf_counter()
     for _ in range(repeats):
         call()

@@ -18,8 +18,9 @@ template <class T>
 class Scratch {
   public:
     explicit Scratch(std::ptrdiff_t size) {
+        if (size == 0) return;
         const std::size_t bytes = (static_cast<std::size_t>(size) * sizeof(T) + 63) / 64 * 64;
-        data_ = static_cast<T*>(std::aligned_alloc(64, bytes == 0 ? 64 : bytes));
+        data_ = static_cast<T*>(std::aligned_alloc(64, bytes));
         if (data_ == nullptr) throw std::bad_alloc();
         if (poison_scratch())
             for (std::ptrdiff_t j = 0; j < size; ++j) data_[j] = std::numeric_limits<T>::quiet_NaN();
@@ -31,7 +32,7 @@ class Scratch {
     T* get() const { return data_; }
 
   private:
-    T* data_;
+    T* data_ = nullptr;
 };
 
 }  // namespace memcell

@@ -31,8 +31,9 @@ template <class T>
 Plan plan(const std::vector<Sequence>& sequences, const Cell& cell, int threads, bool members_allowed) {
     Share order(sequences.size());
     std::iota(order.begin(), order.end(), std::ptrdiff_t{0});
-    std::stable_sort(order.begin(), order.end(),
-                     [&](auto a, auto b) { return sequences[a].length > sequences[b].length; });
+    if (order.size() > 1)
+        std::stable_sort(order.begin(), order.end(),
+                         [&](auto a, auto b) { return sequences[a].length > sequences[b].length; });
     const std::ptrdiff_t batch = std::max<std::ptrdiff_t>(1, sequences.size());
     const std::ptrdiff_t most_members = members_allowed ? std::max<std::ptrdiff_t>(1, cell.units / kUnitGrain<T>) : 1;
     Plan plan;

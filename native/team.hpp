@@ -63,10 +63,18 @@ struct Member {
 // all threads have done the one before. Where OpenMP gives fewer threads, one does it all.
 template <class Prepare, class Run, class Finish>
 void run_teams(int teams, int members, Prepare&& prepare, Run&& run, Finish&& finish) {
+    Barrier nobody_else(1);
+    const auto one_does_it_all = [&] {
+        const Member alone{0, 1, nobody_else};
+        prepare(alone);
+        for (int team = 0; team < teams; ++team) run(team, alone);
+        finish(alone);
+    };
+    if (teams * members == 1) return one_does_it_all();
     std::deque<Barrier> barriers;
     for (int team = 0; team < teams; ++team) barriers.emplace_back(members);
-    Barrier nobody_else(1), all(teams * members);
-#pragma omp parallel num_threads(teams * members) if (teams * members > 1)
+    Barrier all(teams * members);
+#pragma omp parallel num_threads(teams * members)
     {
         const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
         if (threads == teams * members) {
@@ -77,10 +85,7 @@ void run_teams(int teams, int members, Prepare&& prepare, Run&& run, Finish&& fi
             everyone.wait();
             finish(everyone);
         } else if (thread == 0) {
-            const Member alone{0, 1, nobody_else};
-            prepare(alone);
-            for (int team = 0; team < teams; ++team) run(team, alone);
-            finish(alone);
+            one_does_it_all();
         }
     }
 }
