@@ -16,7 +16,10 @@ from memcell.model import save
 HEAVY = ("torch", "polars", "narwhals", "pandas", "pyarrow", "matplotlib", "lightning", "sklearn", "typer", "rich")
 
 PUBLIC = {
-    "memcell": ["InputError", "LstmSpec", "OutputError", "RaggedBatch", "Series", "as_series", "load", "read"],
+    "memcell": [
+        "InputError", "LstmSpec", "LstmWeights", "OutputError", "RaggedBatch", "Series", "Step", "as_series", "load",
+        "read",
+    ],
     "memcell.data": [
         "Cadence", "Duplicates", "Series", "TableContents", "TableSchema", "TimeKind", "as_series", "check_output",
         "format_times", "read", "read_table", "replacing", "step_of", "write_table",

@@ -7,11 +7,11 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from memcell.backends import Step
 from memcell.contract import InputError, LstmSpec, LstmWeights, OutputError
 from memcell.ragged import RaggedBatch
 
 if TYPE_CHECKING:
+    from memcell.backends import Step as Step
     from memcell.data import Series as Series
     from memcell.data import as_series as as_series
     from memcell.data import read as read
@@ -23,7 +23,10 @@ __all__ = [
     "read",
 ]  # fmt: skip
 
-_LAZY = {"Series": "memcell.data", "as_series": "memcell.data", "read": "memcell.data", "load": "memcell.model"}
+_LAZY = {
+    "Series": "memcell.data", "Step": "memcell.backends", "as_series": "memcell.data", "load": "memcell.model",
+    "read": "memcell.data",
+}  # fmt: skip
 _ROOMS = ("data", "evaluation", "heads", "keras", "model", "sklearn", "torch", "training")
 
 
