@@ -7,6 +7,7 @@ namespace memcell {
 namespace MEMCELL_ISA {
 
 constexpr std::ptrdiff_t kBlockRows = 96;
+constexpr std::ptrdiff_t kWrittenAtOnce = 16;  // rows of a gradient: a cache line of a transposed matrix
 
 // Weight gradients of one thread, in the kernels' layout: gate rows padded to registers, in the order i, f, o, g.
 template <class T>
@@ -51,9 +52,9 @@ struct WeightGradients {
 
     // One gate's rows, a few at a time, so that neither way of holding the matrix is written against the grain.
     void write_block(const T* from, std::ptrdiff_t from_row, std::ptrdiff_t width, Matrix<T> to, int block) const {
-        for (std::ptrdiff_t begin = 0; begin < cell.units; begin += kPackedAtOnce)
+        for (std::ptrdiff_t begin = 0; begin < cell.units; begin += kWrittenAtOnce)
             for (std::ptrdiff_t j = 0; j < width; ++j)
-                for (std::ptrdiff_t u = begin; u < std::min(cell.units, begin + kPackedAtOnce); ++u)
+                for (std::ptrdiff_t u = begin; u < std::min(cell.units, begin + kWrittenAtOnce); ++u)
                     to.row(block * cell.units + u)[j * to.column_stride] = from[u * from_row + j];
     }
 };

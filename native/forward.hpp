@@ -29,7 +29,10 @@ class Forward {
     void run(const Member& member) {
         Part part(*this, member);
         std::ptrdiff_t running = batch_;
-        while (running > 0 && sequence(running - 1).length == 0) finish_empty(--running, part);
+        while (running > 0 && sequence(running - 1).length == 0) {
+            --running;
+            finish(running, in_.h0 + share_[running] * cell_.units, in_.c0 + share_[running] * cell_.units, part);
+        }
         for (std::ptrdiff_t r = 0; r < running; ++r) begin(r, part);
         if (running > 0) member.wait();
         while (running > 0) {
@@ -39,7 +42,10 @@ class Forward {
                 part.next_rows[r] = part.s + 1 < sequence(r).length ? row_of(sequence(r), part.s + 1) : -1;
             }
             step(running, part);
-            while (running > 0 && part.next_rows[running - 1] < 0) finish(--running, part);
+            while (running > 0 && part.next_rows[running - 1] < 0) {
+                const T* state = next(part, --running);
+                finish(running, state + layout_.h_at, state + layout_.c_at, part);
+            }
             if (ahead_ == 0)
                 for (std::ptrdiff_t r = member.index; r < running; r += member.count)
                     std::copy_n(in_.x + part.next_rows[r] * cell_.inputs, cell_.inputs, next(part, r));
@@ -226,16 +232,11 @@ class Forward {
         store(to + layout_.c_at, next_row < 0 ? c : carried(in_.carry_c, next_row, unit, lanes, c));
     }
 
-    void finish(std::ptrdiff_t r, const Part& part) {
-        const std::ptrdiff_t to = share_[r] * cell_.units + part.units.first, count = part.units.last - part.units.first;
-        std::copy_n(next(part, r) + layout_.h_at + part.units.first, count, out_.h_final + to);
-        std::copy_n(next(part, r) + layout_.c_at + part.units.first, count, out_.c_final + to);
-    }
-
-    void finish_empty(std::ptrdiff_t r, const Part& part) {
-        const std::ptrdiff_t at = share_[r] * cell_.units + part.units.first, count = part.units.last - part.units.first;
-        std::copy_n(in_.h0 + at, count, out_.h_final + at);
-        std::copy_n(in_.c0 + at, count, out_.c_final + at);
+    // The final state of a sequence, from rows h and c of all units.
+    void finish(std::ptrdiff_t r, const T* h, const T* c, const Part& part) {
+        const std::ptrdiff_t first = part.units.first, count = part.units.last - first, to = share_[r] * cell_.units + first;
+        std::copy_n(h + first, count, out_.h_final + to);
+        std::copy_n(c + first, count, out_.c_final + to);
     }
 
     const PackedWeights<T>& weights_;

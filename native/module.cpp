@@ -122,13 +122,20 @@ Weights<T> weights_of(const InMatrix<T>& w_x, const InMatrix<T>& w_h, const In<T
     return {matrix(w_x), matrix(w_h), bias.data(), matrix(peephole)};
 }
 
+// Everything but the sequences.
+template <class T>
+Inputs<T> inputs_of(const In<T>& x, const T* h0, const T* c0, std::size_t units, const MaybeIn<T>& carry_h,
+                    const MaybeIn<T>& carry_c) {
+    Inputs<T> in{x.data(), h0, c0, {}, {}, {}, threads_to_use(x.shape(0), x.shape(1), units)};
+    if (carry_h) in.carry_h = {carry_h->data(), static_cast<std::ptrdiff_t>(carry_h->shape(1))};
+    if (carry_c) in.carry_c = {carry_c->data(), static_cast<std::ptrdiff_t>(carry_c->shape(1))};
+    return in;
+}
+
 template <class T>
 Inputs<T> inputs_of(const In<T>& x, const In<T>& h0, const In<T>& c0, const MaybeIn<T>& carry_h,
                     const MaybeIn<T>& carry_c, const In<std::int64_t>& sequences, bool reverse) {
-    const int threads = threads_to_use(x.shape(0), x.shape(1), h0.shape(1));
-    Inputs<T> in{x.data(), h0.data(), c0.data(), {}, {}, {}, threads};
-    if (carry_h) in.carry_h = {carry_h->data(), static_cast<std::ptrdiff_t>(carry_h->shape(1))};
-    if (carry_c) in.carry_c = {carry_c->data(), static_cast<std::ptrdiff_t>(carry_c->shape(1))};
+    Inputs<T> in = inputs_of<T>(x, h0.data(), c0.data(), h0.shape(1), carry_h, carry_c);
     in.sequences.resize(sequences.shape(0));
     const std::int64_t* at = sequences.data();
     const std::int64_t rows = static_cast<std::int64_t>(x.shape(0));
@@ -167,10 +174,7 @@ void forward(const Handle<T>& handle, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> ca
 // One row of each of B streams; h and c [B, H] move on in place, and h is copied to `out`.
 template <class T>
 void step(const Handle<T>& handle, In<T> x, Out<T> h, Out<T> c, MaybeIn<T> carry_h, MaybeIn<T> carry_c, Out<T> out) {
-    const int threads = threads_to_use(x.shape(0), x.shape(1), h.shape(1));
-    Inputs<T> in{x.data(), h.data(), c.data(), {}, {}, {}, threads};
-    if (carry_h) in.carry_h = {carry_h->data(), static_cast<std::ptrdiff_t>(carry_h->shape(1))};
-    if (carry_c) in.carry_c = {carry_c->data(), static_cast<std::ptrdiff_t>(carry_c->shape(1))};
+    Inputs<T> in = inputs_of<T>(x, h.data(), c.data(), h.shape(1), carry_h, carry_c);
     in.sequences.resize(x.shape(0));
     for (std::size_t b = 0; b < in.sequences.size(); ++b) in.sequences[b] = {static_cast<std::ptrdiff_t>(b), 1, 1};
     const ForwardOutputs<T> outputs{out.data(), h.data(), c.data(), nullptr, nullptr};

@@ -18,7 +18,6 @@ constexpr int kRows = 6;  // 6 x 4 accumulators + 4 vectors of B of 32 registers
 constexpr int kRows = 3;  // 3 x 4 accumulators + 4 vectors of B fill the 16 registers of AVX2
 #endif
 constexpr int kVectors = 4;  // vectors in a full panel
-constexpr std::ptrdiff_t kPackedAtOnce = 16;  // rows that packing moves together: a cache line of a transposed matrix
 
 // acc[m][v] += sum over k of a[m * a_row + k * a_k] * b[k * b_k + v * lanes].
 // The tile must be fully unrolled: GCC spills an array of accumulators that is indexed by a loop variable.

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
-#if defined(__AVX2__) && defined(__FMA__) || defined(__AVX512F__)
+#if defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
 #endif
 
@@ -73,44 +73,22 @@ MEMCELL_INLINE Vec<T> splat(T s) {
 // a * b + c. The build turns contraction off, so that one source line rounds the same way wherever it is inlined:
 // results must not depend on the tile a row happens to fall into.
 // at_most and at_least bound x by a constant; where x is NaN the result is NaN, which the order of the operands decides.
+#define MEMCELL_ARITHMETIC(T, Register, prefix, suffix)                                       \
+    MEMCELL_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) {                                 \
+        return (Vec<T>)prefix##_fmadd_##suffix((Register)a, (Register)b, (Register)c);        \
+    }                                                                                         \
+    MEMCELL_INLINE Vec<T> at_most(Vec<T> x, T high) {                                         \
+        return (Vec<T>)prefix##_min_##suffix(prefix##_set1_##suffix(high), (Register)x);      \
+    }                                                                                         \
+    MEMCELL_INLINE Vec<T> at_least(Vec<T> x, T low) {                                         \
+        return (Vec<T>)prefix##_max_##suffix(prefix##_set1_##suffix(low), (Register)x);       \
+    }
 #if defined(__AVX512F__)
-MEMCELL_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
-    return (Vec<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-}
-MEMCELL_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
-    return (Vec<double>)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
-}
-MEMCELL_INLINE Vec<float> at_most(Vec<float> x, float high) {
-    return (Vec<float>)_mm512_min_ps(_mm512_set1_ps(high), (__m512)x);
-}
-MEMCELL_INLINE Vec<double> at_most(Vec<double> x, double high) {
-    return (Vec<double>)_mm512_min_pd(_mm512_set1_pd(high), (__m512d)x);
-}
-MEMCELL_INLINE Vec<float> at_least(Vec<float> x, float low) {
-    return (Vec<float>)_mm512_max_ps(_mm512_set1_ps(low), (__m512)x);
-}
-MEMCELL_INLINE Vec<double> at_least(Vec<double> x, double low) {
-    return (Vec<double>)_mm512_max_pd(_mm512_set1_pd(low), (__m512d)x);
-}
+MEMCELL_ARITHMETIC(float, __m512, _mm512, ps)
+MEMCELL_ARITHMETIC(double, __m512d, _mm512, pd)
 #elif defined(__AVX2__) && defined(__FMA__)
-MEMCELL_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
-    return (Vec<float>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
-}
-MEMCELL_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
-    return (Vec<double>)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
-}
-MEMCELL_INLINE Vec<float> at_most(Vec<float> x, float high) {
-    return (Vec<float>)_mm256_min_ps(_mm256_set1_ps(high), (__m256)x);
-}
-MEMCELL_INLINE Vec<double> at_most(Vec<double> x, double high) {
-    return (Vec<double>)_mm256_min_pd(_mm256_set1_pd(high), (__m256d)x);
-}
-MEMCELL_INLINE Vec<float> at_least(Vec<float> x, float low) {
-    return (Vec<float>)_mm256_max_ps(_mm256_set1_ps(low), (__m256)x);
-}
-MEMCELL_INLINE Vec<double> at_least(Vec<double> x, double low) {
-    return (Vec<double>)_mm256_max_pd(_mm256_set1_pd(low), (__m256d)x);
-}
+MEMCELL_ARITHMETIC(float, __m256, _mm256, ps)
+MEMCELL_ARITHMETIC(double, __m256d, _mm256, pd)
 #else
 template <class V>
 MEMCELL_INLINE V fma(V a, V b, V c) {

@@ -1,7 +1,5 @@
 """The compiled core: what runs on a CPU."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -76,10 +74,10 @@ class NativeBackend:
         h, h_final, c_final = outputs((rows, hidden), x.dtype), np.empty_like(h0), np.empty_like(c0)
         c = outputs((rows, hidden), x.dtype) if with_cells or with_tape else None
         gates = np.empty((rows, 4, hidden), x.dtype) if with_tape else None
-        with _input_errors():
-            _FUNCTIONS["forward", packed.dtype](
-                packed.handle, x, h0, c0, carry_h, carry_c, sequences, call.reverse, h, h_final, c_final, c, gates
-            )
+        _checked(
+            _FUNCTIONS["forward", packed.dtype],
+            packed.handle, x, h0, c0, carry_h, carry_c, sequences, call.reverse, h, h_final, c_final, c, gates,
+        )  # fmt: skip
         if c is None or gates is None:
             return LstmResult(h, c, h_final, c_final)
         kept = LstmCall(x, h0, c0, sequences, carry_h, carry_c, call.reverse)
@@ -105,11 +103,11 @@ class NativeBackend:
         shaped: list[Any] = [None if a is None else np.empty_like(a) for a in (*weights, h0, c0)]
         carries = [None if a is None else by_row(a) for a in (carry_h, carry_c)]
         gradients = LstmGradients(by_row(x) if with_d_x else None, *shaped, *carries)
-        with _input_errors():
-            _FUNCTIONS["backward", w.w_x.dtype](
-                *_options(spec), *weights, x, h0, c0, carry_h, carry_c, sequences, call.reverse, *outputs,
-                *(getattr(gradients, name) for name in _GRADIENTS),
-            )  # fmt: skip
+        _checked(
+            _FUNCTIONS["backward", w.w_x.dtype],
+            *_options(spec), *weights, x, h0, c0, carry_h, carry_c, sequences, call.reverse, *outputs,
+            *(getattr(gradients, name) for name in _GRADIENTS),
+        )  # fmt: skip
         return gradients
 
     def step(
@@ -124,14 +122,22 @@ class NativeBackend:
         check_call(packed.sizes, packed.dtype, LstmCall(x, h, c, np.empty((len(x), 3), np.int64), carry_h, carry_c))
         x, carry_h, carry_c = map(_contiguous, (x, carry_h, carry_c))
         h, c = h.copy(order="C"), c.copy(order="C")
-        _FUNCTIONS["step", packed.dtype](packed.handle, x, h, c, carry_h, carry_c, np.empty_like(h))
+        self.advance(packed, x, h, c, carry_h, carry_c)
         return h, c
 
-    def advance(self, packed: PackedLayer, x: Array, h: Array, c: Array) -> Array:
+    def advance(
+        self,
+        packed: PackedLayer,
+        x: Array,
+        h: Array,
+        c: Array,
+        carry_h: Array | None = None,
+        carry_c: Array | None = None,
+    ) -> Array:
         """One position of B streams in place: the output [B, H]. Nothing is checked: contiguous arrays of the dtype of
         the weights, x [B, I], h and c [B, H] and owned by the caller."""
         out = np.empty_like(h)
-        _FUNCTIONS["step", packed.dtype](packed.handle, x, h, c, None, None, out)
+        _FUNCTIONS["step", packed.dtype](packed.handle, x, h, c, carry_h, carry_c, out)
         return out
 
 
@@ -143,9 +149,9 @@ def _covers(sequences: Array, rows: int) -> bool:
     return int(sequences[:, 1].sum()) == rows
 
 
-@contextmanager
-def _input_errors() -> Iterator[None]:
+def _checked(function: Any, *arguments: Any) -> None:
+    """Call the core, whose complaint about sequences is the user's to read."""
     try:
-        yield
+        function(*arguments)
     except ValueError as error:
         raise InputError(str(error)) from None

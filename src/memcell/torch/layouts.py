@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
@@ -109,17 +108,16 @@ def _checked_lengths(lengths: Any, count: int, steps: int, device: Any) -> Tenso
 def _dense_sequences(like: Tensor, count: int, steps: int, time_major: bool) -> Tensor:
     if type(like) is Tensor and like.device.type == "cpu" and not torch.compiler.is_compiling():
         return _known_sequences(count, steps, time_major)
-    first = torch.arange(count, device=like.device)
-    if not time_major:
-        first = first * steps
-    return torch.stack(
-        [first, torch.full_like(first, steps), torch.full_like(first, count if time_major else 1)], dim=1
-    )
+    return _new_sequences(count, steps, time_major, like.device)
 
 
 @lru_cache(maxsize=256)
 def _known_sequences(count: int, steps: int, time_major: bool) -> Tensor:
-    first = np.arange(count) * (1 if time_major else steps)
-    columns = [first, np.full(count, steps), np.full(count, count if time_major else 1)]
     with torch.inference_mode(False):  # an inference tensor could not be saved for a backward pass later
-        return torch.from_numpy(np.stack(columns, axis=1).astype(np.int64))
+        return _new_sequences(count, steps, time_major, torch.device("cpu"))
+
+
+def _new_sequences(count: int, steps: int, time_major: bool, device: torch.device) -> Tensor:
+    first = torch.arange(count, device=device) * (1 if time_major else steps)
+    lengths, strides = torch.full_like(first, steps), torch.full_like(first, count if time_major else 1)
+    return torch.stack([first, lengths, strides], dim=1)
