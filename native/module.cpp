@@ -99,13 +99,11 @@ int threads_to_use(double rows, double inputs, double units) {
     return std::max(1, static_cast<int>(std::min<double>(worth_it, omp_get_max_threads())));
 }
 
-Cell cell_of(int peephole, bool peek_current, bool coupled, std::size_t inputs, std::size_t units) {
-    Cell cell;
-    cell.peephole = static_cast<Peephole>(peephole);
-    cell.peek_current = peek_current;
-    cell.coupled = coupled;
-    cell.inputs = static_cast<std::ptrdiff_t>(inputs);
-    cell.units = static_cast<std::ptrdiff_t>(units);
+// The cell with the sizes that its weights show.
+template <class T>
+Cell sized(Cell cell, const InMatrix<T>& w_x, const InMatrix<T>& w_h) {
+    cell.inputs = static_cast<std::ptrdiff_t>(w_x.shape(1));
+    cell.units = static_cast<std::ptrdiff_t>(w_h.shape(1));
     return cell;
 }
 
@@ -153,12 +151,10 @@ Inputs<T> inputs_of(const In<T>& x, const In<T>& h0, const In<T>& c0, const Mayb
 }
 
 template <class T>
-Handle<T> pack(int peephole_kind, bool peek_current, bool coupled, InMatrix<T> w_x, InMatrix<T> w_h, In<T> bias,
-               std::optional<InMatrix<T>> peephole) {
-    const Cell cell = cell_of(peephole_kind, peek_current, coupled, w_x.shape(1), w_h.shape(1));
+Handle<T> pack(const Cell& cell, InMatrix<T> w_x, InMatrix<T> w_h, In<T> bias, std::optional<InMatrix<T>> peephole) {
     const InstructionSet* set = active();
     nb::gil_scoped_release release;
-    return {set, kernels_of<T>(*set).pack(cell, weights_of<T>(w_x, w_h, bias, peephole))};
+    return {set, kernels_of<T>(*set).pack(sized<T>(cell, w_x, w_h), weights_of<T>(w_x, w_h, bias, peephole))};
 }
 
 template <class T>
@@ -183,12 +179,11 @@ void step(const Handle<T>& handle, In<T> x, Out<T> h, Out<T> c, MaybeIn<T> carry
 }
 
 template <class T>
-void backward(int peephole_kind, bool peek_current, bool coupled, InMatrix<T> w_x, InMatrix<T> w_h, In<T> bias,
+void backward(const Cell& cell, InMatrix<T> w_x, InMatrix<T> w_h, In<T> bias,
               std::optional<InMatrix<T>> peephole, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> carry_h, MaybeIn<T> carry_c,
               In<std::int64_t> sequences, bool reverse, In<T> h, In<T> c, In<T> gates, MaybeIn<T> d_h, MaybeIn<T> d_c,
               MaybeIn<T> d_h_final, MaybeIn<T> d_c_final, MaybeOut<T> d_x, OutMatrix<T> d_w_x, OutMatrix<T> d_w_h,
               Out<T> d_bias, std::optional<OutMatrix<T>> d_peephole, Out<T> d_h0, Out<T> d_c0, MaybeOut<T> d_carry_h, MaybeOut<T> d_carry_c) {
-    const Cell cell = cell_of(peephole_kind, peek_current, coupled, w_x.shape(1), w_h.shape(1));
     const Inputs<T> in = inputs_of<T>(x, h0, c0, carry_h, carry_c, sequences, reverse);
     const BackwardInputs<T> back{h.data(),     c.data(),           gates.data(),      pointer(d_h), pointer(d_c),
                                  pointer(d_h_final), pointer(d_c_final)};
@@ -196,22 +191,20 @@ void backward(int peephole_kind, bool peek_current, bool coupled, InMatrix<T> w_
                            d_h0.data(),        d_c0.data(),   pointer(d_carry_h), pointer(d_carry_c)};
     const Kernels<T>& kernels = kernels_of<T>(*active());
     nb::gil_scoped_release release;
-    kernels.backward(cell, weights_of<T>(w_x, w_h, bias, peephole), in, back, out);
+    kernels.backward(sized<T>(cell, w_x, w_h), weights_of<T>(w_x, w_h, bias, peephole), in, back, out);
 }
 
 template <class T>
 void define(nb::module_& m, const char* suffix) {
     const auto name = [&](const char* base) { return std::string(base) + suffix; };
     nb::class_<Handle<T>>(m, name("PackedWeights_").c_str());
-    m.def(name("pack_").c_str(), &pack<T>, nb::arg("peephole_kind"), nb::arg("peek_current"), nb::arg("coupled"),
-          nb::arg("w_x"), nb::arg("w_h"), nb::arg("bias"), nb::arg("peephole").none());
+    m.def(name("pack_").c_str(), &pack<T>, nb::arg("cell"), nb::arg("w_x"), nb::arg("w_h"), nb::arg("bias"), nb::arg("peephole").none());
     m.def(name("forward_").c_str(), &forward<T>, nb::arg("packed"), nb::arg("x"), nb::arg("h0"), nb::arg("c0"),
           nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("sequences"), nb::arg("reverse"), nb::arg("h"),
           nb::arg("h_final"), nb::arg("c_final"), nb::arg("c").none(), nb::arg("gates").none());
     m.def(name("step_").c_str(), &step<T>, nb::arg("packed"), nb::arg("x"), nb::arg("h"), nb::arg("c"),
           nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("out"));
-    m.def(name("backward_").c_str(), &backward<T>, nb::arg("peephole_kind"), nb::arg("peek_current"),
-          nb::arg("coupled"), nb::arg("w_x"), nb::arg("w_h"), nb::arg("bias"), nb::arg("peephole").none(), nb::arg("x"),
+    m.def(name("backward_").c_str(), &backward<T>, nb::arg("cell"), nb::arg("w_x"), nb::arg("w_h"), nb::arg("bias"), nb::arg("peephole").none(), nb::arg("x"),
           nb::arg("h0"), nb::arg("c0"), nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("sequences"),
           nb::arg("reverse"), nb::arg("h"), nb::arg("c"), nb::arg("gates"), nb::arg("d_h").none(), nb::arg("d_c").none(),
           nb::arg("d_h_final").none(), nb::arg("d_c_final").none(), nb::arg("d_x").none(), nb::arg("d_w_x"), nb::arg("d_w_h"),
@@ -225,6 +218,12 @@ void define(nb::module_& m, const char* suffix) {
 NB_MODULE(_core, m) {
     using namespace memcell;
     pthread_atfork(nullptr, nullptr, [] { forked = true; });
+    nb::class_<Cell>(m, "Cell").def(
+        "__init__",
+        [](Cell* cell, int peephole, bool peek_current, bool coupled) {
+            new (cell) Cell{static_cast<Peephole>(peephole), peek_current, coupled};
+        },
+        nb::arg("peephole"), nb::arg("peek_current"), nb::arg("coupled"));
     define<float>(m, "f32");
     define<double>(m, "f64");
     m.def("instruction_sets", [] {

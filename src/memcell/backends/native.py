@@ -1,6 +1,7 @@
 """The compiled core: what runs on a CPU."""
 
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,9 @@ _FUNCTIONS = {(name, dtype): getattr(_core, f"{name}_{suffix}") for dtype, suffi
               for name in ("pack", "forward", "backward", "step")}  # fmt: skip
 
 
-def _options(spec: LstmSpec) -> tuple[int, bool, bool]:
-    return _PEEPHOLE[spec.peephole], spec.output_peek == "current", spec.coupled
+@cache
+def _cell(spec: LstmSpec) -> Any:
+    return _core.Cell(_PEEPHOLE[spec.peephole], spec.output_peek == "current", spec.coupled)
 
 
 def _contiguous(array: Array | None) -> Any:
@@ -60,7 +62,7 @@ class NativeBackend:
         if not weights.bias.flags.c_contiguous:
             weights = replace(weights, bias=_contiguous(weights.bias))
         dtype = weights.w_x.dtype
-        handle = _FUNCTIONS["pack", dtype](*_options(spec), weights.w_x, weights.w_h, weights.bias, weights.peephole)
+        handle = _FUNCTIONS["pack", dtype](_cell(spec), weights.w_x, weights.w_h, weights.bias, weights.peephole)
         return PackedLayer(handle, weights, sizes, dtype)
 
     def forward(
@@ -105,7 +107,7 @@ class NativeBackend:
         gradients = LstmGradients(by_row(x) if with_d_x else None, *shaped, *carries)
         _checked(
             _FUNCTIONS["backward", w.w_x.dtype],
-            *_options(spec), *weights, x, h0, c0, carry_h, carry_c, sequences, call.reverse, *outputs,
+            _cell(spec), *weights, x, h0, c0, carry_h, carry_c, sequences, call.reverse, *outputs,
             *(getattr(gradients, name) for name in _GRADIENTS),
         )  # fmt: skip
         return gradients

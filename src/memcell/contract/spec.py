@@ -65,6 +65,11 @@ class LstmSpec:
             raise InputError(f"`coupled` is {self.coupled!r}; it must be True or False.")
 
     @property
+    def options(self) -> tuple[str, str, bool]:
+        """The fields in their order."""
+        return self.peephole, self.output_peek, self.coupled
+
+    @property
     def gates(self) -> tuple[str, ...]:
         """Row blocks of ``w_x``, ``w_h`` and ``bias``, in order."""
         return ("f", "g", "o") if self.coupled else ("i", "f", "g", "o")

@@ -70,6 +70,6 @@ def lstm(
     tensors = (x, *weights, h0, c0, carry_h, carry_c)
     with_tape = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
     h, c, h_final, c_final, _ = torch.ops.memcell.lstm(
-        *tensors, sequences, spec.peephole, spec.output_peek, spec.coupled, reverse, with_tape
+        *tensors, sequences, *spec.options, reverse, with_tape
     )
     return h, c, h_final, c_final

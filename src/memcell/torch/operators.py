@@ -3,6 +3,7 @@
 Registered through ``torch.library.Library`` rather than ``custom_op``, which costs tens of microseconds more a call.
 """
 
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
@@ -15,9 +16,11 @@ from memcell.contract import LstmCall, LstmSpec, LstmTape, LstmWeights
 __all__: list[str] = []
 
 _library = torch.library.Library("memcell", "DEF")
+# The fields of LstmSpec in its order; "peephole" is taken by its weights.
+_OPTIONS = "str peephole_kind, str output_peek, bool coupled"
 _LAYER = (
     "Tensor x, Tensor w_x, Tensor w_h, Tensor bias, Tensor? peephole, Tensor h0, Tensor c0, Tensor? carry_h, "
-    "Tensor? carry_c, Tensor sequences, str peephole_kind, str output_peek, bool coupled, bool reverse"
+    f"Tensor? carry_c, Tensor sequences, {_OPTIONS}, bool reverse"
 )
 _library.define(f"lstm({_LAYER}, bool with_tape) -> (Tensor h, Tensor c, Tensor h_final, Tensor c_final, Tensor gates)")
 _library.define(
@@ -36,12 +39,12 @@ def _array(tensor: Tensor | None) -> Any:
 
 def _layer(
     x: Tensor, w_x: Tensor, w_h: Tensor, bias: Tensor, peephole: Tensor | None, h0: Tensor, c0: Tensor,
-    carry_h: Tensor | None, carry_c: Tensor | None, sequences: Tensor, peephole_kind: Any, output_peek: Any,
-    coupled: bool, reverse: bool,
+    carry_h: Tensor | None, carry_c: Tensor | None, sequences: Tensor, *options: Any,
 ) -> tuple[LstmSpec, LstmWeights, LstmCall]:  # fmt: skip
     weights = LstmWeights(_array(w_x), _array(w_h), _array(bias), _array(peephole))
     states = (_array(h0), _array(c0), _array(sequences), _array(carry_h), _array(carry_c))
-    return _spec(peephole_kind, output_peek, coupled), weights, LstmCall(_array(x), *states, reverse)
+    *of_spec, reverse = options
+    return _spec(*of_spec), weights, LstmCall(_array(x), *states, reverse)
 
 
 def _lstm_cpu(*arguments: Any) -> tuple[Tensor, ...]:
@@ -125,7 +128,7 @@ def _refuse_double_backward(_ctx: Any, *_d_outputs: Any) -> None:
 
 
 _DIFFERENTIABLE = 9  # x, the weights, the states, the carries
-_LAYER_ARGUMENTS = 14  # these, sequences and the options
+_LAYER_ARGUMENTS = _DIFFERENTIABLE + 1 + len(fields(LstmSpec)) + 1  # these, sequences, the options, reverse
 
 _library.impl("lstm", _lstm_cpu, "CPU")
 _library.impl("lstm_backward", _lstm_backward_cpu, "CPU")
