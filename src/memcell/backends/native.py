@@ -1,7 +1,6 @@
 """The compiled core: what runs on a CPU."""
 
 from dataclasses import dataclass, fields, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,6 @@ _FUNCTIONS = {(name, dtype): getattr(_core, f"{name}_{suffix}") for dtype, suffi
               for name in ("pack", "forward", "backward", "step")}  # fmt: skip
 
 
-@cache
 def _cell(spec: LstmSpec) -> Any:
     return _core.Cell(_PEEPHOLE[spec.peephole], spec.output_peek == "current", spec.coupled)
 

@@ -69,7 +69,5 @@ def lstm(
         return lstm_loop(spec, x, weights, h0, c0, sequences, carry_h=carry_h, carry_c=carry_c, reverse=reverse)
     tensors = (x, *weights, h0, c0, carry_h, carry_c)
     with_tape = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-    h, c, h_final, c_final, _ = torch.ops.memcell.lstm(
-        *tensors, sequences, *spec.options, reverse, with_tape
-    )
+    h, c, h_final, c_final, _ = torch.ops.memcell.lstm(*tensors, sequences, *spec.options, reverse, with_tape)
     return h, c, h_final, c_final
