@@ -185,15 +185,15 @@ class Backward {
         T *sums = gradients_.diagonal.data(), *d_c_row = d_c_.get() + r * padded_;
         for_unit_registers<T>(part.units, [&](std::ptrdiff_t unit, int lanes) {
             const Vec<T> i = load(gates + unit, lanes), f = load(gates + units + unit, lanes),
-                         g = load(gates + 2 * units + unit, lanes),
+                         g = load(gates + 2 * units + unit, lanes), c = load(back_.c + row * units + unit, lanes),
                          c_in = carried(in_.carry_c, row, unit, lanes, load(c_before + unit, lanes));
             Vec<T> d[4];
             d[kO] = load(d_gates + kO * padded_ + unit);
             T* d_c = d_c_row + unit;
-            store(d_c, state_backward<T>(cell_, load(d_c, lanes), i, f, g, c_in, weights_.diagonal(unit), d));
+            store(d_c, state_backward<T>(cell_, load(d_c, lanes), i, f, g, c_in, c, weights_.diagonal(unit), d));
             for (const int gate : {kI, kF, kG}) store(d_gates + gate * padded_ + unit, d[gate]);
             if (cell_.peephole != Peephole::kDiagonal) return;
-            const Vec<T> o_reads = cell_.peek_current ? load(back_.c + row * units + unit, lanes) : c_in;
+            const Vec<T> o_reads = cell_.peek_current ? c : c_in;
             for (const int gate : {kI, kF, kO}) {
                 T* sum = sums + gate * padded_ + unit;
                 store(sum, fma(d[gate], gate == kO ? o_reads : c_in, load(sum)));

@@ -13,6 +13,7 @@ struct Cell {
     Peephole peephole = Peephole::kNone;
     bool peek_current = false;  // the output gate reads c_t instead of c~
     bool coupled = false;       // i = 1 - f
+    double clip = 0;            // c_t stays within +-clip; 0: free
     std::ptrdiff_t inputs = 0, units = 0;
 
     int gates() const { return coupled ? 3 : 4; }  // weight rows: i, f, g, o; coupled: f, g, o

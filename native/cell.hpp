@@ -28,7 +28,8 @@ MEMCELL_INLINE Vec<T> state_forward(const Cell& cell, Vec<T> (&z)[4], const Diag
     z[kF] = sigmoid<T>(z[kF]);
     z[kI] = cell.coupled ? T(1) - z[kF] : sigmoid<T>(z[kI]);
     z[kG] = tanh<T>(z[kG]);
-    return fma(z[kF], c_in, z[kI] * z[kG]);
+    const Vec<T> c = fma(z[kF], c_in, z[kI] * z[kG]);
+    return cell.clip > 0 ? at_least(at_most(c, T(cell.clip)), T(-cell.clip)) : c;
 }
 
 // o becomes the output gate; the result is h_t.
@@ -54,8 +55,9 @@ MEMCELL_INLINE Vec<T> output_backward(const Cell& cell, Vec<T> d_h, Vec<T> o, Ve
 // From dL/dc_t, complete: the gradients at the other pre-activations, d[kI], d[kF], d[kG]; d[kO] is given. The result is
 // what reaches c~ without a matrix.
 template <class T>
-MEMCELL_INLINE Vec<T> state_backward(const Cell& cell, Vec<T> d_c, Vec<T> i, Vec<T> f, Vec<T> g, Vec<T> c_in,
+MEMCELL_INLINE Vec<T> state_backward(const Cell& cell, Vec<T> d_c, Vec<T> i, Vec<T> f, Vec<T> g, Vec<T> c_in, Vec<T> c,
                                      const Diagonal<T>& p, Vec<T> (&d)[4]) {
+    if (cell.clip > 0) d_c = (c >= T(cell.clip)) | (c <= T(-cell.clip)) ? Vec<T>{} : d_c;
     d[kI] = d_c * g * (i * (T(1) - i));
     d[kF] = d_c * c_in * (f * (T(1) - f));
     if (cell.coupled) {

@@ -220,10 +220,10 @@ NB_MODULE(_core, m) {
     pthread_atfork(nullptr, nullptr, [] { forked = true; });
     nb::class_<Cell>(m, "Cell").def(
         "__init__",
-        [](Cell* cell, int peephole, bool peek_current, bool coupled) {
-            new (cell) Cell{static_cast<Peephole>(peephole), peek_current, coupled};
+        [](Cell* cell, int peephole, bool peek_current, bool coupled, double clip) {
+            new (cell) Cell{static_cast<Peephole>(peephole), peek_current, coupled, clip};
         },
-        nb::arg("peephole"), nb::arg("peek_current"), nb::arg("coupled"));
+        nb::arg("peephole"), nb::arg("peek_current"), nb::arg("coupled"), nb::arg("clip"));
     define<float>(m, "f32");
     define<double>(m, "f64");
     m.def("instruction_sets", [] {

@@ -25,6 +25,7 @@ class Cell:
 
     def __str__(self) -> str:
         parts = [self.spec.peephole, self.spec.output_peek, "coupled" if self.spec.coupled else "free"]
+        parts += [f"clip {self.spec.cell_clip}"] * (self.spec.cell_clip is not None)
         return "-".join([*parts, self.carry_h, self.carry_c, "reverse" if self.reverse else "forward"])
 
 
@@ -55,12 +56,20 @@ class Problem:
         return self.d_h, self.d_c, self.d_h_final, self.d_c_final
 
 
-SPECS = [LstmSpec("none"), LstmSpec("none", coupled=True)] + [
-    LstmSpec(peephole, output_peek, coupled)
-    for peephole in ("diagonal", "full")
-    for output_peek in ("previous", "current")
-    for coupled in (False, True)
-]
+SPECS = (
+    [LstmSpec("none"), LstmSpec("none", coupled=True), LstmSpec("none", cell_clip=0.5)]
+    + [
+        LstmSpec(peephole, output_peek, coupled)
+        for peephole in ("diagonal", "full")
+        for output_peek in ("previous", "current")
+        for coupled in (False, True)
+    ]
+    + [
+        LstmSpec("diagonal", "current", cell_clip=0.25),
+        LstmSpec("full", cell_clip=0.5),
+        LstmSpec("full", "current", True, 0.5),
+    ]
+)
 
 # Every spec in both directions and with every kind of each carry; every pair of kinds, not every pair in every spec.
 _CARRIES: list[tuple[Carry, Carry]] = [

@@ -19,6 +19,10 @@ def test_product_default_is_the_cell_of_the_introduction() -> None:
         ({"peephole": None}, ["`peephole`", "None", "'none'"]),
         ({"output_peek": "next"}, ["`output_peek`", "'next'", "'previous', 'current'"]),
         ({"coupled": 1}, ["`coupled`", "1", "True or False"]),
+        ({"cell_clip": 0}, ["`cell_clip`", "0", "positive"]),
+        ({"cell_clip": -1.0}, ["`cell_clip`", "-1.0", "None"]),
+        ({"cell_clip": float("nan")}, ["`cell_clip`", "nan", "positive"]),
+        ({"cell_clip": "3"}, ["`cell_clip`", "'3'", "positive"]),
     ],
 )
 def test_refuses(options: dict[str, object], parts: list[str]) -> None:

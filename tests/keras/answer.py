@@ -36,7 +36,7 @@ def layer_answers() -> Answers:
         kinds = {"ours": layer}
         if name.endswith(" states"):
             kinds["from_config"] = built(LSTM.from_config(layer.get_config()))
-        if options["peephole"] == "none":
+        if options["peephole"] == "none" and "cell_clip" not in options:
             plain = {name: value for name, value in options.items() if name != "peephole"}
             kinds["keras"] = built(keras.layers.LSTM(UNITS, **plain))
         for kind, one in kinds.items():
@@ -52,7 +52,7 @@ def gradient_answers() -> Answers:
     from memcell.keras import torch_loop
 
     answers: Answers = {}
-    for name in [name for name in CASES if name.endswith((" states", " backwards")) and "mask" not in name]:
+    for name in [name for name in CASES if name.endswith((" states", " backwards", " clip")) and "mask" not in name]:
         layer = built(LSTM(UNITS, **CASES[name]))
         for path, mask in (("core", None), ("steps", torch.ones(inputs_of("")[0].shape[:2], dtype=torch.bool))):
             x = torch.tensor(inputs_of("")[0], requires_grad=True)

@@ -21,6 +21,7 @@ _CALLS_OF_TWO: dict[str, dict[str, Any]] = {
     "last": {},
     "no bias": {"use_bias": False},
     "dropout": {"dropout": 0.5, "recurrent_dropout": 0.5},  # at inference: nothing
+    "clip": {"cell_clip": 0.25, "return_sequences": True},
     "mask backwards": {"go_backwards": True, "return_sequences": True},
 }
 # name -> options of the layer

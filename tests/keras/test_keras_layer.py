@@ -56,7 +56,9 @@ def test_backends_agree(answers: dict[str, Answers], case: str) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("case", [name for name, options in CASES.items() if options["peephole"] == "none"])
+@pytest.mark.parametrize(
+    "case", [case for case, o in CASES.items() if o["peephole"] == "none" and "cell_clip" not in o]
+)
 def test_without_peepholes_it_is_the_layer_of_keras(answers: dict[str, Answers], backend: str, case: str) -> None:
     assert_close(named(answers[backend], f"{case}/ours"), named(answers[backend], f"{case}/keras"))
 
@@ -89,7 +91,7 @@ def test_states_are_the_last_of_the_sequences(answers: dict[str, Answers]) -> No
 
 def test_gradients_equal_those_of_the_steps(answers: dict[str, Answers]) -> None:
     cases = {name.split("/")[0] for name in answers["torch"] if "/core/" in name and not name.startswith("calls")}
-    assert len(cases) == 10
+    assert len(cases) == 12
     for path, calls in (("core", 1), ("steps", 0)):
         assert set(np.ravel(named(answers["torch"], f"calls of the core/{path}"))) == {calls}
     for case in cases:

@@ -6,8 +6,6 @@ import torch
 from backends.cases import CELLS, Cell, Shape, problem
 from torch import Tensor
 
-from memcell.contract import LstmSpec
-
 TINY = Shape(2, 3, (0, 3, 1))
 # One cell of the table for every spec, with carries and both directions among them.
 ONE_OF_EACH = CELLS[1::3]
@@ -24,10 +22,6 @@ def arguments_of(
     arrays = call.x, w.w_x, w.w_h, w.bias, w.peephole, call.h0, call.c0, call.carry_h, call.carry_c
     tensors = tuple(None if a is None else torch.tensor(a, requires_grad=requires_grad) for a in arrays)
     return tensors, torch.from_numpy(call.sequences)
-
-
-def options_of(spec: LstmSpec) -> tuple[str, str, bool]:
-    return spec.peephole, spec.output_peek, spec.coupled
 
 
 def call_layer(layer: Any, cell: Cell, tensors: Arguments, offsets: Tensor) -> tuple[Tensor, ...]:

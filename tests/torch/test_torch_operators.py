@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from backends.cases import CELLS, SMALL, Cell, Shape
-from tensors import ONE_OF_EACH, TINY, Arguments, arguments_of, call_layer, options_of
+from tensors import ONE_OF_EACH, TINY, Arguments, arguments_of, call_layer
 from torch import Tensor
 
 from memcell import InputError, LstmSpec
@@ -22,14 +22,14 @@ CARRIED = Cell(LstmSpec("full", "current"), "step", "unit", True)
 def test_opcheck_of_forward(cell: Cell, with_tape: bool) -> None:
     # An operator that keeps no tape cannot be differentiated; memcell.torch.lstm asks for one where it is needed.
     tensors, offsets = arguments_of(cell, requires_grad=with_tape)
-    arguments = (*tensors, offsets, *options_of(cell.spec), cell.reverse, with_tape)
+    arguments = (*tensors, offsets, *cell.spec.options, cell.reverse, with_tape)
     torch.library.opcheck(torch.ops.memcell.lstm.default, arguments)
 
 
 @pytest.mark.parametrize("cell", [PLAIN, CARRIED, CELLS[7]], ids=str)
 def test_opcheck_of_backward(cell: Cell) -> None:
     tensors, offsets = arguments_of(cell, requires_grad=False)
-    layer = (*tensors, offsets, *options_of(cell.spec), cell.reverse)
+    layer = (*tensors, offsets, *cell.spec.options, cell.reverse)
     h, c, h_final, _, gates = torch.ops.memcell.lstm(*layer, True)
     torch.library.opcheck(torch.ops.memcell.lstm_backward.default, (*layer, h, c, gates, h, None, h_final, None, True))
 

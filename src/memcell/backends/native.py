@@ -28,7 +28,7 @@ _FUNCTIONS = {(name, dtype): getattr(_core, f"{name}_{suffix}") for dtype, suffi
 
 
 def _cell(spec: LstmSpec) -> Any:
-    return _core.Cell(_PEEPHOLE[spec.peephole], spec.output_peek == "current", spec.coupled)
+    return _core.Cell(_PEEPHOLE[spec.peephole], spec.output_peek == "current", spec.coupled, spec.cell_clip or 0.0)
 
 
 def _contiguous(array: Array | None) -> Any:

@@ -72,6 +72,8 @@ class _Layer:
         i = 1 - f if spec.coupled else _sigmoid(z["i"] + self.peek("i", c_in))
         g = np.tanh(z["g"])
         c = f * c_in + i * g
+        if spec.cell_clip is not None:
+            c = np.clip(c, -spec.cell_clip, spec.cell_clip)
         o = _sigmoid(z["o"] + self.peek("o", c if spec.output_peek == "current" else c_in))
         return o * np.tanh(c), c, np.stack([i, f, g, o])
 
@@ -168,6 +170,8 @@ class ReferenceBackend:
             d_c = d_c + layer.peek_backward("o", d_z["o"], c, d.peephole)
         else:
             d_c_in = d_c_in + layer.peek_backward("o", d_z["o"], c_in, d.peephole)
+        if spec.cell_clip is not None:
+            d_c = np.where(np.abs(c) >= spec.cell_clip, 0, d_c)
         d_i, d_f = d_c * g, d_c * c_in
         if spec.coupled:
             d_f = d_f - d_i

@@ -1,5 +1,6 @@
 """``memcell show``: what a model reads, predicts and is made of."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,6 @@ def _lines(model: Model) -> list[tuple[str, str]]:
     cell = config.spec
     count = sum(weight.size for weight in model.weights.values())
     lines.append(("layers", f"{config.num_layers} of {config.hidden_size} units, {count} weights"))
-    lines.append(("cell", f"peephole {cell.peephole}, output peek {cell.output_peek}, coupled {cell.coupled}"))
+    lines.append(("cell", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(cell).items())))
     lines += [(name.replace("_", " "), str(value)) for name, value in model.record.items()]
     return lines

@@ -1,6 +1,7 @@
 """The cell: which LSTM it is, and its equations."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from memcell.contract.errors import InputError
@@ -23,7 +24,7 @@ class LstmSpec:
         i   = sigmoid(W_xi x_t + W_hi h~ + P_i(c~) + b_i)      coupled: i = 1 - f
         f   = sigmoid(W_xf x_t + W_hf h~ + P_f(c~) + b_f)
         g   = tanh   (W_xg x_t + W_hg h~           + b_g)
-        c_t = f * c~ + i * g
+        c_t = f * c~ + i * g                                   with ``cell_clip`` k: kept within [-k, k]
         o   = sigmoid(W_xo x_t + W_ho h~ + P_o(peek) + b_o)    peek = c~ ("previous") or c_t ("current")
         h_t = o * tanh(c_t)
 
@@ -35,7 +36,7 @@ class LstmSpec:
     enters t in processing order.
 
     Gradients of the carry: ``dL/da^h = dh~ * h_{t-1}``, ``dL/da^c = dc~ * c_{t-1}``; none flows to a state that a
-    factor of 0 cut off.
+    factor of 0 cut off, and none through a cell that was clipped.
 
     Args:
         peephole: what the gates see of the cell. ``"none"`` is the cell of ``torch.nn.LSTM``.
@@ -43,6 +44,8 @@ class LstmSpec:
             "Generating sequences with recurrent neural networks" (arXiv 1308.0850, eqs. 7 to 11).
         coupled: one gate decides what to forget and what to write (Greff et al., "LSTM: a search space odyssey",
             arXiv 1503.04069, variant CIFG).
+        cell_clip: the cell stays within ±this, so that no state grows without bound (Sak et al., "Long short-term
+            memory recurrent neural network architectures for large scale acoustic modeling", section 3); None: free.
 
     Raises:
         InputError: an option has a value that is not listed.
@@ -55,6 +58,7 @@ class LstmSpec:
     peephole: Peephole = "full"
     output_peek: OutputPeek = "previous"
     coupled: bool = False
+    cell_clip: float | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in (("peephole", ("none", "diagonal", "full")), ("output_peek", ("previous", "current"))):
@@ -63,11 +67,13 @@ class LstmSpec:
                 raise InputError(f"`{name}` is {value!r}; it must be one of {', '.join(map(repr, allowed))}.")
         if not isinstance(self.coupled, bool):
             raise InputError(f"`coupled` is {self.coupled!r}; it must be True or False.")
+        if self.cell_clip is not None and not (isinstance(self.cell_clip, int | float) and 0 < self.cell_clip < inf):
+            raise InputError(f"`cell_clip` is {self.cell_clip!r}; it must be a positive number, or None not to clip.")
 
     @property
-    def options(self) -> tuple[str, str, bool]:
+    def options(self) -> tuple[str, str, bool, float | None]:
         """The fields in their order."""
-        return self.peephole, self.output_peek, self.coupled
+        return self.peephole, self.output_peek, self.coupled, self.cell_clip
 
     @property
     def gates(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ class LSTMCell(layers.LSTMCell):
         units: H, units of the output and the cell.
         peephole: ``"full"``, ``"diagonal"`` or ``"none"``.
         output_peek: whether the output gate sees the ``"previous"`` or the ``"current"`` cell.
+        cell_clip: the cell stays within ±this; None: free.
         peephole_initializer, peephole_regularizer, peephole_constraint: of ``peephole_kernel``, [H, 3 H] full or
             [3, H] diagonal; blocks in the order i, f, o.
         unit_forget_bias: start the forget gate's bias at 1. By default as Keras does (yes) with ``peephole="none"``
@@ -39,13 +40,14 @@ class LSTMCell(layers.LSTMCell):
         *,
         peephole: str = "full",
         output_peek: str = "previous",
+        cell_clip: float | None = None,
         peephole_initializer: Any = "glorot_uniform",
         peephole_regularizer: Any = None,
         peephole_constraint: Any = None,
         unit_forget_bias: bool | None = None,
         **options: Any,
     ) -> None:
-        spec = LstmSpec(peephole, output_peek)  # type: ignore[arg-type]
+        spec = LstmSpec(peephole, output_peek, cell_clip=cell_clip)  # type: ignore[arg-type]
         if unit_forget_bias is None:
             unit_forget_bias = peephole == "none"
         super().__init__(units, unit_forget_bias=unit_forget_bias, **options)
@@ -88,6 +90,8 @@ class LSTMCell(layers.LSTMCell):
         i: Any = self.recurrent_activation(z_i + self._peek(0, c))
         f: Any = self.recurrent_activation(z_f + self._peek(1, c))
         new_c = f * c + i * self.activation(z_g)
+        if (clip := self.spec.cell_clip) is not None:
+            new_c = ops.where(ops.abs(new_c) >= clip, ops.stop_gradient(ops.clip(new_c, -clip, clip)), new_c)
         o: Any = self.recurrent_activation(z_o + self._peek(2, new_c if self.spec.output_peek == "current" else c))
         new_h = o * self.activation(new_c)
         return new_h, [new_h, new_c]
@@ -97,6 +101,7 @@ class LSTMCell(layers.LSTMCell):
             **super().get_config(),
             "peephole": self.spec.peephole,
             "output_peek": self.spec.output_peek,
+            "cell_clip": self.spec.cell_clip,
             "peephole_initializer": initializers.serialize(self.peephole_initializer),
             "peephole_regularizer": regularizers.serialize(self.peephole_regularizer),
             "peephole_constraint": constraints.serialize(self.peephole_constraint),

@@ -22,6 +22,7 @@ class LSTM(layers.RNN):
         units: H, units of the output and the cell.
         peephole: ``"full"`` (every gate sees every unit's cell), ``"diagonal"`` or ``"none"`` (``keras.layers.LSTM``).
         output_peek: whether the output gate sees the ``"previous"`` or the ``"current"`` cell.
+        cell_clip: the cell stays within ±this; None: free.
         return_sequences, return_state, go_backwards, stateful, unroll: as in ``keras.layers.RNN``.
         **options: of ``memcell.keras.LSTMCell`` (``dropout``, ``recurrent_dropout``, initializers, regularizers,
             constraints, ``seed``) and of ``keras.layers.Layer``.
@@ -40,6 +41,7 @@ class LSTM(layers.RNN):
         *,
         peephole: str = "full",
         output_peek: str = "previous",
+        cell_clip: float | None = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
@@ -49,7 +51,8 @@ class LSTM(layers.RNN):
     ) -> None:
         of_layer = {name: options.pop(name) for name in _LAYER_OPTIONS if name in options}
         shared = {name: of_layer[name] for name in ("dtype", "trainable") if name in of_layer}
-        cell = LSTMCell(units, peephole=peephole, output_peek=output_peek, name="lstm_cell", **shared, **options)
+        of_cell = {"peephole": peephole, "output_peek": output_peek, "cell_clip": cell_clip}
+        cell = LSTMCell(units, **of_cell, name="lstm_cell", **shared, **options)
         super().__init__(
             cell,
             return_sequences=return_sequences,

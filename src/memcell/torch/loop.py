@@ -35,6 +35,8 @@ class _Cell:
         f = torch.sigmoid(z["f"] + self.peek("f", c_in))
         i = 1 - f if self.spec.coupled else torch.sigmoid(z["i"] + self.peek("i", c_in))
         c = f * c_in + i * torch.tanh(z["g"])
+        if (clip := self.spec.cell_clip) is not None:
+            c = torch.where(c.abs() >= clip, c.detach().clamp(-clip, clip), c)
         o = torch.sigmoid(z["o"] + self.peek("o", c if self.spec.output_peek == "current" else c_in))
         return o * torch.tanh(c), c
 

@@ -32,6 +32,7 @@ class LSTM(nn.Module):
         peephole: ``"full"``, ``"diagonal"`` or ``"none"``.
         output_peek: whether the output gate sees the ``"previous"`` or the ``"current"`` cell.
         coupled: i = 1 - f; the weights then have the three row blocks f, g, o.
+        cell_clip: the cell stays within ±this; None: free.
 
     Attributes (D = 2 directions if bidirectional, G = 4 gates i, f, g, o):
         weight_ih_l{k}{_reverse}: [G*H, I], above the first layer [G*H, D*H].
@@ -64,6 +65,7 @@ class LSTM(nn.Module):
         peephole: str = "full",
         output_peek: str = "previous",
         coupled: bool = False,
+        cell_clip: float | None = None,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
@@ -73,7 +75,7 @@ class LSTM(nn.Module):
                 raise InputError(f"`{name}` is {size!r}; it must be a whole number of at least 1.")
         if not 0 <= dropout <= 1:
             raise InputError(f"`dropout` is {dropout!r}; it must be a probability from 0 to 1.")
-        self.spec = LstmSpec(peephole, output_peek, coupled)  # type: ignore[arg-type]
+        self.spec = LstmSpec(peephole, output_peek, coupled, cell_clip)  # type: ignore[arg-type]
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
         for layer in range(num_layers):

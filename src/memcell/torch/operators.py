@@ -17,7 +17,7 @@ __all__: list[str] = []
 
 _library = torch.library.Library("memcell", "DEF")
 # The fields of LstmSpec in its order; "peephole" is taken by its weights.
-_OPTIONS = "str peephole_kind, str output_peek, bool coupled"
+_OPTIONS = "str peephole_kind, str output_peek, bool coupled, float? cell_clip"
 _LAYER = (
     "Tensor x, Tensor w_x, Tensor w_h, Tensor bias, Tensor? peephole, Tensor h0, Tensor c0, Tensor? carry_h, "
     f"Tensor? carry_c, Tensor sequences, {_OPTIONS}, bool reverse"
