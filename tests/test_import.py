@@ -13,7 +13,7 @@ from model.random_models import MAKERS, predictions, series_of
 import memcell
 from memcell.model import save
 
-HEAVY = ("torch", "polars", "narwhals", "pandas", "pyarrow", "matplotlib", "lightning", "sklearn", "typer", "rich")
+HEAVY = ("torch", "polars", "narwhals", "pandas", "pyarrow", "matplotlib", "sklearn", "typer", "rich")
 
 PUBLIC = {
     "memcell": [

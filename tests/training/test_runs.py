@@ -13,9 +13,11 @@ import rich
 from rich.console import Console
 from training.small_series import small_classifier, small_forecaster
 
-from memcell.training import callbacks
-from memcell.training.callbacks import BestWeights
+from memcell.training import classifier, forecaster
+from memcell.training import train as training_run
 from memcell.training.module import SequenceModule
+from memcell.training.progress import Interrupt
+from memcell.training.train import Trained
 
 Hook = Callable[[int], None]
 
@@ -23,32 +25,32 @@ Hook = Callable[[int], None]
 @pytest.fixture
 def each_step(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Hook], None]]:
     """Calls a function with the number of each training step, from 1, before the step."""
-    training_step, count = SequenceModule.training_step, 0
+    loss, count = SequenceModule.loss, 0
 
     def install(hook: Hook) -> None:
-        def step(self: SequenceModule, batch: Any, batch_index: int) -> Any:
+        def step(self: SequenceModule, batch: Any) -> Any:
             nonlocal count
             count += 1
             hook(count)
-            return training_step(self, batch, batch_index)
+            return loss(self, batch)
 
-        monkeypatch.setattr(SequenceModule, "training_step", step)
+        monkeypatch.setattr(SequenceModule, "loss", step)
 
     yield install
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> list[BestWeights]:
-    """The keepers of the best weights, one a run."""
-    kept: list[BestWeights] = []
-    start = BestWeights.__init__
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[Trained]:
+    """What each run of training came to."""
+    kept: list[Trained] = []
 
-    def remembered(self: BestWeights) -> None:
-        start(self)
-        kept.append(self)
+    def remembered(*arguments: Any, **options: Any) -> Trained:
+        kept.append(training_run.train(*arguments, **options))
+        return kept[-1]
 
-    monkeypatch.setattr(BestWeights, "__init__", remembered)
+    for room in (classifier, forecaster):
+        monkeypatch.setattr(room, "train", remembered)
     return kept
 
 
@@ -56,15 +58,15 @@ def control_c(at: int) -> Hook:
     return lambda step: os.kill(os.getpid(), signal.SIGINT) if step == at else None
 
 
-def test_the_best_weights_are_kept_not_the_last(watched: list[BestWeights], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_weights_are_kept_not_the_last(watched: list[Trained], monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([0.6, 0.4, 0.5, 0.7, 0.9])
     averages: list[dict[str, Any]] = []
 
-    def validate(self: SequenceModule, batch: Any, batch_index: int) -> None:  # noqa: ARG001
+    def validate(self: SequenceModule, batch: Any) -> float:  # noqa: ARG001
         averages.append(self.averaged())
-        self.log("validation_loss", next(losses), batch_size=1)
+        return next(losses)
 
-    monkeypatch.setattr(SequenceModule, "validation_step", validate)
+    monkeypatch.setattr(SequenceModule, "validation_loss", validate)
     model = small_classifier(epochs=20, patience=3)
     (best,) = watched
     assert [round(epoch["validation_loss"], 3) for epoch in best.history] == [0.6, 0.4, 0.5, 0.7, 0.9]
@@ -86,30 +88,31 @@ def test_control_c_keeps_the_best_so_far(step: int, each_step: Callable[[Hook], 
 
 @pytest.mark.parametrize("step", [41, 45, 60])
 def test_control_c_in_the_second_run_keeps_the_first(
-    step: int, each_step: Callable[[Hook], None], watched: list[BestWeights]
+    step: int, each_step: Callable[[Hook], None], watched: list[Trained]
 ) -> None:
     each_step(control_c(step))
     model = small_forecaster(epochs=2)
     assert model.record["interrupted"] is True
     assert model.record["steps"] == 40
     for name, weight in model.weights.items():
-        np.testing.assert_array_equal(weight, watched[0].weights[name])  # type: ignore[index]
+        np.testing.assert_array_equal(weight, watched[0].weights[name])
 
 
 def test_control_c_before_the_second_run_begins_keeps_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     starts = 0
-    on_fit_start = callbacks.StopOnInterrupt.on_fit_start
+    enter = Interrupt.__enter__
 
-    def start(self: callbacks.StopOnInterrupt, *rest: Any) -> None:
+    def start(self: Interrupt) -> Interrupt:
         nonlocal starts
         starts += 1
-        on_fit_start(self, *rest)
+        entered = enter(self)
         if starts == 2:
             os.kill(os.getpid(), signal.SIGINT)
+        return entered
 
-    monkeypatch.setattr(callbacks.StopOnInterrupt, "on_fit_start", start)
+    monkeypatch.setattr(Interrupt, "__enter__", start)
     assert small_forecaster(epochs=2).record["interrupted"] is True
 
 
@@ -153,11 +156,7 @@ def test_an_error_hands_back_control_c_and_the_cursor(screen: io.StringIO, each_
 
 def test_the_second_bar_counts_the_epochs_that_were_best(screen: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([0.6, 0.4, 0.5, 0.7])
-    monkeypatch.setattr(
-        SequenceModule,
-        "validation_step",
-        lambda self, batch, batch_index: self.log("validation_loss", next(losses), batch_size=1),  # noqa: ARG005
-    )
+    monkeypatch.setattr(SequenceModule, "validation_loss", lambda self, batch: next(losses))  # noqa: ARG005
     small_forecaster(epochs=20, patience=2, progress=True)
     assert re.search(r"On all rows .* 2/2", screen.getvalue())
 

@@ -150,7 +150,7 @@ def check_call(sizes: tuple[int, int], dtype: np.dtype[Any], call: LstmCall) -> 
             continue
         wide = isinstance(carry, np.ndarray) and carry.shape[-1:] == (hidden_size,)
         _expect(name, carry, (rows, hidden_size if wide else 1), dtype)
-        if not (np.isfinite(carry).all() and (carry >= 0).all()):
+        if carry.size and not (carry.min() >= 0 and carry.max() < np.inf):
             raise InputError(f"`{name}` must be finite and not negative; it has values that are not.")
 
 

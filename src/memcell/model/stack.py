@@ -60,7 +60,8 @@ def run(
     decay = xp.exp(-xp.clip(weights["input_decay.rate"], 0) * steps.since)
     filled = steps.mask * steps.values + (1 - steps.mask) * decay * steps.last
     x = xp.concat([filled, steps.mask, xp.log1p(steps.since), steps.extra], axis=1)
-    carry_h = xp.exp(-xp.clip(steps.since @ weights["state_decay.weight"].T + weights["state_decay.bias"], 0))
+    # Signs are turned in the weights, which are smaller than what becomes of them.
+    carry_h = xp.exp(xp.clip(steps.since @ -weights["state_decay.weight"].T - weights["state_decay.bias"], None, 0))
     h, finals = x, []
     for k in range(config.num_layers):
         names = ("w_x", "w_h", "bias", "peephole")

@@ -1,4 +1,4 @@
-"""Training with Lightning, from series to a ``Model``."""
+"""Training, from series to a ``Model``."""
 
 from memcell.training.classifier import fit_classifier
 from memcell.training.forecaster import fit_forecaster

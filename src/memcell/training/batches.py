@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-import lightning
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
 
 from memcell.data.steps import Steps
 
@@ -38,26 +36,16 @@ class Batch:
         return cls(tensors, None if rows is None else torch.from_numpy(rows), torch.from_numpy(target))
 
 
-class _Drawn(IterableDataset[Batch]):
-    def __init__(self, draw: Draw, seed: int) -> None:
-        self._draw = draw
-        self._random = np.random.default_rng(seed)
+@dataclass(frozen=True)
+class Batches:
+    """An epoch of drawn training batches, and the batches of validation.
 
-    def __iter__(self) -> Iterator[Batch]:
-        return self._draw(self._random)
+    Attributes:
+        draw: the batches of one epoch.
+        steps_per_epoch: how many these are.
+        validation: empty where nothing is held out.
+    """
 
-
-class Batches(lightning.LightningDataModule):
-    """An epoch of drawn training batches, and the batches of validation."""
-
-    def __init__(self, draw: Draw, steps_per_epoch: int, validation: list[Batch], seed: int) -> None:
-        super().__init__()
-        self.steps_per_epoch = steps_per_epoch
-        self.validation = validation
-        self._drawn = _Drawn(draw, seed)
-
-    def train_dataloader(self) -> DataLoader[Any]:
-        return DataLoader(self._drawn, batch_size=None)
-
-    def val_dataloader(self) -> DataLoader[Any] | list[Any]:
-        return DataLoader(self.validation, batch_size=None) if self.validation else []  # type: ignore[arg-type]
+    draw: Draw
+    steps_per_epoch: int
+    validation: list[Batch]

@@ -58,7 +58,7 @@ def fit_classifier(
         Batch.of(steps.sequences(part), None, targets[part])
         for part in np.array_split(validation, -(-len(validation) // 256))
     ]
-    result = train(config, Batches(draw, count, held_out, settings.seed), settings, "Training")
+    result = train(config, Batches(draw, count, held_out), settings, "Training")
     record = {
         "series": len(series),
         "rows": int(offsets_of([len(one) for one in series])[-1]),

@@ -70,7 +70,7 @@ def fit_forecaster(
     for row, cut in zip(held_out.steps.offsets, cuts, strict=False):
         held_out.outcomes[row : row + cut - 1] = np.nan
     draw = _segments(early, recipe, settings)
-    batches = Batches(draw, _STEPS_PER_EPOCH, [_everywhere(held_out)], settings.seed)
+    batches = Batches(draw, _STEPS_PER_EPOCH, [_everywhere(held_out)])
     first = train(config, batches, settings, "Training")
     band = _band(Model(recipe, config, first.weights), held_out, horizon)
 
@@ -97,7 +97,7 @@ def _repeated(
 ) -> Trained | None:
     """Training on all rows for so many steps; None where Ctrl-C cut it short, which has learnt less than the first."""
     try:
-        batches = Batches(_segments(grids, recipe, settings), _STEPS_PER_EPOCH, [], settings.seed)
+        batches = Batches(_segments(grids, recipe, settings), _STEPS_PER_EPOCH, [])
         final = train(config, batches, settings, "On all rows", stop_after=max(1, steps))
     except KeyboardInterrupt:
         return None

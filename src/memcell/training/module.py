@@ -1,9 +1,8 @@
-"""The stack and its head as a Lightning module."""
+"""The stack and its head as a PyTorch module."""
 
 import math
-from typing import Any
+from collections.abc import Mapping
 
-import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,11 +13,9 @@ from memcell.model.config import ModelConfig
 from memcell.model.stack import run
 from memcell.torch import lstm
 from memcell.training.batches import Batch
-from memcell.training.settings import TrainingSettings
 
 __all__ = ["SequenceModule", "initial_weights"]
 
-_WARM_UP_STEPS = 20
 _AVERAGING = 0.98  # of the weights over steps; the average is what is validated and kept
 
 
@@ -38,54 +35,45 @@ def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
     return weights
 
 
-class SequenceModule(lightning.LightningModule):
-    """Trains the weights of a ``ModelConfig``; a running average of them is what counts."""
+class SequenceModule(nn.Module):
+    """The weights of a ``ModelConfig`` in training, and a running average of them, which is what counts.
 
-    def __init__(self, config: ModelConfig, settings: TrainingSettings, total_steps: int) -> None:
+    All weights are one vector, of which each is a view: an optimiser, a norm and the average then take one operation
+    where they would take one for each weight.
+    """
+
+    def __init__(self, config: ModelConfig, dropout: float) -> None:
         super().__init__()
-        self.config, self.settings, self.total_steps = config, settings, total_steps
+        self.config, self.dropout = config, dropout
         start = initial_weights(config)
-        self._names = {name: name.replace(".", "/") for name in start}
-        self._parameters_by_name = nn.ParameterDict({self._names[name]: nn.Parameter(w) for name, w in start.items()})
-        self._average = {name: w.clone() for name, w in start.items()}
+        self._shapes = {name: weight.shape for name, weight in start.items()}
+        self.vector = nn.Parameter(torch.cat([weight.flatten() for weight in start.values()]))
+        self._averaged = self.vector.detach().clone()
 
-    def weights(self) -> dict[str, Tensor]:
-        """The weights in training, by name."""
-        return {name: self._parameters_by_name[key] for name, key in self._names.items()}
+    def _parts(self, vector: Tensor) -> dict[str, Tensor]:
+        parts = vector.split([shape.numel() for shape in self._shapes.values()])
+        return {name: part.view(shape) for (name, shape), part in zip(self._shapes.items(), parts, strict=True)}
 
     def averaged(self) -> dict[str, NDArray[np.float32]]:
-        """A copy of the averaged weights."""
-        return {name: w.numpy().copy() for name, w in self._average.items()}
+        """A copy of the averaged weights, by name."""
+        return {name: weight.numpy() for name, weight in self._parts(self._averaged.clone()).items()}
 
-    def _raw(self, weights: dict[str, Tensor], batch: Batch) -> Tensor:
+    def average(self, step: int) -> None:
+        """Take the weights after optimiser step ``step``, from 1, into the average."""
+        keep = min(_AVERAGING, (step + 1) / (step + 10))
+        self._averaged.lerp_(self.vector.detach(), 1 - keep)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The head's loss with the weights in training."""
+        return self._loss(self._parts(self.vector), batch, self.dropout)
+
+    @torch.no_grad()
+    def validation_loss(self, batch: Batch) -> float:
+        """The head's loss with the averaged weights."""
+        return float(self._loss(self._parts(self._averaged), batch, 0.0))
+
+    def _loss(self, weights: Mapping[str, Tensor], batch: Batch, dropout: float) -> Tensor:
         x, h, state = run(self.config, weights, batch.steps, lstm)
         read, x = (state.h[-1], x) if batch.rows is None else (h[batch.rows], x[batch.rows])
-        read = functional.dropout(read, self.settings.dropout, self.training)
-        return self.config.head.readout(weights, read, x)
-
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:  # noqa: ARG002
-        loss = self.config.head.loss(self._raw(self.weights(), batch), batch.target)
-        self.log("loss", loss, batch_size=1)
-        return loss
-
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        keep = min(_AVERAGING, (self.global_step + 1) / (self.global_step + 10))
-        for name, weight in self.weights().items():
-            self._average[name].lerp_(weight.detach(), 1 - keep)
-
-    def validation_step(self, batch: Batch, batch_index: int) -> None:  # noqa: ARG002
-        loss = self.config.head.loss(self._raw(self._average, batch), batch.target)
-        self.log("validation_loss", loss, batch_size=len(batch.target))
-
-    def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self.settings.learning_rate, weight_decay=1e-3)
-
-        def factor(step: int) -> float:
-            rising = min(1.0, (step + 1) / _WARM_UP_STEPS)
-            return rising * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.total_steps)))
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def transfer_batch_to_device(self, batch: Batch, device: Any, dataloader_idx: int) -> Batch:  # noqa: ARG002
-        return batch
+        read = functional.dropout(read, dropout)
+        return self.config.head.loss(self.config.head.readout(weights, read, x), batch.target)
