@@ -30,3 +30,14 @@ def call_layer(layer: Any, cell: Cell, tensors: Arguments, offsets: Tensor) -> t
     weights = w_x, w_h, bias, peephole
     carries = {"carry_h": carry_h, "carry_c": carry_c}
     return layer(cell.spec, x, weights, h0, c0, offsets, **carries, reverse=cell.reverse)
+
+
+def of_given(layer: Any, cell: Cell, tensors: Arguments, offsets: Tensor) -> tuple[Any, list[Tensor]]:
+    """The layer as a function of the arguments that were given, and these, as gradcheck wants them."""
+    given = [tensor for tensor in tensors if tensor is not None]
+
+    def function(*given: Tensor) -> tuple[Tensor, ...]:
+        rest = iter(given)
+        return call_layer(layer, cell, tuple(None if t is None else next(rest) for t in tensors), offsets)
+
+    return function, given

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from backends.cases import CELLS, SMALL, Cell, Shape
-from tensors import ONE_OF_EACH, TINY, Arguments, arguments_of, call_layer
+from tensors import ONE_OF_EACH, TINY, Arguments, arguments_of, call_layer, of_given
 from torch import Tensor
 
 from memcell import InputError, LstmSpec
@@ -22,7 +22,7 @@ CARRIED = Cell(LstmSpec("full", "current"), "step", "unit", True)
 def test_opcheck_of_forward(cell: Cell, with_tape: bool) -> None:
     # An operator that keeps no tape cannot be differentiated; memcell.torch.lstm asks for one where it is needed.
     tensors, offsets = arguments_of(cell, requires_grad=with_tape)
-    arguments = (*tensors, offsets, *cell.spec.options, cell.reverse, with_tape)
+    arguments = (*tensors, offsets, *cell.spec.options, cell.reverse, with_tape, with_tape)
     torch.library.opcheck(torch.ops.memcell.lstm.default, arguments)
 
 
@@ -30,30 +30,20 @@ def test_opcheck_of_forward(cell: Cell, with_tape: bool) -> None:
 def test_opcheck_of_backward(cell: Cell) -> None:
     tensors, offsets = arguments_of(cell, requires_grad=False)
     layer = (*tensors, offsets, *cell.spec.options, cell.reverse)
-    h, c, h_final, _, gates = torch.ops.memcell.lstm(*layer, True)
+    h, c, h_final, _, gates = torch.ops.memcell.lstm(*layer, True, True)
     torch.library.opcheck(torch.ops.memcell.lstm_backward.default, (*layer, h, c, gates, h, None, h_final, None, True))
-
-
-def _of_given(layer: Any, cell: Cell, tensors: Arguments, offsets: Tensor) -> tuple[Any, list[Tensor]]:
-    """The layer as a function of the arguments that were given, and these, as gradcheck wants them."""
-    given = [tensor for tensor in tensors if tensor is not None]
-
-    def function(*given: Tensor) -> tuple[Tensor, ...]:
-        rest = iter(given)
-        return call_layer(layer, cell, tuple(None if t is None else next(rest) for t in tensors), offsets)
-
-    return function, given
 
 
 @pytest.mark.parametrize("cell", ONE_OF_EACH, ids=str)
 def test_gradcheck(cell: Cell) -> None:
-    function, given = _of_given(lstm, cell, *arguments_of(cell))
+    function, given = of_given(lstm, cell, *arguments_of(cell))
     assert torch.autograd.gradcheck(function, given, fast_mode=True)
 
 
+@pytest.mark.parametrize("layer", [lstm, lstm_loop])
 @pytest.mark.parametrize("cell", ONE_OF_EACH, ids=str)
-def test_loop_has_second_derivatives(cell: Cell) -> None:
-    function, given = _of_given(lstm_loop, cell, *arguments_of(cell, Shape(1, 2, (2, 1))))
+def test_second_derivatives(cell: Cell, layer: Any) -> None:
+    function, given = of_given(layer, cell, *arguments_of(cell, Shape(1, 2, (2, 1))))
     assert torch.autograd.gradgradcheck(function, given, fast_mode=True)
 
 
@@ -89,14 +79,6 @@ def test_loop_selects_zero_at_a_carry_of_zero() -> None:
     assert h[2:].isfinite().all()
     (d_x,) = torch.autograd.grad(h[2:].sum(), [x])
     assert d_x[2:].isfinite().all()
-
-
-def test_second_derivative_is_refused_with_a_remedy() -> None:
-    tensors, offsets = arguments_of(PLAIN)
-    h, *_ = call_layer(lstm, PLAIN, tensors, offsets)
-    (d_x,) = torch.autograd.grad(h.square().sum(), [tensors[0]], create_graph=True)  # type: ignore[list-item]
-    with pytest.raises(NotImplementedError, match=r"second derivative.*lstm_loop"):
-        d_x.sum().backward()
 
 
 @pytest.mark.parametrize("index", range(4))

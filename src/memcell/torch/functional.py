@@ -5,10 +5,10 @@ import warnings
 import torch
 from torch import Tensor
 
-import memcell.torch.operators  # noqa: F401  (registers the operators)
 from memcell.contract import InputError, LstmSpec
 from memcell.torch.layouts import sequences_of
 from memcell.torch.loop import lstm_loop
+from memcell.torch.operators import lstm_operator
 
 __all__ = ["LayerWeights", "lstm"]
 
@@ -28,6 +28,7 @@ def lstm(
     carry_h: Tensor | None = None,
     carry_c: Tensor | None = None,
     reverse: bool = False,
+    with_cells: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Output and cell at every row, and the final states: h [N, H], c [N, H], h_final [B, H], c_final [B, H].
 
@@ -43,6 +44,7 @@ def lstm(
             end to end, their offsets [B + 1]. Rows of no sequence come out as 0.
         carry_h, carry_c: None | [N, 1] | [N, H], finite and not negative.
         reverse: run each sequence from its end.
+        with_cells: whether the cell at every row is wanted; without, c may come with no rows.
 
     Raises:
         InputError: shapes or dtypes do not fit.
@@ -69,5 +71,5 @@ def lstm(
         return lstm_loop(spec, x, weights, h0, c0, sequences, carry_h=carry_h, carry_c=carry_c, reverse=reverse)
     tensors = (x, *weights, h0, c0, carry_h, carry_c)
     with_tape = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-    h, c, h_final, c_final, _ = torch.ops.memcell.lstm(*tensors, sequences, *spec.options, reverse, with_tape)
+    h, c, h_final, c_final, _ = lstm_operator(*tensors, sequences, *spec.options, reverse, with_cells, with_tape)
     return h, c, h_final, c_final
