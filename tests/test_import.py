@@ -28,7 +28,7 @@ PUBLIC = {
     "memcell.keras": ["LSTM", "LSTMCell"],
     "memcell.model": ["Forecast", "Model", "ModelConfig", "Stream", "load", "save"],
     "memcell.sklearn": ["SequenceClassifier", "SequenceForecaster"],
-    "memcell.torch": ["LSTM", "lstm", "lstm_loop"],
+    "memcell.torch": ["LSTM", "LSTMCell", "convert", "lstm", "lstm_loop"],
     "memcell.training": ["TrainingSettings", "fit_classifier", "fit_forecaster"],
 }  # fmt: skip
 

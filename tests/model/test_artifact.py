@@ -108,6 +108,7 @@ def test_more_bytes_than_there_should_be_are_refused(path: Path) -> None:
         ({"memcell_format": "9" * 25}, "from a newer memcell"),
         ({"memcell_format": ""}, "does not say which format"),
         ({"memcell_format": "-1"}, "does not say which format"),
+        ({"memcell_format": "0"}, "does not say which format"),
         ({"memcell_format": "²"}, "does not say which format"),
         ({"memcell_format": "9" * 9999}, "does not say which format"),
         ({"sha256": "0" * 64}, "checksum does not match"),

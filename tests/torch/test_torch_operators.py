@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from backends.cases import CELLS, SMALL, Cell, Shape
-from tensors import ONE_OF_EACH, TINY, Arguments, arguments_of, call_layer, of_given
+from tensors import ONE_OF_EACH, TINY, arguments_of, call_layer, of_given
 from torch import Tensor
 
 from memcell import InputError, LstmSpec

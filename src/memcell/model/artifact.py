@@ -84,7 +84,7 @@ def load(path: str | os.PathLike[str]) -> Model:
 
 
 def _check_format(path: Path, written: str) -> None:
-    if not re.fullmatch("[0-9]{1,99}", written):
+    if not re.fullmatch("[1-9][0-9]{0,98}", written):
         raise InputError(f"{path} does not say which format it has; it was altered. Fit it again.")
     if int(written) > FORMAT:
         raise InputError(

@@ -41,9 +41,53 @@ class Layout:
                 dense, lengths = dense[:, order], lengths[order.cpu()]
             data = pack_padded_sequence(dense, lengths).data
             return PackedSequence(data, self.origin.batch_sizes, order, self.origin.unsorted_indices)
-        shape = (self.steps, self.batch_size) if self.time_major else (self.batch_size, self.steps)
-        dense = rows.view(*shape, rows.shape[1])
+        dense = rows.view(*self._rows_shape, rows.shape[1])
         return dense if self.batch_first != self.time_major else dense.transpose(0, 1)
+
+    @property
+    def _rows_shape(self) -> tuple[int, int]:
+        return (self.steps, self.batch_size) if self.time_major else (self.batch_size, self.steps)
+
+    def of_steps(self, name: str, values: Tensor, widths: tuple[int, ...], following: bool = False) -> Tensor:
+        """Numbers of each step, in the first dimensions of the input with or without one for features, as rows [N, F].
+
+        Args:
+            name: of the argument, for an error.
+            values: [B, T], [B, T, F], [T, B] or [T, B, F] as the input is; [T] or [T, F] of one sequence.
+            widths: what F may be.
+            following: each row gets the number of the step after it, and the last of a sequence gets 0.
+
+        Raises:
+            InputError: the shape is another, or the input is packed or nested.
+        """
+        if self.kind not in ("dense", "unbatched"):
+            raise InputError(
+                f"`{name}` was given with a {self.kind} input, which has no place for it. Give the input dense, with "
+                "`lengths`."
+            )
+        one = self.kind == "unbatched"
+        steps = self.steps
+        shape = (steps,) if one else (self.batch_size, steps) if self.batch_first else (steps, self.batch_size)
+        if values.shape == shape:
+            values = values.unsqueeze(-1)
+        if values.shape[:-1] != shape or values.shape[-1] not in widths:
+            allowed = " or ".join(str([*shape, width]) for width in widths)
+            raise InputError(f"`{name}` has shape {list(values.shape)}; it must be {list(shape)} or {allowed}.")
+        values = values[None] if one else values if self.batch_first else values.transpose(0, 1)  # [B, T, F]
+        if following:
+            inside = torch.arange(1, steps + 1, device=values.device) < self.sequences[:, 1:2]
+            values = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], dim=1)
+            values = torch.where(inside[..., None], values, torch.zeros_like(values))
+        return (values.transpose(0, 1) if self.time_major else values).reshape(-1, values.shape[-1])
+
+    def of_sequences(self, values: Tensor) -> Tensor:
+        """Numbers of each sequence [B, F] at every row of it, [N, F]."""
+        if self.kind == "nested":
+            return values.repeat_interleave(self.sequences[:, 1], dim=0)
+        if self.kind == "unbatched":
+            return values.expand(self.steps, -1)
+        rows = values[None] if self.time_major else values[:, None]
+        return rows.expand(*self._rows_shape, -1).reshape(-1, values.shape[1])
 
 
 def sequences_of(offsets: Tensor, rows: int) -> Tensor:
@@ -68,7 +112,7 @@ def rows_of(batch: Any, batch_first: bool, lengths: Any = None) -> tuple[Tensor,
     if isinstance(batch, PackedSequence):
         dense, lengths = pad_packed_sequence(batch)
         rows, layout = rows_of(dense, False, lengths)
-        return rows, Layout("packed", layout.sequences, layout.steps, origin=batch)
+        return rows, Layout("packed", layout.sequences, layout.steps, time_major=True, origin=batch)
     if not isinstance(batch, Tensor):
         raise InputError(f"The input is a {type(batch).__name__}; it must be a tensor or a PackedSequence.")
     if batch.is_nested:
@@ -79,7 +123,7 @@ def rows_of(batch: Any, batch_first: bool, lengths: Any = None) -> tuple[Tensor,
     if batch.dim() == 2:
         if lengths is not None:
             raise InputError("`lengths` was given with an input of two dimensions, which is one sequence.")
-        return batch, Layout("unbatched", _dense_sequences(batch, 1, len(batch), False))
+        return batch, Layout("unbatched", _dense_sequences(batch, 1, len(batch), False), len(batch))
     if batch.dim() != 3:
         raise InputError(f"The input has shape {list(batch.shape)}; it must have 2 dimensions (one sequence) or 3.")
     count, steps = (batch.shape[0], batch.shape[1]) if batch_first else (batch.shape[1], batch.shape[0])

@@ -1,6 +1,5 @@
 """``memcell.torch.LSTM``: the module of PyTorch with peepholes, over dense and ragged batches."""
 
-import math
 from typing import Any
 
 import torch
@@ -9,41 +8,63 @@ from torch.nn import functional
 
 from memcell.backends import Step
 from memcell.contract import InputError, LstmSpec, LstmWeights
+from memcell.torch.carries import Carries
+from memcell.torch.checks import check_input, checked_states
 from memcell.torch.functional import LayerWeights, lstm
-from memcell.torch.layouts import rows_of
+from memcell.torch.layouts import Layout, rows_of
+from memcell.torch.parameters import block_diagonal, chrono_biases_, gap_rates_
 
 __all__ = ["LSTM"]
 
+States = tuple[Tensor, Tensor]
 
-class LSTM(nn.Module):
-    r"""A multi-layer LSTM whose gates see the cell, named and shaped like ``torch.nn.LSTM``.
 
-    The equations are those of ``memcell.LstmSpec``. With ``peephole="none"`` they are ``torch.nn.LSTM``'s, and
-    ``state_dict`` goes either way.
+class LSTM(nn.RNNBase):
+    r"""A multi-layer LSTM whose gates see the cell: ``torch.nn.LSTM`` and what it leaves out.
+
+    The equations are those of ``memcell.LstmSpec``. With ``peephole="none"`` and no option of those after ``dtype``,
+    it is ``torch.nn.LSTM``: parameters, their order and first values, ``state_dict``, outputs, gradients, errors.
 
     Args:
         input_size: I, features of a step.
-        hidden_size: H, units of the output and the cell.
+        hidden_size: H, units of the cell.
         num_layers: layers, each reading the output of the one below.
         bias: whether there are ``bias_ih_l*`` and ``bias_hh_l*``, which add up.
         batch_first: dense input is [B, T, I] instead of [T, B, I].
         dropout: probability of zeroing an output between layers while training.
         bidirectional: a second set of weights reads every sequence from its end; outputs are put side by side.
+        proj_size: R, features of the output, W_hr (o tanh c); 0: H, the output as it is. The core runs W_hh W_hr as
+            one matrix.
+        device, dtype: of the parameters. float32 and float64 are computed as they are, others in float32.
         peephole: ``"full"``, ``"diagonal"`` or ``"none"``.
         output_peek: whether the output gate sees the ``"previous"`` or the ``"current"`` cell.
         coupled: i = 1 - f; the weights then have the three row blocks f, g, o.
         cell_clip: the cell stays within ±this; None: free.
+        heads: groups of H / heads units; ``weight_hh`` joins the units of a group only (the block-diagonal recurrence
+            of xLSTM, arXiv 2405.04517, section 2.2) and is [G*H, H / heads].
+        gap_rates: each unit learns a rate, and its cell is multiplied with exp(-rate * gap) before each step; see
+            ``gaps`` in ``forward``.
+        time_scale: steps, or units of time, that the memory should span. Biases of the forget and the input gates
+            start as the chrono initialisation has it (Tallec and Ollivier, arXiv 1804.11188, eq. 16), and the rates so
+            that the cells halve within 1 to 10 time scales.
+        variational_dropout: probability of zeroing a feature of a layer's input for all steps of a sequence (Gal and
+            Ghahramani, arXiv 1512.05287).
+        recurrent_dropout: the same for the h that a layer hands on to its next step; one mask for all gates.
+        weight_dropout: probability of zeroing a weight of ``weight_hh`` for a pass (Merity et al., arXiv 1708.02182).
 
-    Attributes (D = 2 directions if bidirectional, G = 4 gates i, f, g, o):
-        weight_ih_l{k}{_reverse}: [G*H, I], above the first layer [G*H, D*H].
-        weight_hh_l{k}{_reverse}: [G*H, H].
+    Attributes (D = 2 directions if bidirectional, G = 4 gates i, f, g, o, R = H without projection):
+        weight_ih_l{k}{_reverse}: [G*H, I], above the first layer [G*H, D*R].
+        weight_hh_l{k}{_reverse}: [G*H, R].
         bias_ih_l{k}{_reverse}, bias_hh_l{k}{_reverse}: [G*H].
+        weight_hr_l{k}{_reverse}: [R, H], with a projection.
         weight_peephole_l{k}{_reverse}: [3*H, H] full or [3, H] diagonal; rows in the order i, f, o.
+        gap_rate_l{k}{_reverse}: [H], softplus of which is the rate.
 
-    All start uniform in ±1/sqrt(H).
+    All but the last start uniform in ±1/sqrt(H).
 
     Raises:
-        InputError: an option or a shape that does not fit.
+        ValueError, TypeError: an option of ``nn.LSTM`` that does not fit, in its words.
+        InputError: another option that does not fit.
 
     Example:
         >>> layer = LSTM(3, 5, batch_first=True)
@@ -51,6 +72,10 @@ class LSTM(nn.Module):
         >>> output.shape, h.shape
         (torch.Size([2, 7, 5]), torch.Size([1, 2, 5]))
     """
+
+    weight_ih_l0: Tensor
+    spec: LstmSpec
+    time_scale: float | None = None  # before the constructor of nn.RNNBase draws the first weights
 
     def __init__(
         self,
@@ -61,51 +86,107 @@ class LSTM(nn.Module):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
         *,
         peephole: str = "full",
         output_peek: str = "previous",
         coupled: bool = False,
         cell_clip: float | None = None,
-        device: Any = None,
-        dtype: Any = None,
+        heads: int = 1,
+        gap_rates: bool = False,
+        time_scale: float | None = None,
+        variational_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            if not isinstance(size, int) or size < 1:
-                raise InputError(f"`{name}` is {size!r}; it must be a whole number of at least 1.")
-        if not 0 <= dropout <= 1:
-            raise InputError(f"`dropout` is {dropout!r}; it must be a probability from 0 to 1.")
-        self.spec = LstmSpec(peephole, output_peek, coupled, cell_clip)  # type: ignore[arg-type]
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
-        for layer in range(num_layers):
-            width = input_size if layer == 0 else hidden_size * len(self._suffixes)
-            shapes = self.spec.weight_shapes(width, hidden_size)
-            named = {"weight_ih": shapes["w_x"], "weight_hh": shapes["w_h"]}
-            if bias:
-                named |= {"bias_ih": shapes["bias"], "bias_hh": shapes["bias"]}
+        spec = LstmSpec(peephole, output_peek, coupled, cell_clip)  # type: ignore[arg-type]
+        super().__init__(
+            "LSTM", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, device,
+            dtype,
+        )  # fmt: skip
+        self.spec, self.heads, self.gap_rates, self.time_scale = spec, heads, gap_rates, time_scale
+        self.variational_dropout, self.recurrent_dropout = variational_dropout, recurrent_dropout
+        self.weight_dropout = weight_dropout
+        self._check_options()
+        for suffix, shapes in self._shapes_beyond().items():
+            for name, shape in shapes.items():
+                parameter = nn.Parameter(self.weight_ih_l0.new_empty(shape))
+                nn.init.uniform_(parameter, -(hidden_size**-0.5), hidden_size**-0.5)
+                setattr(self, name + suffix, parameter)
+        self._start()
+
+    def _check_options(self) -> None:
+        for name in ("variational_dropout", "recurrent_dropout", "weight_dropout"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 <= value < 1:
+                raise InputError(f"`{name}` is {value!r}; it must be a probability of at least 0 and below 1.")
+        if not isinstance(self.heads, int) or self.heads < 1 or self.hidden_size % self.heads:
+            raise InputError(f"`heads` is {self.heads!r}; it must divide hidden_size, {self.hidden_size}.")
+        if self.time_scale is not None and not (self.time_scale > 1 and self.bias):
+            raise InputError(
+                f"`time_scale` is {self.time_scale!r}; it must be more than 1 step, in a module with bias=True."
+            )
+        if self.proj_size and (self.heads > 1 or self.recurrent_dropout):
+            raise InputError(
+                "`proj_size` goes neither with `heads` nor with `recurrent_dropout`: with a projection the core runs "
+                "W_hh W_hr as one matrix. Use `weight_dropout`, or leave the projection out."
+            )
+
+    def _shapes_beyond(self) -> dict[str, dict[str, tuple[int, ...]]]:
+        """By suffix, the parameters that ``nn.LSTM`` has not, or has in another shape."""
+        found: dict[str, dict[str, tuple[int, ...]]] = {}
+        outputs = self.proj_size or self.hidden_size
+        for layer in range(self.num_layers):
+            width = self.input_size if layer == 0 else outputs * len(self._suffixes)
+            shapes = self.spec.weight_shapes(width, self.hidden_size)
+            gates = len(shapes["bias"]) and shapes["bias"][0]
+            own: dict[str, tuple[int, ...]] = {}
+            if self.spec.coupled or self.heads > 1:
+                own |= {"weight_ih": (gates, width), "weight_hh": (gates, outputs // self.heads)}
+                own |= {"bias_ih": (gates,), "bias_hh": (gates,)} if self.bias else {}
             if "peephole" in shapes:
-                named["weight_peephole"] = shapes["peephole"]
+                own["weight_peephole"] = shapes["peephole"]
+            if self.gap_rates:
+                own["gap_rate"] = (self.hidden_size,)
             for suffix in self._suffixes:
-                for name, shape in named.items():
-                    weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
-                    self.register_parameter(f"{name}_l{layer}{suffix}", weight)
-        self.reset_parameters()
+                found[f"_l{layer}{suffix}"] = own
+        return found
 
     @property
     def _suffixes(self) -> tuple[str, ...]:
         return ("", "_reverse") if self.bidirectional else ("",)
 
     def reset_parameters(self) -> None:
-        """Draw every parameter anew, uniform in ±1/sqrt(H)."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for weight in self.parameters():
-            nn.init.uniform_(weight, -bound, bound)
+        """Draw every parameter anew."""
+        super().reset_parameters()
+        self._start()
+
+    @torch.no_grad()
+    def _start(self) -> None:
+        """What does not start uniform in ±1/sqrt(H)."""
+        for name, parameter in self.named_parameters():
+            if name.startswith("gap_rate"):
+                gap_rates_(parameter, self.time_scale)
+            if self.time_scale is not None and name.startswith("bias_hh"):
+                biases = parameter, getattr(self, name.replace("_hh", "_ih"))
+                chrono_biases_(*biases, self.spec.gates, self.time_scale)
+
+    def flatten_parameters(self) -> None:
+        """Nothing: the parameters need not lie together."""
 
     def layer_weights(self, layer: int, reverse: bool = False) -> LayerWeights:
-        """Weights of one layer and direction as ``memcell.torch.lstm`` takes them, the biases summed."""
+        """Weights of one layer and direction as ``memcell.torch.lstm`` takes them: the biases summed, the recurrent
+        matrix whole, and of a projection W_hh W_hr."""
         suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
         w_x, w_h = getattr(self, "weight_ih" + suffix), getattr(self, "weight_hh" + suffix)
+        if self.weight_dropout and self.training:
+            w_h = functional.dropout(w_h, self.weight_dropout)
+        if self.heads > 1:
+            w_h = block_diagonal(w_h, self.heads)
+        if self.proj_size:
+            w_h = w_h @ getattr(self, "weight_hr" + suffix)
         biases = [getattr(self, name + suffix) for name in ("bias_ih", "bias_hh")] if self.bias else []
         bias = biases[0] + biases[1] if biases else w_x.new_zeros(len(w_x))
         return w_x, w_h, bias, None if self.spec.peephole == "none" else getattr(self, "weight_peephole" + suffix)
@@ -117,7 +198,8 @@ class LSTM(nn.Module):
             batch: streams that advance together; None is one, whose arrays have no batch axis.
 
         Raises:
-            InputError: the module is bidirectional, so that there is no output before the end is known.
+            InputError: the module is bidirectional, so that there is no output before the end is known, or has a
+                projection.
 
         Example:
             >>> LSTM(3, 5).stepper()([0.0, 1.0, 2.0]).shape
@@ -125,61 +207,160 @@ class LSTM(nn.Module):
         """
         if self.bidirectional:
             raise InputError("`bidirectional` is True; a step gives outputs that do not wait for the end.")
+        if self.proj_size:
+            raise InputError("`proj_size` is not 0; a step has no projection. Feed the module step by step instead.")
         layers = [self.layer_weights(layer) for layer in range(self.num_layers)]
         arrays = [[None if w is None else w.detach().cpu().numpy() for w in layer] for layer in layers]
         return Step(self.spec, [LstmWeights(*layer) for layer in arrays], batch)  # type: ignore[arg-type]
 
     def forward(
-        self, input: Any, hx: tuple[Tensor, Tensor] | None = None, *, lengths: Any = None
-    ) -> tuple[Any, tuple[Tensor, Tensor]]:
-        """Output at every step, in the form of the input, and the final states (h, c), [layers * D, B, H] each.
+        self,
+        input: Any,
+        hx: States | None = None,
+        *,
+        lengths: Any = None,
+        resets: Any = None,
+        gaps: Any = None,
+        carry_h: Any = None,
+        carry_c: Any = None,
+        return_cells: bool = False,
+    ) -> Any:
+        """Output at every step, in the form of the input, and the final states: ``output, (h, c)``.
 
         Args:
             input: dense [T, B, I] ([B, T, I] with ``batch_first``), one sequence [T, I], a ``PackedSequence``, or a
                 jagged ``torch.nested`` tensor.
-            hx: initial states (h0, c0), [layers * D, B, H] each ([layers * D, H] for one sequence); zeros if None.
-            lengths: of a dense batch, B whole numbers from 0 to T in any order; outputs past a length are 0.
+            hx: initial states (h0, c0), [layers * D, B, R] and [layers * D, B, H] ([layers * D, .] for one sequence);
+                zeros if None.
+            lengths: of a dense batch, B whole numbers from 0 to T in any order, on any device; what lies past a length
+                is not read, outputs there are 0 and their gradients ignored.
+            resets: bool, the first two dimensions of the input; True at t starts a new episode: no state crosses from
+                t - 1 to t, in either direction.
+            gaps: numbers of the same shape, the time between t - 1 and t; for a module with ``gap_rates``.
+            carry_h, carry_c: factors of the states that enter step t in processing order, finite and not negative, of
+                the same shape or with H (or 1) features besides; for every layer and direction.
+            return_cells: give c at every step of the last layer too, in the form of the output, [.., D*H].
+
+        Returns:
+            ``output, (h, c)``, or ``output, (h, c), cells``. Output [.., D*R] in the dtype of the input, h
+            [layers * D, B, R], c [layers * D, B, H].
 
         Raises:
-            InputError: names what does not fit.
+            ValueError, RuntimeError: input or states that do not fit, in the words of ``nn.LSTM``.
+            InputError: another argument that does not fit.
         """
+        check_input(self, input)
         rows, layout = rows_of(input, self.batch_first, lengths)
-        if rows.shape[-1] != self.input_size:
-            raise InputError(f"The input has {rows.shape[-1]} features a step; input_size is {self.input_size}.")
-        h0, c0 = self._initial_states(hx, layout.batch_size, layout.kind == "unbatched", rows)
-        finals: list[tuple[Tensor, Tensor]] = []
-        directions = len(self._suffixes)
+        initial = None if hx is None else checked_states(self, input, hx, layout.batch_size)
+        if gaps is not None and not self.gap_rates:
+            raise InputError("`gaps` was given to a module without rates. Build it with gap_rates=True.")
+        given, dtype = rows.dtype, self._computed_in
+        rows, directions = rows.to(dtype), len(self._suffixes)
+        carries = Carries.of(
+            layout, rows, self.hidden_size, directions, carry_h=carry_h, carry_c=carry_c, resets=resets, gaps=gaps
+        )
+        h_finals: list[Tensor] = []
+        c_finals: list[Tensor] = []
+        cells: list[Tensor] = []
         for layer in range(self.num_layers):
-            outputs: list[Tensor] = []
+            outputs, cells = [], []
+            rows = self._dropped(rows, layout)
             for direction in range(directions):
-                reverse, at = direction == 1, layer * directions + direction
-                weights = self.layer_weights(layer, reverse)
-                h, _, h_final, c_final = lstm(
-                    self.spec, rows, weights, h0[at], c0[at], layout.sequences, reverse=reverse
-                )
+                at = layer * directions + direction
+                state = None if initial is None else (initial[0][at].to(dtype), initial[1][at].to(dtype))
+                h, c, h_final, c_final = self._run(rows, layout, carries, layer, direction, state, return_cells)
                 outputs.append(h)
-                finals.append((h_final, c_final))
+                cells.append(c)
+                h_finals.append(h_final)
+                c_finals.append(c_final)
             rows = outputs[0] if directions == 1 else torch.cat(outputs, dim=1)
             if self.dropout and layer + 1 < self.num_layers:
                 rows = functional.dropout(rows, self.dropout, self.training)
-        h_n, c_n = (s[0][None] if len(s) == 1 else torch.stack(s) for s in zip(*finals, strict=True))
+        states = tuple((s[0][None] if len(s) == 1 else torch.stack(s)).to(self.weight_ih_l0.dtype)
+                       for s in (h_finals, c_finals))  # fmt: skip
         if layout.kind == "unbatched":
-            h_n, c_n = h_n[:, 0], c_n[:, 0]
-        return layout.restore(rows), (h_n, c_n)
+            states = tuple(state[:, 0] for state in states)
+        output = layout.restore(rows.to(given))
+        if return_cells:
+            last = cells[0] if directions == 1 else torch.cat(cells, dim=1)
+            return output, states, layout.restore(last.to(given))
+        return output, states
 
-    def _initial_states(
-        self, hx: tuple[Tensor, Tensor] | None, batch: int, unbatched: bool, like: Tensor
+    @property
+    def _computed_in(self) -> torch.dtype:
+        dtype = self.weight_ih_l0.dtype
+        return dtype if dtype in (torch.float32, torch.float64) else torch.float32
+
+    def _dropped(self, rows: Tensor, layout: Layout) -> Tensor:
+        if not (self.variational_dropout and self.training):
+            return rows
+        ones = rows.new_ones((layout.batch_size, rows.shape[1]))
+        return rows * layout.of_sequences(functional.dropout(ones, self.variational_dropout))
+
+    def _run(
+        self, rows: Tensor, layout: Layout, carries: Carries, layer: int, direction: int, state: States | None,
+        with_cells: bool,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+        """One layer in one direction: h [N, R] and c at every row, h_final [B, R] and c_final."""
+        reverse, dtype = direction == 1, rows.dtype
+        suffix = f"_l{layer}{self._suffixes[direction]}"
+        w_x, w_h, bias, peephole = (None if w is None else w.to(dtype) for w in self.layer_weights(layer, reverse))
+        assert w_x is not None
+        rate = functional.softplus(getattr(self, "gap_rate" + suffix).to(dtype)) if self.gap_rates else None
+        mask = None
+        if self.recurrent_dropout and self.training:
+            ones = rows.new_ones((layout.batch_size, self.hidden_size))
+            mask = layout.of_sequences(functional.dropout(ones, self.recurrent_dropout))
+        carry_h, carry_c = carries.entering(direction, rate, mask)
+        zeros = rows.new_zeros((layout.batch_size, self.hidden_size))
+        h0, c0 = (zeros, zeros) if state is None else state
+        if self.proj_size:
+            if carry_h is not None and carry_h.shape[1] != 1:
+                raise InputError("`carry_h` has H features; with a projection it must be one number a step.")
+            if state is not None:
+                # h0 is no output of this layer: W_hh h0 enters with x at the first step.
+                rows, w_x = self._with_first_output(rows, w_x, layout, h0, carry_h, suffix, reverse)
+            h0 = zeros
+        weights: Any = (w_x, w_h, bias, peephole)
+        h, c, h_final, c_final = lstm(
+            self.spec, rows, weights, h0, c0, layout.sequences, carry_h=carry_h, carry_c=carry_c, reverse=reverse,
+            with_cells=with_cells,
+        )  # fmt: skip
+        if self.proj_size:
+            w_hr = getattr(self, "weight_hr" + suffix).to(dtype)
+            h, h_final = h @ w_hr.T, h_final @ w_hr.T
+            if state is not None:
+                h_final = torch.where(layout.sequences[:, 1:2] == 0, state[0], h_final)
+        return h, c, h_final, c_final
+
+    def _with_first_output(
+        self, rows: Tensor, w_x: Tensor, layout: Layout, h0: Tensor, carry_h: Tensor | None, suffix: str, reverse: bool
     ) -> tuple[Tensor, Tensor]:
-        layers = self.num_layers * len(self._suffixes)
-        if hx is None:
-            zeros = like.new_zeros((layers, batch, self.hidden_size))
-            return zeros, zeros
-        wanted = (layers, self.hidden_size) if unbatched else (layers, batch, self.hidden_size)
-        for name, state in zip(("h0", "c0"), hx, strict=True):
-            if state.shape != wanted:
-                raise InputError(f"`{name}` has shape {list(state.shape)}; it must be {list(wanted)}.")
-        return (hx[0][:, None], hx[1][:, None]) if unbatched else hx
+        first, length, stride = layout.sequences.unbind(1)
+        at = first + (length - 1) * stride if reverse else first
+        present = length > 0
+        factor = 1 if carry_h is None else carry_h[at.clamp(0, max(len(rows) - 1, 0))]
+        entering = rows.new_zeros((len(rows) + 1, self.proj_size))  # the last row takes what no sequence begins with
+        entering = entering.index_copy(0, torch.where(present, at, len(rows)), h0 * factor)[:-1]
+        w_hh = getattr(self, "weight_hh" + suffix).to(rows.dtype)
+        return torch.cat([rows, entering], dim=1), torch.cat([w_x, w_hh], dim=1)
+
+    def _load_from_state_dict(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, state_dict: dict[str, Any], prefix: str, *rest: Any
+    ) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+        missing = [name for name in rest[2] if name.startswith(prefix + "weight_peephole")]
+        if missing and prefix + "weight_ih_l0" in state_dict:
+            rest[-1].append(
+                f"These weights have no peepholes ({missing[0]} ...), as those of torch.nn.LSTM. Load them into a "
+                "module with peephole='none'."
+            )
 
     def extra_repr(self) -> str:
-        options = f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}"
-        return f"{options}, peephole={self.spec.peephole!r}, output_peek={self.spec.output_peek!r}"
+        shown = [super().extra_repr(), f"peephole={self.spec.peephole!r}", f"output_peek={self.spec.output_peek!r}"]
+        usual = {"coupled": False, "cell_clip": None}
+        shown += [f"{k}={getattr(self.spec, k)}" for k, v in usual.items() if getattr(self.spec, k) != v]
+        usual = {"heads": 1, "gap_rates": False, "time_scale": None, "variational_dropout": 0.0,
+                 "recurrent_dropout": 0.0, "weight_dropout": 0.0}  # fmt: skip
+        shown += [f"{name}={getattr(self, name)}" for name, value in usual.items() if getattr(self, name) != value]
+        return ", ".join(shown)

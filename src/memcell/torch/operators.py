@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
-from torch.func import vjp
 
 from memcell.backends import choose
 from memcell.contract import LstmCall, LstmSpec, LstmTape, LstmWeights
@@ -163,11 +162,14 @@ def _as_loop(layer: tuple[Any, ...]) -> tuple[Callable[..., Any], list[int]]:
     return loop, given
 
 
+_vjp: Any = torch.func.vjp  # annotated as if it always gave three results
+
+
 def _push_forward(function: Callable[..., Any], primals: list[Tensor], tangents: list[Tensor | None]) -> Any:
     """J v, as the derivative of J^T u by u: nothing but reverse mode, which may be nested in anything."""
-    outputs, pull_back = vjp(function, *primals)
+    outputs, pull_back = _vjp(function, *primals)
     zeros = tuple(torch.zeros_like(output) for output in outputs)
-    _, pull_forward = vjp(pull_back, zeros)
+    pull_forward = _vjp(pull_back, zeros)[1]
     filled = (torch.zeros_like(p) if t is None else t for p, t in zip(primals, tangents, strict=True))
     return pull_forward(tuple(filled))[0]
 
@@ -205,7 +207,7 @@ class _TransformedLstm(_Lstm):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(*inputs: Any) -> tuple[Tensor, ...]:
+    def forward(*inputs: Any) -> tuple[Tensor, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return torch.ops.memcell.lstm(*inputs)
 
     @staticmethod
@@ -239,14 +241,14 @@ class _LstmBackward(torch.autograd.Function):
 
     @staticmethod
     def loop(ctx: Any) -> tuple[Callable[..., Any], list[Tensor], list[int], list[int]]:
-        """The gradients as a function of what they depend on, its arguments, and where these and the gradients stand."""
+        """The gradients as a function of what they depend on, its arguments, where these stand, and where those."""
         saved = ctx.saved_tensors
         layer, d_outputs = (*saved[: _SEQUENCES + 1], *ctx.options), saved[_SEQUENCES + 1 :]
         loop, given = _as_loop(layer)
         seen = [k for k, d in enumerate(d_outputs) if d is not None]
 
         def gradients(*tensors: Tensor) -> tuple[Tensor, ...]:
-            outputs, pull_back = vjp(loop, *tensors[: len(given)])
+            outputs, pull_back = _vjp(loop, *tensors[: len(given)])
             cotangents = dict(zip(seen, tensors[len(given) :], strict=True))
             return pull_back(tuple(cotangents.get(k, torch.zeros_like(o)) for k, o in enumerate(outputs)))
 
@@ -256,7 +258,7 @@ class _LstmBackward(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *d_gradients: Any) -> tuple[Any, ...]:
         gradients, inputs, places, given = _LstmBackward.loop(ctx)
-        outputs, pull_back = vjp(gradients, *inputs)
+        outputs, pull_back = _vjp(gradients, *inputs)
         wanted = [None if k == _X and not ctx.with_d_x else d_gradients[k] for k in given]
         filled = (torch.zeros_like(o) if d is None else d for o, d in zip(outputs, wanted, strict=True))
         found = dict(zip(places, pull_back(tuple(filled)), strict=True))

@@ -1,0 +1,96 @@
+"""``memcell.torch.LSTMCell``: one step of ``memcell.torch.LSTM``."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from memcell.contract import InputError, LstmSpec
+from memcell.torch.functional import lstm
+
+__all__ = ["LSTMCell"]
+
+
+class LSTMCell(nn.RNNCellBase):
+    """One step of an LSTM whose gates see the cell; with ``peephole="none"`` it is ``torch.nn.LSTMCell``.
+
+    Args:
+        input_size: I, features of the input.
+        hidden_size: H, units of the output and the cell.
+        bias: whether there are ``bias_ih`` and ``bias_hh``, which add up.
+        device, dtype: of the parameters.
+        peephole, output_peek, cell_clip: the cell, see ``memcell.LstmSpec``.
+
+    Attributes:
+        weight_ih: [4*H, I], rows in the order i, f, g, o; weight_hh: [4*H, H]; bias_ih, bias_hh: [4*H].
+        weight_peephole: [3*H, H] full or [3, H] diagonal; rows in the order i, f, o.
+
+    Raises:
+        InputError: an option that does not fit.
+
+    Example:
+        >>> h, c = LSTMCell(3, 5)(torch.zeros(2, 3))
+        >>> h.shape
+        torch.Size([2, 5])
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        peephole: str = "full",
+        output_peek: str = "previous",
+        cell_clip: float | None = None,
+    ) -> None:
+        spec = LstmSpec(peephole, output_peek, cell_clip=cell_clip)  # type: ignore[arg-type]
+        super().__init__(input_size, hidden_size, bias, num_chunks=4, device=device, dtype=dtype)
+        self.spec = spec
+        shape = spec.weight_shapes(input_size, hidden_size).get("peephole")
+        self.weight_peephole = None if shape is None else nn.Parameter(self.weight_ih.new_empty(shape))
+        if self.weight_peephole is not None:
+            nn.init.uniform_(self.weight_peephole, -(hidden_size**-0.5), hidden_size**-0.5)
+
+    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        """The states (h, c) after one step, [B, H] each ([H] for an input [I]).
+
+        Args:
+            input: [B, I] or [I].
+            hx: the states before, of the same form; zeros if None.
+
+        Raises:
+            ValueError: a number of dimensions that does not fit, in the words of ``nn.LSTMCell``.
+            RuntimeError: a size that does not fit.
+        """
+        if input.dim() not in (1, 2):
+            raise ValueError(f"LSTMCell: Expected input to be 1D or 2D, got {input.dim()}D instead")
+        for k, state in enumerate(hx or ()):
+            if state.dim() not in (1, 2):
+                raise ValueError(f"LSTMCell: Expected hx[{k}] to be 1D or 2D, got {state.dim()}D instead")
+        one = input.dim() == 1
+        x = input[None] if one else input
+        if x.shape[1] != self.input_size:
+            raise RuntimeError(f"input has inconsistent input_size: got {x.shape[1]} expected {self.input_size}")
+        zeros = x.new_zeros((len(x), self.hidden_size))
+        h, c = (zeros, zeros) if hx is None else (state[None] if one else state for state in hx)
+        for k, state in enumerate((h, c)):
+            if len(state) != len(x):
+                raise RuntimeError(f"Input batch size {len(x)} doesn't match hidden{k} batch size {len(state)}")
+            if state.shape[1] != self.hidden_size:
+                raise RuntimeError(
+                    f"hidden{k} has inconsistent hidden_size: got {state.shape[1]}, expected {self.hidden_size}"
+                )
+        if x.dtype not in (torch.float32, torch.float64):
+            raise InputError(f"The input is {x.dtype}; a cell runs in torch.float32 or torch.float64.")
+        bias = self.bias_ih + self.bias_hh if self.bias else x.new_zeros(4 * self.hidden_size)
+        at = torch.arange(len(x), device=x.device)
+        sequences = torch.stack([at, torch.ones_like(at), torch.ones_like(at)], dim=1)
+        weights: Any = (self.weight_ih, self.weight_hh, bias, self.weight_peephole)
+        _, _, h, c = lstm(self.spec, x, weights, h, c, sequences, with_cells=False)
+        return (h[0], c[0]) if one else (h, c)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, peephole={self.spec.peephole!r}, output_peek={self.spec.output_peek!r}"

@@ -1,0 +1,61 @@
+"""What ``torch.nn.LSTM`` refuses, in its words, so that code which reads them goes on working."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from memcell.contract import InputError
+
+__all__ = ["check_input", "checked_states"]
+
+
+def check_input(module: nn.RNNBase, input: Any) -> None:
+    """Refuse what is no sequence or batch of sequences of the module's features and dtype.
+
+    Raises:
+        ValueError, RuntimeError: as ``nn.LSTM``.
+        InputError: no tensor at all.
+    """
+    packed = isinstance(input, PackedSequence)
+    data = input.data if packed else input
+    if not isinstance(data, Tensor):
+        raise InputError(f"The input is a {type(input).__name__}; it must be a tensor or a PackedSequence.")
+    if data.is_nested and data.layout != torch.jagged:
+        raise InputError("The nested tensor is not jagged. Build it with layout=torch.jagged.")
+    if not packed and data.dim() not in (2, 3):
+        raise ValueError(f"LSTM: Expected input to be 2D or 3D, got {data.dim()}D instead")
+    dtype = module.weight_ih_l0.dtype
+    if data.dtype != dtype and not torch.is_autocast_enabled(data.device.type):
+        raise ValueError(
+            f"RNN input dtype ({data.dtype}) does not match weight dtype ({dtype}). "
+            f"Convert input: input.to({dtype}), or convert model: model.to({data.dtype})"
+        )
+    if data.shape[-1] != module.input_size:
+        raise RuntimeError(
+            f"input.size(-1) must be equal to input_size. Expected {module.input_size}, got {data.shape[-1]}"
+        )
+
+
+def checked_states(module: nn.RNNBase, input: Any, hx: Any, batch: int) -> tuple[Tensor, Tensor]:
+    """Initial states [layers * D, B, .] that fit a checked input.
+
+    Raises:
+        RuntimeError: as ``nn.LSTM``.
+    """
+    h0, c0 = hx
+    batched = isinstance(input, PackedSequence) or input.dim() == 3
+    wanted = 3 if batched else 2
+    if (h0.dim() != wanted or c0.dim() != wanted) and not isinstance(input, PackedSequence):
+        raise RuntimeError(
+            f"For {'batched 3-D' if batched else 'unbatched 2-D'} input, hx and cx should also be {wanted}-D but got "
+            f"({h0.dim()}-D, {c0.dim()}-D) tensors"
+        )
+    if not batched:
+        h0, c0 = h0[:, None], c0[:, None]
+    layers = module.num_layers * (2 if module.bidirectional else 1)
+    outputs = module.proj_size or module.hidden_size
+    module.check_hidden_size(h0, (layers, batch, outputs), "Expected hidden[0] size {}, got {}")
+    module.check_hidden_size(c0, (layers, batch, module.hidden_size), "Expected hidden[1] size {}, got {}")
+    return h0, c0
