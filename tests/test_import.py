@@ -27,6 +27,7 @@ PUBLIC = {
     "memcell.heads": ["HEADS", "QUANTILES", "Classification", "Head", "QuantileForecast"],
     "memcell.keras": ["LSTM", "LSTMCell"],
     "memcell.model": ["Forecast", "Model", "ModelConfig", "Stream", "load", "save"],
+    "memcell.onnx": ["export", "inputs_of", "load_lstm"],
     "memcell.sklearn": ["SequenceClassifier", "SequenceForecaster"],
     "memcell.torch": ["LSTM", "LSTMCell", "convert", "lstm", "lstm_loop"],
     "memcell.training": ["TrainingSettings", "fit_classifier", "fit_forecaster"],

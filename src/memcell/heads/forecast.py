@@ -15,7 +15,7 @@ __all__ = ["QUANTILES", "QuantileForecast"]
 
 QUANTILES = (0.1, 0.5, 0.9)
 _RANK = 8  # cosines over the horizon that the state writes its forecast in
-_START = math.log(math.expm1(1.28))  # a band of 1.28 standard deviations either way, to start with
+START = math.log(math.expm1(1.28))  # a band of 1.28 standard deviations either way, to start with
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,20 @@ class QuantileForecast:
             "head.skip": (self.horizon, inputs),
         }
 
+    def basis(self) -> NDArray[np.float64]:
+        """Cosines over the horizon [rank, K]: all of them where it is short, else the slowest."""
+        rank, steps = np.arange(self._rank), np.arange(1, self.horizon + 1)
+        return np.cos(np.pi * rank[:, None] * (steps - 0.5) / self.horizon)
+
     def readout(self, weights: Mapping[str, Any], h: Any, x: Any) -> Any:
         """Quantiles [N, K, 3] in units of the target's reach, from outputs h [N, H] and inputs x [N, I]."""
         xp = array_namespace(h)
         parts = h @ weights["head.weight"].T + weights["head.bias"]
-        basis = xp.asarray(_cosines(self.horizon), dtype=h.dtype, device=h.device)
+        basis = xp.asarray(self.basis(), dtype=h.dtype, device=h.device)
         rank = self._rank
         low, middle, high = (parts[:, k * rank : (k + 1) * rank] @ basis for k in range(3))
         median = middle + x @ weights["head.skip"].T
-        down, up = (self.band * xp.logaddexp(part + _START, xp.zeros_like(part)) for part in (low, high))
+        down, up = (self.band * xp.logaddexp(part + START, xp.zeros_like(part)) for part in (low, high))
         return xp.stack([median - down, median, median + up], axis=2)
 
     def loss(self, quantiles: Any, target: Any) -> Any:
@@ -91,9 +96,3 @@ class QuantileForecast:
         if type(horizon) is not int or horizon < 1 or not isinstance(band, float) or not 0 < band < math.inf:
             raise InputError("A forecaster has a horizon of at least 1 and a positive band.")
         return cls(horizon, band)
-
-
-def _cosines(horizon: int) -> NDArray[np.float64]:
-    """[rank, K]: all of them where the horizon is short, else the slowest."""
-    rank, steps = np.arange(min(horizon, _RANK)), np.arange(1, horizon + 1)
-    return np.cos(np.pi * rank[:, None] * (steps - 0.5) / horizon)

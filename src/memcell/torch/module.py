@@ -176,16 +176,16 @@ class LSTM(nn.RNNBase):
     def flatten_parameters(self) -> None:
         """Nothing: the parameters need not lie together."""
 
-    def layer_weights(self, layer: int, reverse: bool = False) -> LayerWeights:
+    def layer_weights(self, layer: int, reverse: bool = False, merged: bool = True) -> LayerWeights:
         """Weights of one layer and direction as ``memcell.torch.lstm`` takes them: the biases summed, the recurrent
-        matrix whole, and of a projection W_hh W_hr."""
+        matrix whole, and of a projection W_hh W_hr (W_hh itself if not ``merged``)."""
         suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
         w_x, w_h = getattr(self, "weight_ih" + suffix), getattr(self, "weight_hh" + suffix)
         if self.weight_dropout and self.training:
             w_h = functional.dropout(w_h, self.weight_dropout)
         if self.heads > 1:
             w_h = block_diagonal(w_h, self.heads)
-        if self.proj_size:
+        if self.proj_size and merged:
             w_h = w_h @ getattr(self, "weight_hr" + suffix)
         biases = [getattr(self, name + suffix) for name in ("bias_ih", "bias_hh")] if self.bias else []
         bias = biases[0] + biases[1] if biases else w_x.new_zeros(len(w_x))
