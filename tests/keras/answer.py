@@ -4,7 +4,6 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import keras
 import numpy as np
@@ -45,28 +44,6 @@ def layer_answers() -> Answers:
     return answers
 
 
-def gradient_answers() -> Answers:
-    """Gradients on the compiled core and, which an all-true mask asks for, step by step."""
-    import torch
-
-    from memcell.keras import torch_loop
-
-    answers: Answers = {}
-    for name in [name for name in CASES if name.endswith((" states", " backwards", " clip")) and "mask" not in name]:
-        layer = built(LSTM(UNITS, **CASES[name]))
-        for path, mask in (("core", None), ("steps", torch.ones(inputs_of("")[0].shape[:2], dtype=torch.bool))):
-            x = torch.tensor(inputs_of("")[0], requires_grad=True)
-            with mock.patch.object(torch_loop, "run", wraps=torch_loop.run) as core:
-                outputs = layer(x, mask=mask)
-            answers[f"calls of the core/{path}/{name}"] = core.call_count
-            weights = [weight.value for weight in layer.weights]
-            torch.manual_seed(0)
-            loss = torch.stack([(o * torch.randn(o.shape)).sum() for o in outputs]).sum()
-            for k, gradient in enumerate(torch.autograd.grad(loss, [x, *weights])):
-                answers[f"{name}/{path}/{k}"] = gradient.numpy()
-    return answers
-
-
 def saved_answers() -> Answers:
     """Predictions of a trained model before it is saved and after it is loaded."""
     keras.utils.set_random_seed(0)
@@ -88,6 +65,4 @@ def saved_answers() -> Answers:
 
 if __name__ == "__main__":
     answers = layer_answers() | saved_answers()
-    if keras.backend.backend() == "torch":
-        answers |= gradient_answers()
     np.savez(sys.argv[1], **answers)

@@ -7,7 +7,7 @@ from keras import constraints, initializers, layers, regularizers, saving
 
 from memcell.contract import LstmSpec
 
-__all__ = ["LSTMCell"]
+__all__ = ["LSTMCell", "one_mask"]
 
 ops: Any = keras.ops  # Keras annotates its results as if they could be None
 
@@ -21,6 +21,7 @@ class LSTMCell(layers.LSTMCell):
 
     Args:
         units: H, units of the output and the cell.
+        activation, recurrent_activation, use_bias: as in ``keras.layers.LSTMCell``.
         peephole: ``"full"``, ``"diagonal"`` or ``"none"``.
         output_peek: whether the output gate sees the ``"previous"`` or the ``"current"`` cell.
         cell_clip: the cell stays within ±this; None: free.
@@ -37,6 +38,9 @@ class LSTMCell(layers.LSTMCell):
     def __init__(
         self,
         units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
         *,
         peephole: str = "full",
         output_peek: str = "previous",
@@ -50,7 +54,9 @@ class LSTMCell(layers.LSTMCell):
         spec = LstmSpec(peephole, output_peek, cell_clip=cell_clip)  # type: ignore[arg-type]
         if unit_forget_bias is None:
             unit_forget_bias = peephole == "none"
-        super().__init__(units, unit_forget_bias=unit_forget_bias, **options)
+        super().__init__(
+            units, activation, recurrent_activation, use_bias, unit_forget_bias=unit_forget_bias, **options
+        )
         self.spec = spec
         self.peephole_initializer = initializers.get(peephole_initializer)
         self.peephole_regularizer = regularizers.get(peephole_regularizer)
@@ -80,9 +86,9 @@ class LSTMCell(layers.LSTMCell):
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, list[Any]]:
         h, c = states
         if training and 0.0 < self.dropout < 1.0:
-            inputs = inputs * _one(self.get_dropout_mask(inputs))
+            inputs = inputs * one_mask(self.get_dropout_mask(inputs))
         if training and 0.0 < self.recurrent_dropout < 1.0:
-            h = h * _one(self.get_recurrent_dropout_mask(h))
+            h = h * one_mask(self.get_recurrent_dropout_mask(h))
         z = ops.matmul(inputs, self.kernel) + ops.matmul(h, self.recurrent_kernel)
         if self.use_bias:
             z = z + self.bias
@@ -108,6 +114,6 @@ class LSTMCell(layers.LSTMCell):
         }
 
 
-def _one(mask: Any) -> Any:
+def one_mask(mask: Any) -> Any:
     """Keras hands out one mask a gate where a cell has recurrent dropout."""
     return mask[0] if isinstance(mask, list | tuple) else mask

@@ -3,27 +3,32 @@
 from typing import Any
 
 import keras
-from keras import layers, ops, saving
+from keras import layers, saving
 
-from memcell.keras.cell import LSTMCell
+from memcell.contract import InputError
+from memcell.keras.cell import LSTMCell, one_mask
 
 __all__ = ["LSTM"]
 
+ops: Any = keras.ops  # Keras annotates its results as if they could be None
+
 
 @saving.register_keras_serializable(package="memcell")
-class LSTM(layers.RNN):
-    """An LSTM layer whose gates see the cell; arguments and call as ``keras.layers.LSTM``.
+class LSTM(layers.LSTM):
+    """An LSTM layer whose gates see the cell: ``keras.layers.LSTM``, its arguments and its call.
 
     Input [batch, steps, features]; output [batch, units], or [batch, steps, units] with ``return_sequences``. On the
-    torch backend of Keras a CPU runs the compiled core; on the other backends, and with a mask, recurrent dropout or
-    activations other than tanh and sigmoid, the steps run through ``keras.ops``: the same numbers, more slowly.
+    torch backend of Keras a CPU runs the compiled core, also with masks, dropout, states and half precision (computed
+    in float32); on the other backends, and with activations other than tanh and sigmoid, the steps run through
+    ``keras.ops``: the same numbers, more slowly.
 
     Args:
         units: H, units of the output and the cell.
+        activation, recurrent_activation, use_bias: as in ``keras.layers.LSTM``.
         peephole: ``"full"`` (every gate sees every unit's cell), ``"diagonal"`` or ``"none"`` (``keras.layers.LSTM``).
         output_peek: whether the output gate sees the ``"previous"`` or the ``"current"`` cell.
         cell_clip: the cell stays within ±this; None: free.
-        return_sequences, return_state, go_backwards, stateful, unroll: as in ``keras.layers.RNN``.
+        return_sequences, return_state, go_backwards, stateful, unroll, use_cudnn: as in ``keras.layers.LSTM``.
         **options: of ``memcell.keras.LSTMCell`` (``dropout``, ``recurrent_dropout``, initializers, regularizers,
             constraints, ``seed``) and of ``keras.layers.Layer``.
 
@@ -38,6 +43,9 @@ class LSTM(layers.RNN):
     def __init__(
         self,
         units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
         *,
         peephole: str = "full",
         output_peek: str = "previous",
@@ -47,13 +55,16 @@ class LSTM(layers.RNN):
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
+        use_cudnn: Any = "auto",
         **options: Any,
     ) -> None:
         of_layer = {name: options.pop(name) for name in _LAYER_OPTIONS if name in options}
         shared = {name: of_layer[name] for name in ("dtype", "trainable") if name in of_layer}
-        of_cell = {"peephole": peephole, "output_peek": output_peek, "cell_clip": cell_clip}
-        cell = LSTMCell(units, **of_cell, name="lstm_cell", **shared, **options)
-        super().__init__(
+        of_cell = {"peephole": peephole, "output_peek": output_peek, "cell_clip": cell_clip, **shared, **options}
+        cell = LSTMCell(units, activation, recurrent_activation, use_bias, name="lstm_cell", **of_cell)
+        # Past the constructor of keras.layers.LSTM, which would build its own cell.
+        layers.RNN.__init__(
+            self,
             cell,
             return_sequences=return_sequences,
             return_state=return_state,
@@ -63,37 +74,46 @@ class LSTM(layers.RNN):
             **of_layer,
         )
         self.input_spec = layers.InputSpec(ndim=3)
-
-    @property
-    def units(self) -> int:
-        """Units of the output and the cell."""
-        return self.cell.units
+        if use_cudnn not in ("auto", True, False):
+            raise InputError(f"`use_cudnn` is {use_cudnn!r}; it must be 'auto', True or False. Nothing depends on it.")
+        self.use_cudnn = use_cudnn
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
-        if keras.backend.backend() != "torch" or mask is not None or not self._is_plain(training):
-            return super().inner_loop(sequences, initial_state, mask=mask, training=training)
+        if keras.backend.backend() != "torch" or not self._is_usual():
+            return layers.RNN.inner_loop(self, sequences, initial_state, mask=mask, training=training)
         from memcell.keras.torch_loop import run
 
+        if isinstance(mask, list | tuple):
+            mask = mask[0]
+        if mask is not None:
+            mask = ops.cast(ops.convert_to_tensor(mask), "bool")
+            mask = mask[..., 0] if len(mask.shape) == 3 else mask
+        recurrent_mask = None
         if training and 0.0 < self.cell.dropout < 1.0:
-            mask_of_inputs = self.cell.get_dropout_mask(sequences[:, 0, :])
+            mask_of_inputs = one_mask(self.cell.get_dropout_mask(sequences[:, 0, :]))
             sequences = sequences * ops.expand_dims(mask_of_inputs, axis=1)
-        return run(self.cell, sequences, initial_state, self.go_backwards)
+        if training and 0.0 < self.cell.recurrent_dropout < 1.0:
+            recurrent_mask = one_mask(self.cell.get_recurrent_dropout_mask(initial_state[0]))
+        return run(
+            self.cell,
+            sequences,
+            initial_state,
+            go_backwards=self.go_backwards,
+            mask=mask,
+            zero_output_for_mask=self.zero_output_for_mask,
+            recurrent_mask=recurrent_mask,
+        )
 
-    def _is_plain(self, training: bool) -> bool:
+    def _is_usual(self) -> bool:
         cell = self.cell
-        dropping = training and cell.recurrent_dropout > 0
         usual = cell.activation is keras.activations.tanh and cell.recurrent_activation is keras.activations.sigmoid
-        return usual and not dropping and cell.compute_dtype in ("float32", "float64")
+        return usual and cell.compute_dtype in ("float16", "bfloat16", "float32", "float64")
 
     def get_config(self) -> dict[str, Any]:
-        of_layer = super().get_config()
-        of_layer.pop("cell")
-        of_cell = {k: v for k, v in self.cell.get_config().items() if k not in ("name", "dtype", "trainable")}
-        return {**of_layer, **of_cell}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "LSTM":  # noqa: ARG003
-        return cls(**config)
+        of_cell = self.cell.get_config()
+        own = {name: of_cell[name] for name in of_cell if name.startswith("peephole")}
+        own |= {name: of_cell[name] for name in ("output_peek", "cell_clip")}
+        return {**super().get_config(), "use_cudnn": self.use_cudnn, **own}
 
 
 _LAYER_OPTIONS = (

@@ -2,30 +2,80 @@
 
 from typing import Any
 
+import torch
 from keras import ops
 from torch import Tensor
 
 from memcell.torch import lstm
-from memcell.torch.layouts import rows_of
+from memcell.torch.layouts import rows_of, sequences_of
 
 __all__ = ["run"]
 
 
-def run(cell: Any, sequences: Tensor, initial_state: list[Tensor], go_backwards: bool) -> Any:
-    """Last output [B, H], outputs [B, T, H] in processing order and states of ``LSTMCell`` over [B, T, I]."""
-    weight = {name: _value(getattr(cell, name)) for name in ("kernel", "recurrent_kernel", "bias", "peephole_kernel")}
-    w_x, w_h, peephole = weight["kernel"].T, weight["recurrent_kernel"].T, weight["peephole_kernel"]
-    bias = w_x.new_zeros(len(w_x)) if weight["bias"] is None else weight["bias"]
-    if cell.spec.peephole == "full":
-        peephole = peephole.T
-    rows, layout = rows_of(sequences, batch_first=True)
-    h0, c0 = initial_state
+def run(
+    cell: Any,
+    sequences: Tensor,
+    initial_state: list[Tensor],
+    *,
+    go_backwards: bool = False,
+    mask: Tensor | None = None,
+    zero_output_for_mask: bool = False,
+    recurrent_mask: Tensor | None = None,
+) -> Any:
+    """Last output [B, H], outputs [B, T, H] in processing order and states of ``LSTMCell`` over [B, T, I].
+
+    Args:
+        mask: bool [B, T]; a step where it is False leaves the states alone and repeats the output before it (0 before
+            the first), or gives 0 with ``zero_output_for_mask``.
+        recurrent_mask: [B, H], factors of h before each step.
+    """
+    computed, given = _computed_in(sequences.dtype), sequences.dtype
+    weights = _weights(cell, computed)
+    h0, c0 = (state.to(computed) for state in initial_state)
+    x = sequences.to(computed)
+    if mask is None:
+        rows, layout = rows_of(x, batch_first=True)
+        carry_h = None if recurrent_mask is None else layout.of_sequences(recurrent_mask.to(computed))
+        h, _, h_final, c_final = lstm(
+            cell.spec, rows, weights, h0, c0, layout.sequences, carry_h=carry_h, reverse=go_backwards, with_cells=False
+        )
+        outputs = layout.restore(h)
+        outputs = outputs.flip(1) if go_backwards else outputs
+        return h_final.to(given), outputs.to(given), [h_final.to(given), c_final.to(given)]
+    if go_backwards:
+        x, mask = x.flip(1), mask.flip(1)
+    count = mask.cumsum(1)  # [B, T]: steps taken
+    taken = count[:, -1] if mask.shape[1] else count.sum(1)
+    starts = torch.cat([taken.new_zeros(1), taken.cumsum(0)])
+    rows = x[mask]
+    carry_h = None if recurrent_mask is None else recurrent_mask.to(computed).repeat_interleave(taken, dim=0)
     h, _, h_final, c_final = lstm(
-        cell.spec, rows, (w_x, w_h, bias, peephole), h0, c0, layout.sequences, reverse=go_backwards
+        cell.spec, rows, weights, h0, c0, sequences_of(starts, len(rows)), carry_h=carry_h, with_cells=False
     )
-    outputs = layout.restore(h)
-    return h_final, outputs.flip(1) if go_backwards else outputs, [h_final, c_final]
+    # Row 0 of what is gathered from stands for "no step yet".
+    shown = torch.cat([h.new_zeros(1, h.shape[1]), h])
+    place = torch.where(count > 0, starts[:-1, None] + count, 0)
+    if zero_output_for_mask:
+        place = torch.where(mask, place, 0)
+    outputs = shown[place].to(given)
+    return outputs[:, -1], outputs, [h_final.to(given), c_final.to(given)]
 
 
-def _value(weight: Any) -> Any:
-    return None if weight is None else ops.convert_to_tensor(weight)
+def _computed_in(dtype: torch.dtype) -> torch.dtype:
+    """Half precision is computed in float32."""
+    return dtype if dtype in (torch.float32, torch.float64) else torch.float32
+
+
+def _weights(cell: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    values = [
+        None if variable is None else ops.convert_to_tensor(variable).to(dtype)
+        for variable in (cell.kernel, cell.recurrent_kernel, cell.bias, cell.peephole_kernel)
+    ]
+    kernel, recurrent_kernel, bias, peephole = values
+    assert kernel is not None
+    assert recurrent_kernel is not None
+    w_x, w_h = kernel.T, recurrent_kernel.T
+    if cell.spec.peephole == "full":
+        assert peephole is not None
+        peephole = peephole.T
+    return w_x, w_h, w_x.new_zeros(len(w_x)) if bias is None else bias, peephole
