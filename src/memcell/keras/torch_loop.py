@@ -66,16 +66,14 @@ def _computed_in(dtype: torch.dtype) -> torch.dtype:
     return dtype if dtype in (torch.float32, torch.float64) else torch.float32
 
 
+_tensor: Any = ops.convert_to_tensor  # Keras annotates its results as if they could be None
+
+
 def _weights(cell: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    values = [
-        None if variable is None else ops.convert_to_tensor(variable).to(dtype)
-        for variable in (cell.kernel, cell.recurrent_kernel, cell.bias, cell.peephole_kernel)
-    ]
+    variables: Any = (cell.kernel, cell.recurrent_kernel, cell.bias, cell.peephole_kernel)
+    values: Any = (None if variable is None else _tensor(variable).to(dtype) for variable in variables)
     kernel, recurrent_kernel, bias, peephole = values
-    assert kernel is not None
-    assert recurrent_kernel is not None
     w_x, w_h = kernel.T, recurrent_kernel.T
     if cell.spec.peephole == "full":
-        assert peephole is not None
         peephole = peephole.T
     return w_x, w_h, w_x.new_zeros(len(w_x)) if bias is None else bias, peephole
