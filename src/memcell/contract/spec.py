@@ -67,7 +67,8 @@ class LstmSpec:
                 raise InputError(f"`{name}` is {value!r}; it must be one of {', '.join(map(repr, allowed))}.")
         if not isinstance(self.coupled, bool):
             raise InputError(f"`coupled` is {self.coupled!r}; it must be True or False.")
-        if self.cell_clip is not None and not (isinstance(self.cell_clip, int | float) and 0 < self.cell_clip < inf):
+        number = isinstance(self.cell_clip, int | float) and not isinstance(self.cell_clip, bool)
+        if self.cell_clip is not None and not (number and 0 < self.cell_clip < inf):
             raise InputError(f"`cell_clip` is {self.cell_clip!r}; it must be a positive number, or None not to clip.")
 
     @property

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from memcell.contract import InputError
-from memcell.torch.layouts import Layout
+from memcell.torch.layouts import Layout, knows_values
 
 __all__ = ["Carries"]
 
@@ -72,9 +72,11 @@ class Carries:
 
 def _numbers(name: str, values: Any, like: Tensor) -> Tensor:
     values = torch.as_tensor(values, device=like.device).to(like.dtype)
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or not values.numel():
-        return values
-    if not (values.detach().min() >= 0 and values.detach().max() < torch.inf):
+    if (
+        knows_values(values)
+        and values.numel()
+        and not (values.detach().min() >= 0 and values.detach().max() < torch.inf)
+    ):
         raise InputError(f"`{name}` must be finite and not negative; it has values that are not.")
     return values
 

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from memcell.contract import InputError, LstmSpec
+from memcell.contract import LstmSpec
+from memcell.torch.checks import check_together, computed_in
 from memcell.torch.functional import lstm
 
 __all__ = ["LSTMCell"]
@@ -83,14 +84,23 @@ class LSTMCell(nn.RNNCellBase):
                 raise RuntimeError(
                     f"hidden{k} has inconsistent hidden_size: got {state.shape[1]}, expected {self.hidden_size}"
                 )
-        if x.dtype not in (torch.float32, torch.float64):
-            raise InputError(f"The input is {x.dtype}; a cell runs in torch.float32 or torch.float64.")
-        bias = self.bias_ih + self.bias_hh if self.bias else x.new_zeros(4 * self.hidden_size)
+        check_together(x, self.weight_ih, (h, c))
+        if x.dtype != self.weight_ih.dtype and not torch.is_autocast_enabled(x.device.type):
+            raise RuntimeError(
+                f"The input is {x.dtype} and the parameters are {self.weight_ih.dtype}; make them the same."
+            )
+        given, dtype = x.dtype, computed_in(self.weight_ih.dtype)
+        parameters = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, self.weight_peephole)
+        w_x, w_h, b_x, b_h, peephole = (None if p is None else p.to(dtype) for p in parameters)
+        x, h, c = x.to(dtype), h.to(dtype), c.to(dtype)
+        bias = x.new_zeros(4 * self.hidden_size) if b_x is None or b_h is None else b_x + b_h
         at = torch.arange(len(x), device=x.device)
         sequences = torch.stack([at, torch.ones_like(at), torch.ones_like(at)], dim=1)
-        weights: Any = (self.weight_ih, self.weight_hh, bias, self.weight_peephole)
+        weights: Any = (w_x, w_h, bias, peephole)
         _, _, h, c = lstm(self.spec, x, weights, h, c, sequences, with_cells=False)
+        h, c = h.to(given), c.to(given)
         return (h[0], c[0]) if one else (h, c)
 
     def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, peephole={self.spec.peephole!r}, output_peek={self.spec.output_peek!r}"
+        shown = f"{super().extra_repr()}, peephole={self.spec.peephole!r}, output_peek={self.spec.output_peek!r}"
+        return shown if self.spec.cell_clip is None else f"{shown}, cell_clip={self.spec.cell_clip}"

@@ -8,7 +8,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from memcell.contract import InputError
 
-__all__ = ["check_input", "checked_states"]
+__all__ = ["check_input", "check_together", "checked_states", "computed_in"]
 
 
 def check_input(module: nn.RNNBase, input: Any) -> None:
@@ -38,12 +38,49 @@ def check_input(module: nn.RNNBase, input: Any) -> None:
         )
 
 
+def computed_in(dtype: torch.dtype) -> torch.dtype:
+    """The dtype that a layer of parameters of ``dtype`` computes in: float32 for half precision.
+
+    Raises:
+        InputError: a dtype that is not floating, such as a complex one.
+    """
+    if not dtype.is_floating_point:
+        raise InputError(f"The parameters are {dtype}; a layer runs in a floating dtype. Convert it with .float().")
+    return dtype if dtype in (torch.float32, torch.float64) else torch.float32
+
+
+def check_together(x: Tensor, parameter: Tensor, states: tuple[Tensor, ...] = ()) -> None:
+    """Refuse input, parameters and states on different devices, or states of another dtype (but under autocast).
+
+    Raises:
+        RuntimeError: as ``nn.LSTM``.
+    """
+    if x.device != parameter.device:
+        raise RuntimeError(
+            "Input and parameter tensors are not at the same device, "
+            f"found input tensor at {x.device} and parameter tensor at {parameter.device}"
+        )
+    for state in states:
+        if state.device != x.device:
+            raise RuntimeError(
+                "Input and hidden tensors are not at the same device, "
+                f"found input tensor at {x.device} and hidden tensor at {state.device}"
+            )
+        if state.dtype not in (x.dtype, parameter.dtype) and not torch.is_autocast_enabled(x.device.type):
+            raise RuntimeError(
+                "Input and hidden tensors are not the same dtype, "
+                f"found input tensor with {x.dtype} and hidden tensor with {state.dtype}"
+            )
+
+
 def checked_states(module: nn.RNNBase, input: Any, hx: Any, batch: int) -> tuple[Tensor, Tensor]:
     """Initial states [layers * D, B, .] that fit a checked input.
 
     Raises:
         RuntimeError: as ``nn.LSTM``.
     """
+    if not isinstance(hx, tuple | list) or len(hx) != 2 or not all(isinstance(state, Tensor) for state in hx):
+        raise InputError(f"`hx` is a {type(hx).__name__}; it must be a pair of tensors, (h0, c0).")
     h0, c0 = hx
     batched = isinstance(input, PackedSequence) or input.dim() == 3
     wanted = 3 if batched else 2

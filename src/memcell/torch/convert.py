@@ -24,7 +24,8 @@ def convert(module: nn.Module, *, back: bool = False) -> nn.Module:
     """The module, in which every ``torch.nn.LSTM`` and ``LSTMCell`` has become one of memcell without peepholes.
 
     In place, with the parameters themselves, so that an optimiser goes on; names, hooks, the state of training and
-    what comes out are as before. Classes that derive from ``nn.LSTM`` are left alone, for what they add is not known.
+    what comes out are as before. Left alone are classes that derive from ``nn.LSTM``, for what they add is not known,
+    and modules whose weights something else makes, as pruning or a norm of weights does.
 
     Args:
         module: any module; one that is an LSTM itself is not changed, and its twin comes back.
@@ -41,7 +42,8 @@ def convert(module: nn.Module, *, back: bool = False) -> nn.Module:
         )
     """
     wanted = [kind for kind in _TWINS if (kind in _OURS) == back]
-    found = {name: one for name, one in module.named_modules(remove_duplicate=False) if type(one) in wanted}
+    modules = module.named_modules(remove_duplicate=False)
+    found = {name: one for name, one in modules if type(one) in wanted and (back or _is_plain(one))}
     for name, one in found.items():
         if back and (reason := _beyond(one)):
             raise InputError(f"The module {name!r} has {reason}, which torch.nn has not; nothing was converted.")
@@ -62,19 +64,31 @@ def _beyond(one: Any) -> str:
     return ", ".join(sorted(set(one.extra_repr().split(", ")) - set(plain.extra_repr().split(", "))))
 
 
-def _twin(one: Any) -> Any:
+def _is_plain(one: nn.Module) -> bool:
+    """Whether the weights are parameters of the module and nothing else makes them, as pruning or a norm would."""
+    twin = _new_twin(one)
+    own = {name for name, parameter in one._parameters.items() if parameter is not None}
+    return own == {name for name, _ in twin.named_parameters()} and not one._buffers and not one._modules
+
+
+def _new_twin(one: Any) -> Any:
     kind: Any = _TWINS[type(one)][0]
-    options = _TWINS[type(one)][1]
+    options = {name: getattr(one, name) for name in _TWINS[type(one)][1]}
     plain: dict[str, Any] = {"peephole": "none"} if type(one) not in _OURS else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said when the first was built
-        twin = kind(**{name: getattr(one, name) for name in options}, device="meta", **plain)
+        return kind(**options, device="meta", **plain)
+
+
+def _twin(one: Any) -> Any:
+    twin = _new_twin(one)
     for name, parameter in one._parameters.items():
         if parameter is not None:
             setattr(twin, name, parameter)
-    for name, hooks in vars(one).items():
-        if "_hooks" in name and isinstance(hooks, dict):
-            getattr(twin, name).update(hooks)
+    for name, value in vars(one).items():
+        # The dictionaries of hooks themselves, so that whoever holds a handle can still remove one.
+        if "hook" in name or name not in vars(twin):
+            object.__setattr__(twin, name, value)
     if isinstance(twin, nn.RNNBase):
         twin.flatten_parameters()
     return twin.train(one.training)

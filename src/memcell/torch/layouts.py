@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from memcell.contract import InputError, check_offsets
 
-__all__ = ["Layout", "rows_of", "sequences_of"]
+__all__ = ["Layout", "knows_values", "rows_of", "sequences_of"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Layout:
     steps: int = 0  # T of a dense batch
     batch_first: bool = True
     time_major: bool = False  # whether the rows of a step lie together, rather than those of a sequence
-    origin: Any = None  # the packed sequence, or the offsets of the nested tensor
+    ragged: bool = False  # whether lengths were given
+    origin: Any = None  # the packed sequence, or offsets and lengths of the nested tensor
 
     @property
     def batch_size(self) -> int:
@@ -33,7 +34,11 @@ class Layout:
         if self.kind == "unbatched":
             return rows
         if self.kind == "nested":
-            return torch.nested.nested_tensor_from_jagged(rows, self.origin)
+            offsets, lengths = self.origin
+            longest = (
+                None if torch.compiler.is_compiling() else int(self.sequences[:, 1].amax()) if self.batch_size else 0
+            )
+            return torch.nested.nested_tensor_from_jagged(rows, offsets, lengths, max_seqlen=longest)
         if self.kind == "packed":
             lengths, order = self.sequences[:, 1].cpu(), self.origin.sorted_indices
             dense = rows.view(self.steps, self.batch_size, rows.shape[1])
@@ -42,7 +47,10 @@ class Layout:
             data = pack_padded_sequence(dense, lengths).data
             return PackedSequence(data, self.origin.batch_sizes, order, self.origin.unsorted_indices)
         dense = rows.view(*self._rows_shape, rows.shape[1])
-        return dense if self.batch_first != self.time_major else dense.transpose(0, 1)
+        if self.batch_first != self.time_major:
+            return dense
+        # As from nn.LSTM, what is time first lies so in memory too, whatever the input did.
+        return dense.transpose(0, 1) if self.batch_first else dense.transpose(0, 1).contiguous()
 
     @property
     def _rows_shape(self) -> tuple[int, int]:
@@ -80,10 +88,25 @@ class Layout:
             values = torch.where(inside[..., None], values, torch.zeros_like(values))
         return (values.transpose(0, 1) if self.time_major else values).reshape(-1, values.shape[-1])
 
+    def inside(self) -> Tensor | None:
+        """bool [N, 1], whether a row belongs to a sequence; None where every row does."""
+        if self.kind == "nested":
+            offsets, lengths = self.origin
+            if lengths is None:
+                return None
+            ends = (offsets[:-1] + lengths).repeat_interleave(offsets.diff())
+            return (torch.arange(len(ends), device=ends.device) < ends)[:, None]
+        if self.kind == "unbatched" or not self.ragged:
+            return None
+        steps = torch.arange(self.steps, device=self.sequences.device)
+        inside = steps[:, None] < self.sequences[:, 1] if self.time_major else steps < self.sequences[:, 1:2]
+        return inside.reshape(-1, 1)
+
     def of_sequences(self, values: Tensor) -> Tensor:
         """Numbers of each sequence [B, F] at every row of it, [N, F]."""
         if self.kind == "nested":
-            return values.repeat_interleave(self.sequences[:, 1], dim=0)
+            offsets = self.origin[0]
+            return values.repeat_interleave(offsets.diff(), dim=0)
         if self.kind == "unbatched":
             return values.expand(self.steps, -1)
         rows = values[None] if self.time_major else values[:, None]
@@ -112,18 +135,23 @@ def rows_of(batch: Any, batch_first: bool, lengths: Any = None) -> tuple[Tensor,
     if isinstance(batch, PackedSequence):
         dense, lengths = pad_packed_sequence(batch)
         rows, layout = rows_of(dense, False, lengths)
-        return rows, Layout("packed", layout.sequences, layout.steps, time_major=True, origin=batch)
+        return rows, Layout("packed", layout.sequences, layout.steps, time_major=True, ragged=True, origin=batch)
     if not isinstance(batch, Tensor):
         raise InputError(f"The input is a {type(batch).__name__}; it must be a tensor or a PackedSequence.")
     if batch.is_nested:
         if batch.layout != torch.jagged:
             raise InputError("The nested tensor is not jagged. Build it with layout=torch.jagged.")
-        values, offsets = batch.values(), batch.offsets()  # pyright: ignore[reportAttributeAccessIssue]
-        return values, Layout("nested", sequences_of(offsets, len(values)), origin=offsets)
+        values, offsets, own = batch.values(), batch.offsets(), batch.lengths()  # pyright: ignore[reportAttributeAccessIssue]
+        if own is None:
+            sequences = sequences_of(offsets, len(values))
+        else:  # with holes between the sequences
+            sequences = torch.stack([offsets[:-1], own, torch.ones_like(own)], dim=1)
+        return values, Layout("nested", sequences, origin=(offsets, own))
     if batch.dim() == 2:
         if lengths is not None:
             raise InputError("`lengths` was given with an input of two dimensions, which is one sequence.")
-        return batch, Layout("unbatched", _dense_sequences(batch, 1, len(batch), False), len(batch))
+        steps = batch.shape[0]
+        return batch, Layout("unbatched", _dense_sequences(batch, 1, steps, False), steps)
     if batch.dim() != 3:
         raise InputError(f"The input has shape {list(batch.shape)}; it must have 2 dimensions (one sequence) or 3.")
     count, steps = (batch.shape[0], batch.shape[1]) if batch_first else (batch.shape[1], batch.shape[0])
@@ -135,22 +163,40 @@ def rows_of(batch: Any, batch_first: bool, lengths: Any = None) -> tuple[Tensor,
     if lengths is not None:
         lengths = _checked_lengths(lengths, count, steps, batch.device)
         sequences = torch.stack([sequences[:, 0], lengths, sequences[:, 2]], dim=1)
-    return rows, Layout("dense", sequences, steps, batch_first, time_major)
+    return rows, Layout("dense", sequences, steps, batch_first, time_major, lengths is not None)
 
 
-def _checked_lengths(lengths: Any, count: int, steps: int, device: Any) -> Tensor:
-    lengths = torch.as_tensor(lengths, dtype=torch.int64, device=device)
-    compiling = torch.compiler.is_compiling()
-    if lengths.shape != (count,) or (not compiling and count and (lengths.min() < 0 or lengths.max() > steps)):
-        raise InputError(
-            f"`lengths` must be {count} whole numbers from 0 to {steps}; got shape {list(lengths.shape)}"
-            + (f", from {int(lengths.min())} to {int(lengths.max())}." if lengths.numel() else ".")
-        )
+def _checked_lengths(lengths: Any, count: int, steps: int, device: torch.device) -> Tensor:
+    wanted = f"`lengths` must be {count} whole numbers from 0 to {steps}"
+    try:
+        lengths = torch.as_tensor(lengths, device=device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{wanted}; got {lengths!r}.") from error
+    if lengths.dtype.is_floating_point or lengths.dtype.is_complex or lengths.dtype == torch.bool:
+        raise InputError(f"{wanted}; got numbers of {lengths.dtype}. Count steps, and convert with .long().")
+    lengths = lengths.to(torch.int64)
+    if lengths.shape != (count,):
+        raise InputError(f"{wanted}; got shape {list(lengths.shape)}.")
+    if torch.compiler.is_compiling():
+        # No error can name them here, and a length beyond its steps would read the next sequence.
+        _assert_async(((lengths >= 0) & (lengths <= steps)).all(), f"{wanted}.")
+    elif knows_values(lengths) and count and (lengths.min() < 0 or lengths.max() > steps):
+        raise InputError(f"{wanted}; got numbers from {int(lengths.min())} to {int(lengths.max())}.")
     return lengths
 
 
+_assert_async: Any = torch._assert_async  # pyright: ignore[reportPrivateImportUsage]
+
+
+def knows_values(tensor: Tensor) -> bool:
+    """Whether there are numbers to look at: not while a program is traced or transformed, nor on a meta device."""
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    return not traced and tensor.device.type != "meta"
+
+
 def _dense_sequences(like: Tensor, count: int, steps: int, time_major: bool) -> Tensor:
-    if type(like) is Tensor and like.device.type == "cpu" and not torch.compiler.is_compiling():
+    usual = type(like) is Tensor and like.device.type == "cpu"
+    if usual and not torch.compiler.is_compiling() and not torch._C._get_tracing_state():
         return _known_sequences(count, steps, time_major)
     return _new_sequences(count, steps, time_major, like.device)
 

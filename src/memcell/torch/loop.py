@@ -55,30 +55,32 @@ def lstm_loop(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """As ``memcell.torch.lstm``, arguments and results alike, on any device and differentiable any number of times."""
     cell = _Cell(spec, weights)
-    from_x = x @ cell.w_x.T + cell.bias
     lengths = sequences[:, 1]
     order = lengths.argsort(descending=True, stable=True)
     first, running, stride = sequences[order].unbind(1)
     if reverse:
         first, stride = first + (running - 1) * stride, -stride
     h, c = h0[order], c0[order]
-    outputs: list[Tensor] = []
-    cells: list[Tensor] = []
     rows: list[Tensor] = []
     for s in range(int(lengths.max()) if len(lengths) else 0):
         count = int((running > s).sum())
-        row = first[:count] + s * stride[:count]
+        rows.append(first[:count] + s * stride[:count])
+    nothing = x.new_zeros((len(x), h0.shape[1]))  # what rows of no sequence keep
+    if not rows:
+        return nothing, nothing, h0, c0
+    places = torch.cat(rows)
+    read = x.new_zeros(len(x), dtype=torch.bool).index_fill(0, places, True)[:, None]
+    from_x = torch.where(read, x, torch.zeros_like(x)) @ cell.w_x.T + cell.bias
+    outputs: list[Tensor] = []
+    cells: list[Tensor] = []
+    for row in rows:
+        count = len(row)
         h_in = _carry_over(None if carry_h is None else carry_h[row], h[:count])
         c_in = _carry_over(None if carry_c is None else carry_c[row], c[:count])
         h_new, c_new = cell.step(from_x[row], h_in, c_in)
         h, c = torch.cat([h_new, h[count:]]), torch.cat([c_new, c[count:]])
         outputs.append(h_new)
         cells.append(c_new)
-        rows.append(row)
     back = order.argsort()
-    nothing = x.new_zeros((len(x), h0.shape[1]))  # what rows of no sequence keep
-    if not rows:
-        return nothing, nothing, h[back], c[back]
-    places = torch.cat(rows)
     all_h, all_c = (nothing.index_copy(0, places, torch.cat(steps)) for steps in (outputs, cells))
     return all_h, all_c, h[back], c[back]

@@ -9,7 +9,7 @@ from torch.nn import functional
 from memcell.backends import Step
 from memcell.contract import InputError, LstmSpec, LstmWeights
 from memcell.torch.carries import Carries
-from memcell.torch.checks import check_input, checked_states
+from memcell.torch.checks import check_input, check_together, checked_states, computed_in
 from memcell.torch.functional import LayerWeights, lstm
 from memcell.torch.layouts import Layout, rows_of
 from memcell.torch.parameters import block_diagonal, chrono_biases_, gap_rates_
@@ -124,9 +124,13 @@ class LSTM(nn.RNNBase):
                 raise InputError(f"`{name}` is {value!r}; it must be a probability of at least 0 and below 1.")
         if not isinstance(self.heads, int) or self.heads < 1 or self.hidden_size % self.heads:
             raise InputError(f"`heads` is {self.heads!r}; it must divide hidden_size, {self.hidden_size}.")
-        if self.time_scale is not None and not (self.time_scale > 1 and self.bias):
+        if not isinstance(self.gap_rates, bool):
+            raise InputError(f"`gap_rates` is {self.gap_rates!r}; it must be True or False.")
+        known = isinstance(self.time_scale, int | float) and 1 < self.time_scale < float("inf") and self.bias
+        if self.time_scale is not None and not known:
             raise InputError(
-                f"`time_scale` is {self.time_scale!r}; it must be more than 1 step, in a module with bias=True."
+                f"`time_scale` is {self.time_scale!r}; it must be more than 1 step and finite, in a module with "
+                "bias=True."
             )
         if self.proj_size and (self.heads > 1 or self.recurrent_dropout):
             raise InputError(
@@ -173,15 +177,31 @@ class LSTM(nn.RNNBase):
                 biases = parameter, getattr(self, name.replace("_hh", "_ih"))
                 chrono_biases_(*biases, self.spec.gates, self.time_scale)
 
+    def get_expected_cell_size(self, input: Tensor, batch_sizes: Tensor | None) -> tuple[int, int, int]:
+        """[layers * D, B, H] for a dense or packed input, as ``nn.LSTM`` has it."""
+        layers, batch, _ = self.get_expected_hidden_size(input, batch_sizes)
+        return layers, batch, self.hidden_size
+
+    def check_forward_args(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, input: Tensor, hidden: States, batch_sizes: Tensor | None
+    ) -> None:
+        """Refuse input or states of the wrong size, as ``nn.LSTM`` does."""
+        self.check_input(input, batch_sizes)
+        for k, wanted in enumerate((self.get_expected_hidden_size, self.get_expected_cell_size)):
+            self.check_hidden_size(hidden[k], wanted(input, batch_sizes), f"Expected hidden[{k}] size {{}}, got {{}}")
+
     def flatten_parameters(self) -> None:
         """Nothing: the parameters need not lie together."""
 
-    def layer_weights(self, layer: int, reverse: bool = False, merged: bool = True) -> LayerWeights:
+    def layer_weights(
+        self, layer: int, reverse: bool = False, *, merged: bool = True, dropped: bool = False
+    ) -> LayerWeights:
         """Weights of one layer and direction as ``memcell.torch.lstm`` takes them: the biases summed, the recurrent
-        matrix whole, and of a projection W_hh W_hr (W_hh itself if not ``merged``)."""
+        matrix whole, and of a projection W_hh W_hr (W_hh itself if not ``merged``); with ``weight_dropout`` if
+        ``dropped``."""
         suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
         w_x, w_h = getattr(self, "weight_ih" + suffix), getattr(self, "weight_hh" + suffix)
-        if self.weight_dropout and self.training:
+        if self.weight_dropout and dropped:
             w_h = functional.dropout(w_h, self.weight_dropout)
         if self.heads > 1:
             w_h = block_diagonal(w_h, self.heads)
@@ -210,7 +230,8 @@ class LSTM(nn.RNNBase):
         if self.proj_size:
             raise InputError("`proj_size` is not 0; a step has no projection. Feed the module step by step instead.")
         layers = [self.layer_weights(layer) for layer in range(self.num_layers)]
-        arrays = [[None if w is None else w.detach().cpu().numpy() for w in layer] for layer in layers]
+        dtype = computed_in(self.weight_ih_l0.dtype)
+        arrays = [[None if w is None else w.detach().cpu().to(dtype).numpy() for w in layer] for layer in layers]
         return Step(self.spec, [LstmWeights(*layer) for layer in arrays], batch)  # type: ignore[arg-type]
 
     def forward(
@@ -252,9 +273,10 @@ class LSTM(nn.RNNBase):
         check_input(self, input)
         rows, layout = rows_of(input, self.batch_first, lengths)
         initial = None if hx is None else checked_states(self, input, hx, layout.batch_size)
+        check_together(rows, self.weight_ih_l0, initial or ())
         if gaps is not None and not self.gap_rates:
             raise InputError("`gaps` was given to a module without rates. Build it with gap_rates=True.")
-        given, dtype = rows.dtype, self._computed_in
+        given, dtype = rows.dtype, computed_in(self.weight_ih_l0.dtype)
         rows, directions = rows.to(dtype), len(self._suffixes)
         carries = Carries.of(
             layout, rows, self.hidden_size, directions, carry_h=carry_h, carry_c=carry_c, resets=resets, gaps=gaps
@@ -286,11 +308,6 @@ class LSTM(nn.RNNBase):
             return output, states, layout.restore(last.to(given))
         return output, states
 
-    @property
-    def _computed_in(self) -> torch.dtype:
-        dtype = self.weight_ih_l0.dtype
-        return dtype if dtype in (torch.float32, torch.float64) else torch.float32
-
     def _dropped(self, rows: Tensor, layout: Layout) -> Tensor:
         if not (self.variational_dropout and self.training):
             return rows
@@ -304,7 +321,8 @@ class LSTM(nn.RNNBase):
         """One layer in one direction: h [N, R] and c at every row, h_final [B, R] and c_final."""
         reverse, dtype = direction == 1, rows.dtype
         suffix = f"_l{layer}{self._suffixes[direction]}"
-        w_x, w_h, bias, peephole = (None if w is None else w.to(dtype) for w in self.layer_weights(layer, reverse))
+        given = self.layer_weights(layer, reverse, dropped=self.training)
+        w_x, w_h, bias, peephole = (None if w is None else w.to(dtype) for w in given)
         assert w_x is not None
         rate = functional.softplus(getattr(self, "gap_rate" + suffix).to(dtype)) if self.gap_rates else None
         mask = None
@@ -317,7 +335,7 @@ class LSTM(nn.RNNBase):
         if self.proj_size:
             if carry_h is not None and carry_h.shape[1] != 1:
                 raise InputError("`carry_h` has H features; with a projection it must be one number a step.")
-            if state is not None:
+            if state is not None and rows.shape[0]:
                 # h0 is no output of this layer: W_hh h0 enters with x at the first step.
                 rows, w_x = self._with_first_output(rows, w_x, layout, h0, carry_h, suffix, reverse)
             h0 = zeros
@@ -329,6 +347,8 @@ class LSTM(nn.RNNBase):
         if self.proj_size:
             w_hr = getattr(self, "weight_hr" + suffix).to(dtype)
             h, h_final = h @ w_hr.T, h_final @ w_hr.T
+            if (inside := layout.inside()) is not None:
+                h = torch.where(inside, h, torch.zeros_like(h))  # or gradients past a length would reach w_hr
             if state is not None:
                 h_final = torch.where(layout.sequences[:, 1:2] == 0, state[0], h_final)
         return h, c, h_final, c_final
@@ -339,9 +359,9 @@ class LSTM(nn.RNNBase):
         first, length, stride = layout.sequences.unbind(1)
         at = first + (length - 1) * stride if reverse else first
         present = length > 0
-        factor = 1 if carry_h is None else carry_h[at.clamp(0, max(len(rows) - 1, 0))]
-        entering = rows.new_zeros((len(rows) + 1, self.proj_size))  # the last row takes what no sequence begins with
-        entering = entering.index_copy(0, torch.where(present, at, len(rows)), h0 * factor)[:-1]
+        factor = 1 if carry_h is None else carry_h[at.clamp(0, rows.shape[0] - 1)]
+        entering = rows.new_zeros((rows.shape[0] + 1, self.proj_size))  # the last: of sequences without rows
+        entering = entering.index_copy(0, torch.where(present, at, rows.shape[0]), h0 * factor)[:-1]
         w_hh = getattr(self, "weight_hh" + suffix).to(rows.dtype)
         return torch.cat([rows, entering], dim=1), torch.cat([w_x, w_hh], dim=1)
 
