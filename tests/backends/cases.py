@@ -25,7 +25,10 @@ class Cell:
 
     def __str__(self) -> str:
         parts = [self.spec.peephole, self.spec.output_peek, "coupled" if self.spec.coupled else "free"]
-        parts += [f"clip {self.spec.cell_clip}"] * (self.spec.cell_clip is not None)
+        parts += [f"clip {self.spec.cell_clip}"] * (self.spec.cell_clip is not None) + ["norm"] * self.spec.layer_norm
+        parts += [f"zoneout {self.spec.zoneout_h} {self.spec.zoneout_c}"] * bool(
+            self.spec.zoneout_h + self.spec.zoneout_c
+        )
         return "-".join([*parts, self.carry_h, self.carry_c, "reverse" if self.reverse else "forward"])
 
 
@@ -76,8 +79,18 @@ _CARRIES: list[tuple[Carry, Carry]] = [
     ("none", "none"), ("step", "unit"), ("unit", "step"), ("none", "step"), ("unit", "none"), ("step", "unit"),
     ("none", "unit"), ("step", "none"), ("unit", "step"), ("none", "none"), ("step", "step"), ("unit", "unit"),
 ]  # fmt: skip
+# What no kernel has: the reference alone runs these, and the loop of PyTorch.
+WITHOUT_KERNEL = [
+    LstmSpec("none", layer_norm=True),
+    LstmSpec("full", "current", layer_norm=True, cell_clip=0.8),
+    LstmSpec("diagonal", coupled=True, layer_norm=True, zoneout_h=0.3),
+    LstmSpec("full", zoneout_c=0.4, zoneout_h=0.1),
+    LstmSpec("diagonal", "current", zoneout_c=0.2),
+]
 _next_carries = cycle(_CARRIES)
 CELLS = [Cell(spec, *next(_next_carries), reverse) for spec in SPECS for reverse in (False, True, False)]
+
+CELLS_WITHOUT_KERNEL = [Cell(spec, "step", "unit", bool(k % 2)) for k, spec in enumerate(WITHOUT_KERNEL)]
 
 SHAPES = [
     Shape(1, 1, (1,)),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backends.cases import CELLS, Cell, Problem, Shape, problem, run
+from backends.cases import CELLS, CELLS_WITHOUT_KERNEL, Cell, Problem, Shape, problem, run
 
 from memcell.backends import ReferenceBackend
 from memcell.contract import LstmSpec
@@ -37,12 +37,28 @@ def differences(given: Problem, array: Array) -> Array:
     return found
 
 
+@pytest.mark.parametrize("masks", [False, True])
+@pytest.mark.parametrize("cell", CELLS_WITHOUT_KERNEL, ids=str)
+def test_gradients_of_cells_without_a_kernel(cell: Cell, masks: bool) -> None:
+    given = problem(cell, TINY, zero_carries=False)
+    if masks:
+        rng = np.random.default_rng(0)
+        rows, units = len(given.call.x), TINY.units
+        given = replace(given, call=replace(given.call, keep_h=rng.integers(0, 2, (rows, units)).astype(float),
+                                            keep_c=rng.uniform(size=(rows, 1))))  # fmt: skip
+    check_gradients(given)
+
+
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_gradients_are_finite_differences(cell: Cell) -> None:
-    given = problem(cell, TINY, zero_carries=False)
+    check_gradients(problem(cell, TINY, zero_carries=False))
+
+
+def check_gradients(given: Problem) -> None:
     gradients = run(ReferenceBackend(), given)
     holders: list[tuple[Any, tuple[str, ...]]] = [
-        (given.call, ("x", "h0", "c0", "carry_h", "carry_c")), (given.weights, ("w_x", "w_h", "bias", "peephole")),
+        (given.call, ("x", "h0", "c0", "carry_h", "carry_c")),
+        (given.weights, ("w_x", "w_h", "bias", "peephole", "norm")),
     ]  # fmt: skip
     for holder, names in holders:
         for name in names:

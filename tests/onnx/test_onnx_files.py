@@ -33,6 +33,8 @@ CELLS: list[dict[str, Any]] = [
     {"peephole": "none", "proj_size": 2},
     {"peephole": "full", "proj_size": 2},
     {"heads": 5},
+    {"layer_norm": True, "zoneout_h": 0.2, "zoneout_c": 0.4, "fallback": True},
+    {"peephole": "diagonal", "output_peek": "current", "layer_norm": True, "coupled": True, "fallback": True},
 ]
 STANDARD = CELLS[:2]
 
@@ -59,7 +61,7 @@ def assert_same(got: dict[str, np.ndarray], output: Tensor, states: tuple[Tensor
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_layer(tmp_path: Path, cell: dict[str, Any], both: bool, batch_first: bool) -> None:
     torch.manual_seed(0)
-    layer = LSTM(INPUTS, UNITS, 2, bidirectional=both, batch_first=batch_first, **cell)
+    layer = LSTM(INPUTS, UNITS, 2, bidirectional=both, batch_first=batch_first, **cell).eval()
     x = random(BATCH, STEPS, INPUTS) if batch_first else random(STEPS, BATCH, INPUTS)
     count = 2 * (1 + both)
     state = random(count, BATCH, layer.proj_size or UNITS), random(count, BATCH, UNITS)

@@ -304,6 +304,40 @@ def test_nan_in_one_sequence_stays_there() -> None:
     assert torch.equal(output[[0, 2]], wanted[[0, 2]])
 
 
+def test_layer_norm_and_zoneout_run_where_the_caller_allows_the_loop() -> None:
+    with pytest.raises(InputError, match=r"No kernel runs this cell \(layer_norm: .*zoneout: .*With fallback=True"):
+        module(layer_norm=True, zoneout_c=0.1)
+    layer = module(layer_norm=True, zoneout_h=0.3, zoneout_c=0.5, fallback=True, bidirectional=True)
+    assert layer.layer_norm_l0.shape == (6, UNITS)
+    assert layer.layer_norm_l0_reverse[:5].eq(1).all()
+    assert layer.layer_norm_l0[5].eq(0).all()
+    x = normal(BATCH, STEPS, INPUTS)
+    assert not torch.equal(layer(x)[0], layer(x)[0])
+    layer.eval()
+    output, (h, c) = layer(x, lengths=LENGTHS)
+    torch.testing.assert_close(layer(x, lengths=LENGTHS)[0], output, rtol=0, atol=0)
+    output.square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in layer.parameters())
+    assert torch.equal(h[:, 1], torch.zeros_like(h[:, 1]))
+    assert c.isfinite().all()
+
+
+def test_zoneout_keeps_a_share_of_the_units() -> None:
+    layer = LSTM(1, 2000, zoneout_c=0.25, fallback=True, peephole="none")
+    c0 = torch.full((1, 1, 2000), 7.0)
+    _, (_, c) = layer(torch.zeros(1, 1, 1), (torch.zeros_like(c0), c0))
+    assert 0.2 < (c == 7.0).float().mean() < 0.3
+    _, (_, mean) = layer.eval()(torch.zeros(1, 1, 1), (torch.zeros_like(c0), c0))
+    _, (_, new) = _without_zoneout(layer)(torch.zeros(1, 1, 1), (torch.zeros_like(c0), c0))
+    torch.testing.assert_close(mean, 0.25 * c0 + 0.75 * new)
+
+
+def _without_zoneout(layer: LSTM) -> LSTM:
+    plain = LSTM(1, 2000, peephole="none")
+    plain.load_state_dict(layer.state_dict())
+    return plain
+
+
 ZEROS = torch.zeros(BATCH, STEPS, INPUTS, dtype=torch.float64)
 
 

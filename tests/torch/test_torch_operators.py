@@ -2,15 +2,18 @@
 
 import functools
 import warnings
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from backends.cases import CELLS, SMALL, Cell, Shape
+from backends.cases import CELLS, CELLS_WITHOUT_KERNEL, SMALL, Cell, Shape, problem, run
 from tensors import ONE_OF_EACH, TINY, arguments_of, call_layer, of_given
 from torch import Tensor
 
 from memcell import InputError, LstmSpec
+from memcell.backends import ReferenceBackend
 from memcell.torch import functional, lstm, lstm_loop
 
 PLAIN = Cell(LstmSpec(), "none", "none", False)
@@ -145,3 +148,39 @@ def test_refusals_of_the_contract_reach_the_caller() -> None:
         call_layer(lstm, PLAIN, (x[:, :1], *rest), offsets)
     with pytest.raises(InputError, match="`offsets` must end at the number of rows, 4; got 3"):
         call_layer(lstm, PLAIN, (x, *rest), torch.tensor([0, 1, 2, 3]))
+
+
+@pytest.mark.parametrize("masks", [False, True])
+@pytest.mark.parametrize("cell", CELLS_WITHOUT_KERNEL, ids=str)
+def test_loop_equals_the_reference_where_there_is_no_kernel(cell: Cell, masks: bool) -> None:
+    given = problem(cell, SMALL)
+    rows, rng = len(given.call.x), np.random.default_rng(0)
+    kept: dict[str, Any] = {}
+    if masks:
+        kept = {"keep_h": rng.integers(0, 2, (rows, SMALL.units)).astype(float), "keep_c": rng.uniform(size=(rows, 1))}
+        given = replace(given, call=replace(given.call, **kept))
+    wanted = run(ReferenceBackend(), given)
+    call, w = given.call, given.weights
+    names = ("x", "w_x", "w_h", "bias", "peephole", "h0", "c0", "carry_h", "carry_c", "norm")
+    arrays = (call.x, w.w_x, w.w_h, w.bias, w.peephole, call.h0, call.c0, call.carry_h, call.carry_c, w.norm)
+    x, w_x, w_h, bias, peephole, h0, c0, carry_h, carry_c, norm = tensors = [
+        None if array is None else torch.tensor(array, requires_grad=True) for array in arrays
+    ]
+    outputs = lstm(
+        given.spec, x, (w_x, w_h, bias, peephole), h0, c0, torch.from_numpy(call.sequences), carry_h=carry_h,  # type: ignore[arg-type]
+        carry_c=carry_c, reverse=call.reverse, norm=norm, fallback=True,
+        **{name: torch.from_numpy(array) for name, array in kept.items()},
+    )  # fmt: skip
+    for name, output in zip(("h", "c", "h_final", "c_final"), outputs, strict=True):
+        np.testing.assert_allclose(output.detach().numpy(), wanted[name], rtol=0, atol=1e-12)
+    loss = torch.stack([(o * torch.from_numpy(d)).sum() for o, d in zip(outputs, given.cotangents, strict=True)]).sum()
+    loss.backward()
+    for name, tensor in zip(names, tensors, strict=True):
+        if tensor is not None:
+            np.testing.assert_allclose(tensor.grad.numpy(), wanted[f"d_{name}"], rtol=0, atol=1e-11, err_msg=name)  # type: ignore[union-attr]
+
+
+def test_no_kernel_is_refused_with_reasons_and_the_remedy() -> None:
+    tensors, sequences = arguments_of(PLAIN)
+    with pytest.raises(InputError, match=r"layer_norm: .* have no kernel.*With fallback=True"):
+        call_layer(lstm, Cell(LstmSpec(layer_norm=True), "none", "none", False), tensors, sequences)

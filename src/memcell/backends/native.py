@@ -52,8 +52,13 @@ class NativeBackend:
     # Largest deviation seen over the oracle's cases, relative to the largest value: 2e-6 and 3e-15.
     tolerance = {"float32": 1e-5, "float64": 1e-12}  # noqa: RUF012
 
-    def refusals(self, spec: LstmSpec) -> list[str]:  # noqa: ARG002
-        return []
+    def refusals(self, spec: LstmSpec) -> list[str]:
+        reasons = []
+        if spec.layer_norm:
+            reasons.append("layer_norm: means over all units within a step have no kernel")
+        if spec.zoneout_h or spec.zoneout_c:
+            reasons.append("zoneout: a second way from state to state has no kernel")
+        return reasons
 
     def pack(self, spec: LstmSpec, weights: LstmWeights) -> PackedLayer:
         sizes = check_weights(spec, weights)
@@ -141,7 +146,7 @@ class NativeBackend:
         return out
 
 
-_GRADIENTS = [field.name for field in fields(LstmGradients)]
+_GRADIENTS = [field.name for field in fields(LstmGradients) if field.name != "norm"]
 
 
 def _covers(sequences: Array, rows: int) -> bool:

@@ -1,7 +1,7 @@
 """The equations of ``LstmSpec`` as NumPy loops: the oracle that finite differences judge and that judges the rest."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,21 @@ def _carry_over(factor: Array | None, state: Array) -> Array:
         return state
     with np.errstate(invalid="ignore"):
         return np.where(factor == 0, 0, factor * state).astype(state.dtype)
+
+
+def _standard(v: Array) -> tuple[Array, Any]:
+    """v with mean 0 and variance 1, and what it was divided by."""
+    centred = v - v.mean()
+    spread = np.sqrt((centred**2).mean() + v.dtype.type(1e-5))
+    return centred / spread, spread
+
+
+class _Step(NamedTuple):
+    h: Array
+    c: Array
+    shown: Array  # what the output's tanh is of
+    gates: Array  # [4, H]: i, f, g, o
+    sums: dict[str, Array]  # of each gate, before normalisation and bias
 
 
 class _Layer:
@@ -64,18 +79,42 @@ class _Layer:
         d_p += np.outer(d_z, cell)
         return p.T @ d_z
 
-    def step(self, x: Array, h_in: Array, c_in: Array) -> tuple[Array, Array, Array]:
-        """h_t, c_t and the gates i, f, g, o from what enters the step."""
+    def step(self, x: Array, h_in: Array, c_in: Array) -> "_Step":
+        """Everything of a step from what enters it, zoneout apart."""
         w, spec = self.weights, self.spec
-        z = {gate: w.w_x[rows] @ x + w.w_h[rows] @ h_in + w.bias[rows] for gate, rows in self.block.items()}
-        f = _sigmoid(z["f"] + self.peek("f", c_in))
-        i = 1 - f if spec.coupled else _sigmoid(z["i"] + self.peek("i", c_in))
-        g = np.tanh(z["g"])
+        sums = {gate: w.w_x[rows] @ x + w.w_h[rows] @ h_in for gate, rows in self.block.items()}
+
+        def z(gate: str, cell: Array) -> Array:
+            sums[gate] = sums[gate] + self.peek(gate, cell)
+            return self.normed(gate, sums[gate]) + w.bias[self.block[gate]]
+
+        f = _sigmoid(z("f", c_in))
+        i = 1 - f if spec.coupled else _sigmoid(z("i", c_in))
+        g = np.tanh(z("g", c_in))
         c = f * c_in + i * g
         if spec.cell_clip is not None:
             c = np.clip(c, -spec.cell_clip, spec.cell_clip)
-        o = _sigmoid(z["o"] + self.peek("o", c if spec.output_peek == "current" else c_in))
-        return o * np.tanh(c), c, np.stack([i, f, g, o])
+        o = _sigmoid(z("o", c if spec.output_peek == "current" else c_in))
+        shown = self.normed("c", c) + (0 if w.norm is None else w.norm[-1])
+        return _Step(o * np.tanh(shown), c, shown, np.stack([i, f, g, o]), sums)
+
+    def gain(self, name: str) -> int:
+        """The row of ``norm`` of a gate or of the cell, "c"."""
+        return [*self.spec.gates, "c"].index(name)
+
+    def normed(self, name: str, v: Array) -> Array:
+        if self.weights.norm is None:
+            return v
+        return self.weights.norm[self.gain(name)] * _standard(v)[0]
+
+    def normed_backward(self, name: str, d: Array, v: Array, d_norm: Array | None) -> Array:
+        """Adds to the gain's gradient; the gradient at v comes back."""
+        if self.weights.norm is None or d_norm is None:
+            return d
+        standard, spread = _standard(v)
+        d_norm[self.gain(name)] += d * standard
+        d = d * self.weights.norm[self.gain(name)]
+        return (d - d.mean() - standard * (d * standard).mean()) / spread
 
 
 class ReferenceBackend:
@@ -104,7 +143,10 @@ class ReferenceBackend:
         for b, n in _steps(call):
             carry_h, carry_c = _row(call.carry_h, n), _row(call.carry_c, n)
             h_in, c_in = _carry_over(carry_h, h_final[b]), _carry_over(carry_c, c_final[b])
-            h[n], c[n], gates[n] = packed.step(call.x[n], h_in, c_in)
+            step = packed.step(call.x[n], h_in, c_in)
+            keep_h, keep_c = _kept(packed.spec, call, n)
+            h[n], c[n] = _mixed(keep_h, h_in, step.h), _mixed(keep_c, c_in, step.c)
+            gates[n] = step.gates
             h_final[b], c_final[b] = h[n], c[n]
         tape = LstmTape(call, weights, h, c, gates) if with_tape else None
         return LstmResult(h, c if with_cells or with_tape else None, h_final, c_final, tape)
@@ -131,7 +173,7 @@ class ReferenceBackend:
         d = LstmGradients(
             *(None if a is None else np.zeros_like(a) for a in (  # type: ignore[arg-type]
                 call.x, weights.w_x, weights.w_h, weights.bias, weights.peephole, call.h0, call.c0,
-                call.carry_h, call.carry_c,
+                call.carry_h, call.carry_c, weights.norm,
             ))
         )  # fmt: skip
         for d_state, d_final in ((d.h0, d_h_final), (d.c0, d_c_final)):
@@ -160,38 +202,60 @@ class ReferenceBackend:
         layer: _Layer, d: LstmGradients, tape: LstmTape, n: int, h_in: Array, c_in: Array, d_h: Array, d_c: Array
     ) -> tuple[Array, Array]:
         """Adds one step's share to the weight gradients and writes x's; gradients at h~ and c~ come back."""
+        weights, spec = layer.weights, layer.spec
+        step = layer.step(tape.call.x[n], h_in, c_in)
         i, f, g, o = tape.gates[n]
-        c, weights, spec = tape.c[n], layer.weights, layer.spec
-        tanh_c = np.tanh(c)
-        d_z = {"o": d_h * tanh_c * o * (1 - o)}
-        d_c = d_c + d_h * o * (1 - tanh_c**2)
-        d_c_in: Any = 0.0
+        keep_h, keep_c = _kept(spec, tape.call, n)
+        zero = np.zeros_like(d_h)
+        d_h_in, d_c_in = _mixed(keep_h, d_h, zero), _mixed(keep_c, d_c, zero)
+        d_h, d_c = _mixed(keep_h, zero, d_h), _mixed(keep_c, zero, d_c)
+        tanh_c = np.tanh(step.shown)
+        d_sums: dict[str, Array] = {}
+
+        def through(gate: str, d_z: Array) -> None:
+            d.bias[layer.block[gate]] += d_z
+            d_sums[gate] = layer.normed_backward(gate, d_z, step.sums[gate], d.norm)
+
+        through("o", d_h * tanh_c * o * (1 - o))
+        d_shown = d_h * o * (1 - tanh_c**2)
+        if d.norm is not None:
+            d.norm[-1] += d_shown
+        d_c = d_c + layer.normed_backward("c", d_shown, step.c, d.norm)
         if spec.output_peek == "current":
-            d_c = d_c + layer.peek_backward("o", d_z["o"], c, d.peephole)
+            d_c = d_c + layer.peek_backward("o", d_sums["o"], step.c, d.peephole)
         else:
-            d_c_in = d_c_in + layer.peek_backward("o", d_z["o"], c_in, d.peephole)
+            d_c_in = d_c_in + layer.peek_backward("o", d_sums["o"], c_in, d.peephole)
         if spec.cell_clip is not None:
-            d_c = np.where(np.abs(c) >= spec.cell_clip, 0, d_c)
+            d_c = np.where(np.abs(step.c) >= spec.cell_clip, 0, d_c)
         d_i, d_f = d_c * g, d_c * c_in
         if spec.coupled:
             d_f = d_f - d_i
         else:
-            d_z["i"] = d_i * i * (1 - i)
-        d_z["f"] = d_f * f * (1 - f)
-        d_z["g"] = d_c * i * (1 - g**2)
+            through("i", d_i * i * (1 - i))
+        through("f", d_f * f * (1 - f))
+        through("g", d_c * i * (1 - g**2))
         d_c_in = d_c_in + d_c * f
         for gate in ("i", "f"):
-            if gate in d_z:
-                d_c_in = d_c_in + layer.peek_backward(gate, d_z[gate], c_in, d.peephole)
-        d_h_in = np.zeros_like(h_in)
+            if gate in d_sums:
+                d_c_in = d_c_in + layer.peek_backward(gate, d_sums[gate], c_in, d.peephole)
         d_x: Any = d.x
         for gate, rows in layer.block.items():
-            d.w_x[rows] += np.outer(d_z[gate], tape.call.x[n])
-            d.w_h[rows] += np.outer(d_z[gate], h_in)
-            d.bias[rows] += d_z[gate]
-            d_x[n] += weights.w_x[rows].T @ d_z[gate]
-            d_h_in += weights.w_h[rows].T @ d_z[gate]
+            d.w_x[rows] += np.outer(d_sums[gate], tape.call.x[n])
+            d.w_h[rows] += np.outer(d_sums[gate], h_in)
+            d_x[n] += weights.w_x[rows].T @ d_sums[gate]
+            d_h_in = d_h_in + weights.w_h[rows].T @ d_sums[gate]
         return d_h_in, d_c_in
+
+
+def _kept(spec: LstmSpec, call: LstmCall, n: int) -> tuple[Any, Any]:
+    """Zoneout's k of h and c at row n; None without."""
+    pairs = ((call.keep_h, spec.zoneout_h), (call.keep_c, spec.zoneout_c))
+    keep_h, keep_c = (mask[n] if mask is not None else p or None for mask, p in pairs)
+    return keep_h, keep_c
+
+
+def _mixed(keep: Any, before: Array, new: Array) -> Array:
+    return new if keep is None else (keep * before + (1 - keep) * new).astype(new.dtype)
 
 
 def _row(carry: Array | None, n: int) -> Array | None:

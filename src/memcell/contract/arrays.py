@@ -31,6 +31,7 @@ class LstmWeights:
     w_h: Array  # [G*H, H]
     bias: Array  # [G*H]
     peephole: Array | None = None  # None | [P, H] | [P*H, H]
+    norm: Array | None = None  # None | [G + 2, H]: gains of the gates and of the cell, bias of the cell
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class LstmCall:
     carry_h: Array | None = None  # None | [N, 1] | [N, H]
     carry_c: Array | None = None
     reverse: bool = False
+    keep_h: Array | None = None  # None | [N, 1] | [N, H], from 0 to 1; zoneout's k in place of its probability
+    keep_c: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class LstmGradients:
     c0: Array
     carry_h: Array | None
     carry_c: Array | None
+    norm: Array | None = None
 
 
 def _expect(name: str, array: Any, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> None:
@@ -118,15 +122,18 @@ def check_weights(spec: LstmSpec, weights: LstmWeights) -> tuple[int, int]:
     shapes = spec.weight_shapes(input_size, hidden_size)
     for field in fields(weights):
         array = getattr(weights, field.name)
+        peephole = field.name == "peephole"
+        option = f"peephole={spec.peephole!r}" if peephole else f"layer_norm={spec.layer_norm}"
+        without = "peephole='none'" if peephole else "layer_norm=False"
         if field.name in shapes:
             if array is None:
                 raise InputError(
-                    f"`{field.name}` is missing; peephole={spec.peephole!r} needs one of shape "
-                    f"{list(shapes[field.name])}. Give it, or build the spec with peephole='none'."
+                    f"`{field.name}` is missing; {option} needs one of shape {list(shapes[field.name])}. Give it, or "
+                    f"build the spec with {without}."
                 )
             _expect(field.name, array, shapes[field.name], w_x.dtype)
         elif array is not None:
-            raise InputError(f"`{field.name}` was given, but peephole={spec.peephole!r} has none. Leave it out.")
+            raise InputError(f"`{field.name}` was given, but {option} has none. Leave it out.")
     return input_size, hidden_size
 
 

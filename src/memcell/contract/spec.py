@@ -28,6 +28,15 @@ class LstmSpec:
         o   = sigmoid(W_xo x_t + W_ho h~ + P_o(peek) + b_o)    peek = c~ ("previous") or c_t ("current")
         h_t = o * tanh(c_t)
 
+    With ``layer_norm`` each sum of products is normalised before its bias, and c_t before its tanh::
+
+        LN(v) = gain * (v - mean(v)) / sqrt(var(v) + 1e-5),    mean and variance over the units
+        h_t   = o * tanh(LN(c_t) + b_c)
+
+    With ``zoneout_h`` and ``zoneout_c`` a part of the state stays as it entered, after everything above, which sees the
+    new states: ``c_t <- k c~ + (1 - k) c_t`` and ``h_t <- k h~ + (1 - k) h_t``, where k is the probability itself or,
+    while training, a random mask (``LstmCall.keep_h``, ``keep_c``).
+
     ``P`` is nothing (``"none"``), a vector, ``p * v`` (``"diagonal"``), or a matrix, ``W_c v`` (``"full"``).
 
     What is settled here holds everywhere: gates in the order i, f, g, o; one bias; the carry multiplies the states
@@ -44,6 +53,8 @@ class LstmSpec:
             "Generating sequences with recurrent neural networks" (arXiv 1308.0850, eqs. 7 to 11).
         coupled: one gate decides what to forget and what to write (Greff et al., "LSTM: a search space odyssey",
             arXiv 1503.04069, variant CIFG).
+        layer_norm: the normalised cell of Ba et al., "Layer normalization" (arXiv 1607.06450, supplement).
+        zoneout_h, zoneout_c: probabilities of Krueger et al., "Zoneout" (arXiv 1606.01305, section 3.1).
         cell_clip: the cell stays within ±this, so that no state grows without bound (Sak et al., "Long short-term
             memory recurrent neural network architectures for large scale acoustic modeling", section 3); None: free.
 
@@ -59,21 +70,29 @@ class LstmSpec:
     output_peek: OutputPeek = "previous"
     coupled: bool = False
     cell_clip: float | None = None
+    layer_norm: bool = False
+    zoneout_h: float = 0.0
+    zoneout_c: float = 0.0
 
     def __post_init__(self) -> None:
         for name, allowed in (("peephole", ("none", "diagonal", "full")), ("output_peek", ("previous", "current"))):
             value = getattr(self, name)
             if value not in allowed:
                 raise InputError(f"`{name}` is {value!r}; it must be one of {', '.join(map(repr, allowed))}.")
-        if not isinstance(self.coupled, bool):
-            raise InputError(f"`coupled` is {self.coupled!r}; it must be True or False.")
+        for name in ("coupled", "layer_norm"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise InputError(f"`{name}` is {value!r}; it must be True or False.")
+        for name in ("zoneout_h", "zoneout_c"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
+                raise InputError(f"`{name}` is {value!r}; it must be a probability of at least 0 and below 1.")
         number = isinstance(self.cell_clip, int | float) and not isinstance(self.cell_clip, bool)
         if self.cell_clip is not None and not (number and 0 < self.cell_clip < inf):
             raise InputError(f"`cell_clip` is {self.cell_clip!r}; it must be a positive number, or None not to clip.")
 
     @property
     def options(self) -> tuple[str, str, bool, float | None]:
-        """The fields in their order."""
+        """What the kernels are told: the fields in their order, up to those that no kernel has."""
         return self.peephole, self.output_peek, self.coupled, self.cell_clip
 
     @property
@@ -103,4 +122,6 @@ class LstmSpec:
             shapes["peephole"] = (peeking, hidden_size)
         elif self.peephole == "full":
             shapes["peephole"] = (peeking * hidden_size, hidden_size)
+        if self.layer_norm:
+            shapes["norm"] = (len(self.gates) + 2, hidden_size)
         return shapes

@@ -23,6 +23,7 @@ class Direction:
     bias: Array
     peephole: Array | None = None
     w_hr: Array | None = None
+    norm: Array | None = None
 
     @property
     def units(self) -> int:
@@ -61,7 +62,8 @@ def add_layer(
         lengths: int64 [B]; None: all steps. Outputs past a length are 0.
     """
     standard = spec.peephole == "none" or (spec.peephole == "diagonal" and spec.output_peek == "current")
-    plain = not spec.coupled and spec.cell_clip is None and all(d.w_hr is None for d in directions)
+    beyond = spec.coupled or spec.cell_clip or spec.layer_norm or spec.zoneout_h or spec.zoneout_c
+    plain = not beyond and all(d.w_hr is None for d in directions)
     carried = any(e.carry_h or e.carry_c for e in entering)
     if standard and plain and not carried:
         return _operator(graph, x, lengths, directions, entering)
@@ -110,7 +112,7 @@ def _operator(
 def _scan(
     graph: Graph, spec: LstmSpec, x: str, lengths: str | None, weights: Direction, states: Entering, reverse: bool
 ) -> tuple[str, str, str]:
-    from_x = graph.op("Add", graph.op("MatMul", x, graph.constant(weights.w_x.T)), graph.constant(weights.bias))
+    from_x = graph.op("MatMul", x, graph.constant(weights.w_x.T))
     sequences, body = [from_x], Graph(graph)
     h, c = body.input(body.name("h"), None), body.input(body.name("c"), None)
     z = body.input(body.name("from_x"), None)
@@ -122,6 +124,7 @@ def _scan(
             entered = _carried(body, factor, (h, c)[which])
             h_in, c_in = (entered, c_in) if which == 0 else (h_in, entered)
     new_h, new_c = _step(graph, body, spec, z, h_in, c_in, weights)
+    new_h, new_c = _kept(body, spec.zoneout_h, h_in, new_h), _kept(body, spec.zoneout_c, c_in, new_c)
     y = new_h
     if lengths is not None:
         sequences.append(_within(graph, x, lengths))
@@ -140,6 +143,14 @@ def _carried(body: Graph, factor: str, state: str) -> str:
     return body.op("Where", body.op("Equal", factor, zero), zero, body.op("Mul", factor, state))
 
 
+def _kept(body: Graph, probability: float, before: str, new: str) -> str:
+    """Zoneout outside of training: k before + (1 - k) new."""
+    if not probability:
+        return new
+    kept, renewed = (body.op("Mul", body.constant(p), v) for p, v in ((probability, before), (1 - probability, new)))
+    return body.op("Add", kept, renewed)
+
+
 def _step(
     graph: Graph, body: Graph, spec: LstmSpec, from_x: str, h_in: str, c_in: str, weights: Direction
 ) -> tuple[str, str]:
@@ -148,6 +159,7 @@ def _step(
     z = body.op("Add", from_x, body.op("MatMul", h_in, graph.constant(weights.w_h.T)))
     split = body.constant([units] * len(gates), np.int64)
     parts = dict(zip(gates, body.ops("Split", [z, split], len(gates), axis=1), strict=True))
+    biases = dict(zip(gates, np.split(weights.bias, len(gates)), strict=True))
     peepholes: dict[str, Array] = {}
     if weights.peephole is not None:
         peepholes = dict(zip(spec.peephole_gates, np.split(weights.peephole, len(spec.peephole_gates)), strict=True))
@@ -159,15 +171,22 @@ def _step(
             full = spec.peephole == "full"
             seen = body.op("MatMul" if full else "Mul", cell, graph.constant(p.T if full else p[0]))
             total = body.op("Add", total, seen)
-        return body.op("Sigmoid", total)
+        return body.op("Sigmoid", normed(name, total))
+
+    def normed(name: str, total: str) -> str:
+        k, bias = [*gates, "c"].index(name), biases.get(name)
+        if weights.norm is None:
+            return total if bias is None else body.op("Add", total, graph.constant(bias))
+        gain, shift = weights.norm[k], weights.norm[-1] if bias is None else bias
+        return body.op("LayerNormalization", total, graph.constant(gain), graph.constant(shift), epsilon=1e-5)
 
     f = gate("f", c_in)
     i = body.op("Sub", body.constant(1.0), f) if spec.coupled else gate("i", c_in)
-    c = body.op("Add", body.op("Mul", f, c_in), body.op("Mul", i, body.op("Tanh", parts["g"])))
+    c = body.op("Add", body.op("Mul", f, c_in), body.op("Mul", i, body.op("Tanh", normed("g", parts["g"]))))
     if spec.cell_clip is not None:
         c = body.op("Clip", c, body.constant(-spec.cell_clip), body.constant(spec.cell_clip))
     o = gate("o", c if spec.output_peek == "current" else c_in)
-    h = body.op("Mul", o, body.op("Tanh", c))
+    h = body.op("Mul", o, body.op("Tanh", normed("c", c)))
     return (h if weights.w_hr is None else body.op("MatMul", h, graph.constant(weights.w_hr.T))), c
 
 

@@ -5,6 +5,7 @@ import warnings
 import torch
 from torch import Tensor
 
+from memcell.backends import BACKENDS
 from memcell.contract import InputError, LstmSpec
 from memcell.torch.layouts import sequences_of
 from memcell.torch.loop import lstm_loop
@@ -29,6 +30,10 @@ def lstm(
     carry_c: Tensor | None = None,
     reverse: bool = False,
     with_cells: bool = True,
+    norm: Tensor | None = None,
+    keep_h: Tensor | None = None,
+    keep_c: Tensor | None = None,
+    fallback: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Output and cell at every row, and the final states: h [N, H], c [N, H], h_final [B, H], c_final [B, H].
 
@@ -44,10 +49,12 @@ def lstm(
             end to end, their offsets [B + 1]. Rows of no sequence come out as 0.
         carry_h, carry_c: None | [N, 1] | [N, H], finite and not negative.
         reverse: run each sequence from its end.
+        norm, keep_h, keep_c: of a normalised cell and of zoneout, see ``lstm_loop``.
+        fallback: run a cell that has no kernel as a loop over time in PyTorch.
         with_cells: whether the cell at every row is wanted; without, c may come with no rows.
 
     Raises:
-        InputError: shapes or dtypes do not fit.
+        InputError: shapes or dtypes do not fit, or no kernel runs the spec and ``fallback`` is False.
 
     Example:
         >>> spec = LstmSpec(peephole="none")
@@ -61,6 +68,21 @@ def lstm(
         raise InputError(f"`x` is {x.dtype}; it must be torch.float32 or torch.float64. Convert it with .float().")
     if sequences.dim() == 1:
         sequences = sequences_of(sequences, len(x))
+    loop = {
+        "carry_h": carry_h,
+        "carry_c": carry_c,
+        "reverse": reverse,
+        "norm": norm,
+        "keep_h": keep_h,
+        "keep_c": keep_c,
+    }
+    if refusals := BACKENDS["native"].refusals(spec):
+        if not fallback:
+            raise InputError(
+                f"No kernel runs this cell ({'; '.join(refusals)}). With fallback=True a loop over time in PyTorch "
+                "does, more slowly."
+            )
+        return lstm_loop(spec, x, weights, h0, c0, sequences, **loop)
     if x.device.type not in ("cpu", "meta"):
         if x.device.type not in _warned_of:
             _warned_of.add(x.device.type)
@@ -68,7 +90,7 @@ def lstm(
                 f"memcell has no kernel for device '{x.device.type}' yet; a plain PyTorch loop over time runs instead.",
                 stacklevel=2,
             )
-        return lstm_loop(spec, x, weights, h0, c0, sequences, carry_h=carry_h, carry_c=carry_c, reverse=reverse)
+        return lstm_loop(spec, x, weights, h0, c0, sequences, **loop)
     tensors = (x, *weights, h0, c0, carry_h, carry_c)
     with_tape = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
     h, c, h_final, c_final, _ = lstm_operator(*tensors, sequences, *spec.options, reverse, with_cells, with_tape)

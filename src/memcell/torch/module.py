@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from memcell.backends import Step
+from memcell.backends import BACKENDS, Step
 from memcell.contract import InputError, LstmSpec, LstmWeights
 from memcell.torch.carries import Carries
 from memcell.torch.checks import check_input, check_together, checked_states, computed_in
@@ -40,6 +40,8 @@ class LSTM(nn.RNNBase):
         output_peek: whether the output gate sees the ``"previous"`` or the ``"current"`` cell.
         coupled: i = 1 - f; the weights then have the three row blocks f, g, o.
         cell_clip: the cell stays within ±this; None: free.
+        layer_norm, zoneout_h, zoneout_c: see ``memcell.LstmSpec``; no kernel has them yet.
+        fallback: run a cell without a kernel as a loop over time in PyTorch, more slowly, rather than refuse it.
         heads: groups of H / heads units; ``weight_hh`` joins the units of a group only (the block-diagonal recurrence
             of xLSTM, arXiv 2405.04517, section 2.2) and is [G*H, H / heads].
         gap_rates: each unit learns a rate, and its cell is multiplied with exp(-rate * gap) before each step; see
@@ -58,9 +60,10 @@ class LSTM(nn.RNNBase):
         bias_ih_l{k}{_reverse}, bias_hh_l{k}{_reverse}: [G*H].
         weight_hr_l{k}{_reverse}: [R, H], with a projection.
         weight_peephole_l{k}{_reverse}: [3*H, H] full or [3, H] diagonal; rows in the order i, f, o.
+        layer_norm_l{k}{_reverse}: [G+2, H], gains of the gates and of the cell, and the bias of the cell.
         gap_rate_l{k}{_reverse}: [H], softplus of which is the rate.
 
-    All but the last start uniform in ±1/sqrt(H).
+    All but the last two start uniform in ±1/sqrt(H).
 
     Raises:
         ValueError, TypeError: an option of ``nn.LSTM`` that does not fit, in its words.
@@ -100,15 +103,25 @@ class LSTM(nn.RNNBase):
         variational_dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         weight_dropout: float = 0.0,
+        layer_norm: bool = False,
+        zoneout_h: float = 0.0,
+        zoneout_c: float = 0.0,
+        fallback: bool = False,
     ) -> None:
-        spec = LstmSpec(peephole, output_peek, coupled, cell_clip)  # type: ignore[arg-type]
+        spec = LstmSpec(peephole, output_peek, coupled, cell_clip, layer_norm, zoneout_h, zoneout_c)  # type: ignore[arg-type]
+        refusals = BACKENDS["native"].refusals(spec)
+        if refusals and not fallback:
+            raise InputError(
+                f"No kernel runs this cell ({'; '.join(refusals)}). With fallback=True a loop over time in PyTorch "
+                "does, more slowly."
+            )
         super().__init__(
             "LSTM", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, device,
             dtype,
         )  # fmt: skip
         self.spec, self.heads, self.gap_rates, self.time_scale = spec, heads, gap_rates, time_scale
         self.variational_dropout, self.recurrent_dropout = variational_dropout, recurrent_dropout
-        self.weight_dropout = weight_dropout
+        self.weight_dropout, self.fallback = weight_dropout, fallback
         self._check_options()
         for suffix, shapes in self._shapes_beyond().items():
             for name, shape in shapes.items():
@@ -132,10 +145,10 @@ class LSTM(nn.RNNBase):
                 f"`time_scale` is {self.time_scale!r}; it must be more than 1 step and finite, in a module with "
                 "bias=True."
             )
-        if self.proj_size and (self.heads > 1 or self.recurrent_dropout):
+        if self.proj_size and (self.heads > 1 or self.recurrent_dropout or self.spec.zoneout_h):
             raise InputError(
-                "`proj_size` goes neither with `heads` nor with `recurrent_dropout`: with a projection the core runs "
-                "W_hh W_hr as one matrix. Use `weight_dropout`, or leave the projection out."
+                "`proj_size` goes neither with `heads` nor with `recurrent_dropout` or `zoneout_h`: with a projection "
+                "the core runs W_hh W_hr as one matrix. Use `weight_dropout`, or leave the projection out."
             )
 
     def _shapes_beyond(self) -> dict[str, dict[str, tuple[int, ...]]]:
@@ -152,6 +165,8 @@ class LSTM(nn.RNNBase):
                 own |= {"bias_ih": (gates,), "bias_hh": (gates,)} if self.bias else {}
             if "peephole" in shapes:
                 own["weight_peephole"] = shapes["peephole"]
+            if "norm" in shapes:
+                own["layer_norm"] = shapes["norm"]
             if self.gap_rates:
                 own["gap_rate"] = (self.hidden_size,)
             for suffix in self._suffixes:
@@ -171,6 +186,8 @@ class LSTM(nn.RNNBase):
     def _start(self) -> None:
         """What does not start uniform in ±1/sqrt(H)."""
         for name, parameter in self.named_parameters():
+            if name.startswith("layer_norm"):
+                parameter.fill_(1.0)[-1] = 0.0
             if name.startswith("gap_rate"):
                 gap_rates_(parameter, self.time_scale)
             if self.time_scale is not None and name.startswith("bias_hh"):
@@ -229,6 +246,8 @@ class LSTM(nn.RNNBase):
             raise InputError("`bidirectional` is True; a step gives outputs that do not wait for the end.")
         if self.proj_size:
             raise InputError("`proj_size` is not 0; a step has no projection. Feed the module step by step instead.")
+        if BACKENDS["native"].refusals(self.spec):
+            raise InputError("No kernel runs this cell; a step has no fallback. Feed the module step by step instead.")
         layers = [self.layer_weights(layer) for layer in range(self.num_layers)]
         dtype = computed_in(self.weight_ih_l0.dtype)
         arrays = [[None if w is None else w.detach().cpu().to(dtype).numpy() for w in layer] for layer in layers]
@@ -342,7 +361,7 @@ class LSTM(nn.RNNBase):
         weights: Any = (w_x, w_h, bias, peephole)
         h, c, h_final, c_final = lstm(
             self.spec, rows, weights, h0, c0, layout.sequences, carry_h=carry_h, carry_c=carry_c, reverse=reverse,
-            with_cells=with_cells,
+            with_cells=with_cells, **self._without_kernel(rows, suffix),
         )  # fmt: skip
         if self.proj_size:
             w_hr = getattr(self, "weight_hr" + suffix).to(dtype)
@@ -352,6 +371,18 @@ class LSTM(nn.RNNBase):
             if state is not None:
                 h_final = torch.where(layout.sequences[:, 1:2] == 0, state[0], h_final)
         return h, c, h_final, c_final
+
+    def _without_kernel(self, rows: Tensor, suffix: str) -> dict[str, Any]:
+        """What only the loop over time reads; masks of zoneout while training."""
+        if not self.fallback:
+            return {}
+        found: dict[str, Any] = {"fallback": True}
+        if self.spec.layer_norm:
+            found["norm"] = getattr(self, "layer_norm" + suffix).to(rows.dtype)
+        for name, probability in (("keep_h", self.spec.zoneout_h), ("keep_c", self.spec.zoneout_c)):
+            if probability and self.training:
+                found[name] = rows.new_empty((len(rows), self.hidden_size)).bernoulli_(probability)
+        return found
 
     def _with_first_output(
         self, rows: Tensor, w_x: Tensor, layout: Layout, h0: Tensor, carry_h: Tensor | None, suffix: str, reverse: bool
@@ -378,7 +409,7 @@ class LSTM(nn.RNNBase):
 
     def extra_repr(self) -> str:
         shown = [super().extra_repr(), f"peephole={self.spec.peephole!r}", f"output_peek={self.spec.output_peek!r}"]
-        usual = {"coupled": False, "cell_clip": None}
+        usual = {"coupled": False, "cell_clip": None, "layer_norm": False, "zoneout_h": 0.0, "zoneout_c": 0.0}
         shown += [f"{k}={getattr(self.spec, k)}" for k, v in usual.items() if getattr(self.spec, k) != v]
         usual = {"heads": 1, "gap_rates": False, "time_scale": None, "variational_dropout": 0.0,
                  "recurrent_dropout": 0.0, "weight_dropout": 0.0}  # fmt: skip

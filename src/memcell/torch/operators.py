@@ -6,7 +6,6 @@ differentiates as often as one likes.
 """
 
 from collections.abc import Callable
-from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +20,7 @@ from memcell.torch.loop import lstm_loop
 __all__ = ["lstm_operator"]
 
 _library = torch.library.Library("memcell", "DEF")
-# The fields of LstmSpec in its order; "peephole" is taken by its weights.
+# As LstmSpec.options; "peephole" is taken by its weights.
 _OPTIONS = "str peephole_kind, str output_peek, bool coupled, float? cell_clip"
 _LAYER = (
     "Tensor x, Tensor w_x, Tensor w_h, Tensor bias, Tensor? peephole, Tensor h0, Tensor c0, Tensor? carry_h, "
@@ -37,7 +36,7 @@ _library.define(
     "Tensor c0, Tensor carry_h, Tensor carry_c)"
 )
 _DIFFERENTIABLE = 9  # x, the weights, the states, the carries
-_LAYER_ARGUMENTS = _DIFFERENTIABLE + 1 + len(fields(LstmSpec)) + 1  # these, sequences, the options, reverse
+_LAYER_ARGUMENTS = _DIFFERENTIABLE + 1 + len(LstmSpec().options) + 1  # these, sequences, the options, reverse
 _SEQUENCES, _X, _STATES = 9, 0, (5, 6)
 
 _spec = lru_cache(LstmSpec)
