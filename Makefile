@@ -23,6 +23,7 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/cpu.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/dropin.py
 	$(BIN)/python benchmarks/keras_program.py
 
 # pip only: it finds the CPU build of torch that constraints.txt pins.

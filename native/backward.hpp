@@ -1,5 +1,6 @@
 // The backward pass of one layer: backpropagation through time, with the weight gradients summed over blocks of rows
-// while these still lie in the cache.
+// while these still lie in the cache. (Werbos, "Backpropagation through time: what it does and how to do it", 1990; that
+// gradients of the weights can wait for many steps: Appleyard et al., arXiv 1604.01946.)
 #pragma once
 #include "steps.hpp"
 

@@ -106,6 +106,9 @@ MEMCELL_INLINE V at_least(V x, T low) {
 }
 #endif
 
+// Exponentials after Cody and Waite, "Software manual for the elementary functions" (1980), chapter 6: an integer part
+// that becomes the exponent, and a polynomial for the rest.
+//
 // q of 2^r - 1 = r q(r) for |r| <= 1/2, lowest power first. In float a minimax fit with a relative error of 1.1e-8; in
 // double the Taylor series, whose remainder is below half a unit in the last place.
 template <class T>

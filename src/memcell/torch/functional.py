@@ -1,6 +1,7 @@
 """One LSTM layer over a ragged batch of tensors."""
 
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,21 +69,19 @@ def lstm(
         raise InputError(f"`x` is {x.dtype}; it must be torch.float32 or torch.float64. Convert it with .float().")
     if sequences.dim() == 1:
         sequences = sequences_of(sequences, len(x))
-    loop = {
-        "carry_h": carry_h,
-        "carry_c": carry_c,
-        "reverse": reverse,
-        "norm": norm,
-        "keep_h": keep_h,
-        "keep_c": keep_c,
-    }
+
+    def by_loop() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        own: Any = {"norm": norm, "keep_h": keep_h, "keep_c": keep_c}
+        carries: Any = {"carry_h": carry_h, "carry_c": carry_c}
+        return lstm_loop(spec, x, weights, h0, c0, sequences, **carries, reverse=reverse, **own)
+
     if refusals := BACKENDS["native"].refusals(spec):
         if not fallback:
             raise InputError(
                 f"No kernel runs this cell ({'; '.join(refusals)}). With fallback=True a loop over time in PyTorch "
                 "does, more slowly."
             )
-        return lstm_loop(spec, x, weights, h0, c0, sequences, **loop)
+        return by_loop()
     if x.device.type not in ("cpu", "meta"):
         if x.device.type not in _warned_of:
             _warned_of.add(x.device.type)
@@ -90,7 +89,7 @@ def lstm(
                 f"memcell has no kernel for device '{x.device.type}' yet; a plain PyTorch loop over time runs instead.",
                 stacklevel=2,
             )
-        return lstm_loop(spec, x, weights, h0, c0, sequences, **loop)
+        return by_loop()
     tensors = (x, *weights, h0, c0, carry_h, carry_c)
     with_tape = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
     h, c, h_final, c_final, _ = lstm_operator(*tensors, sequences, *spec.options, reverse, with_cells, with_tape)

@@ -297,9 +297,11 @@ class LSTM(nn.RNNBase):
             raise InputError("`gaps` was given to a module without rates. Build it with gap_rates=True.")
         given, dtype = rows.dtype, computed_in(self.weight_ih_l0.dtype)
         rows, directions = rows.to(dtype), len(self._suffixes)
-        carries = Carries.of(
-            layout, rows, self.hidden_size, directions, carry_h=carry_h, carry_c=carry_c, resets=resets, gaps=gaps
-        )
+        carries = None
+        if not (carry_h is None and carry_c is None and resets is None and gaps is None):
+            carries = Carries.of(
+                layout, rows, self.hidden_size, directions, carry_h=carry_h, carry_c=carry_c, resets=resets, gaps=gaps
+            )
         h_finals: list[Tensor] = []
         c_finals: list[Tensor] = []
         cells: list[Tensor] = []
@@ -334,21 +336,23 @@ class LSTM(nn.RNNBase):
         return rows * layout.of_sequences(functional.dropout(ones, self.variational_dropout))
 
     def _run(
-        self, rows: Tensor, layout: Layout, carries: Carries, layer: int, direction: int, state: States | None,
+        self, rows: Tensor, layout: Layout, carries: Carries | None, layer: int, direction: int, state: States | None,
         with_cells: bool,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
         """One layer in one direction: h [N, R] and c at every row, h_final [B, R] and c_final."""
         reverse, dtype = direction == 1, rows.dtype
         suffix = f"_l{layer}{self._suffixes[direction]}"
-        given = self.layer_weights(layer, reverse, dropped=self.training)
-        w_x, w_h, bias, peephole = (None if w is None else w.to(dtype) for w in given)
+        weights = self.layer_weights(layer, reverse, dropped=self.training)
+        if weights[0].dtype != dtype:
+            weights = tuple(None if w is None else w.to(dtype) for w in weights)
+        w_x, w_h, bias, peephole = weights
         assert w_x is not None
         rate = functional.softplus(getattr(self, "gap_rate" + suffix).to(dtype)) if self.gap_rates else None
         mask = None
         if self.recurrent_dropout and self.training:
             ones = rows.new_ones((layout.batch_size, self.hidden_size))
             mask = layout.of_sequences(functional.dropout(ones, self.recurrent_dropout))
-        carry_h, carry_c = carries.entering(direction, rate, mask)
+        carry_h, carry_c = (mask, None) if carries is None else carries.entering(direction, rate, mask)
         zeros = rows.new_zeros((layout.batch_size, self.hidden_size))
         h0, c0 = (zeros, zeros) if state is None else state
         if self.proj_size:
