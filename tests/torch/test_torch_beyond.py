@@ -196,7 +196,7 @@ def test_variational_dropout_takes_a_feature_from_all_steps(form: str) -> None:
     }[form]  # fmt: skip
     torch.manual_seed(3)
     seen: list[Tensor] = []
-    import memcell.torch.module as room
+    import memcell.torch.direction as room
 
     lstm = room.lstm
 

@@ -106,7 +106,7 @@ class _Shared:
 
 
 def _weights(layer: LSTM, k: int, reverse: bool) -> Direction:
-    w_x, w_h, bias, peephole = layer.layer_weights(k, reverse, merged=False)
+    w_x, w_h, bias, peephole = layer.layer_weights(k, reverse)
     suffix = f"_l{k}{'_reverse' if reverse else ''}"
     w_hr, norm = getattr(layer, "weight_hr" + suffix, None), getattr(layer, "layer_norm" + suffix, None)
     return Direction(*(None if w is None else _array(w) for w in (w_x, w_h, bias, peephole, w_hr, norm)))  # type: ignore[arg-type]

@@ -10,7 +10,8 @@ from memcell.backends import BACKENDS, Step
 from memcell.contract import InputError, LstmSpec, LstmWeights
 from memcell.torch.carries import Carries
 from memcell.torch.checks import check_input, check_together, checked_states, computed_in
-from memcell.torch.functional import LayerWeights, lstm
+from memcell.torch.direction import run_direction
+from memcell.torch.functional import LayerWeights
 from memcell.torch.layouts import Layout, rows_of
 from memcell.torch.parameters import block_diagonal, chrono_biases_, gap_rates_
 
@@ -210,20 +211,15 @@ class LSTM(nn.RNNBase):
     def flatten_parameters(self) -> None:
         """Nothing: the parameters need not lie together."""
 
-    def layer_weights(
-        self, layer: int, reverse: bool = False, *, merged: bool = True, dropped: bool = False
-    ) -> LayerWeights:
-        """Weights of one layer and direction as ``memcell.torch.lstm`` takes them: the biases summed, the recurrent
-        matrix whole, and of a projection W_hh W_hr (W_hh itself if not ``merged``); with ``weight_dropout`` if
-        ``dropped``."""
+    def layer_weights(self, layer: int, reverse: bool = False, *, dropped: bool = False) -> LayerWeights:
+        """Weights of one layer and direction as ``memcell.torch.lstm`` takes them: the biases summed, the recurrent matrix
+        whole ([G*H, R] with a projection), and with ``weight_dropout`` if ``dropped``."""
         suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
         w_x, w_h = getattr(self, "weight_ih" + suffix), getattr(self, "weight_hh" + suffix)
         if self.weight_dropout and dropped:
             w_h = functional.dropout(w_h, self.weight_dropout)
         if self.heads > 1:
             w_h = block_diagonal(w_h, self.heads)
-        if self.proj_size and merged:
-            w_h = w_h @ getattr(self, "weight_hr" + suffix)
         biases = [getattr(self, name + suffix) for name in ("bias_ih", "bias_hh")] if self.bias else []
         bias = biases[0] + biases[1] if biases else w_x.new_zeros(len(w_x))
         return w_x, w_h, bias, None if self.spec.peephole == "none" else getattr(self, "weight_peephole" + suffix)
@@ -311,7 +307,9 @@ class LSTM(nn.RNNBase):
             for direction in range(directions):
                 at = layer * directions + direction
                 state = None if initial is None else (initial[0][at].to(dtype), initial[1][at].to(dtype))
-                h, c, h_final, c_final = self._run(rows, layout, carries, layer, direction, state, return_cells)
+                h, c, h_final, c_final = run_direction(
+                    self, rows, layout, carries, layer, bool(direction), state, with_cells=return_cells
+                )
                 outputs.append(h)
                 cells.append(c)
                 h_finals.append(h_final)
@@ -334,71 +332,6 @@ class LSTM(nn.RNNBase):
             return rows
         ones = rows.new_ones((layout.batch_size, rows.shape[1]))
         return rows * layout.of_sequences(functional.dropout(ones, self.variational_dropout))
-
-    def _run(
-        self, rows: Tensor, layout: Layout, carries: Carries | None, layer: int, direction: int, state: States | None,
-        with_cells: bool,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
-        """One layer in one direction: h [N, R] and c at every row, h_final [B, R] and c_final."""
-        reverse, dtype = direction == 1, rows.dtype
-        suffix = f"_l{layer}{self._suffixes[direction]}"
-        weights = self.layer_weights(layer, reverse, dropped=self.training)
-        if weights[0].dtype != dtype:
-            weights = tuple(None if w is None else w.to(dtype) for w in weights)
-        w_x, w_h, bias, peephole = weights
-        assert w_x is not None
-        rate = functional.softplus(getattr(self, "gap_rate" + suffix).to(dtype)) if self.gap_rates else None
-        mask = None
-        if self.recurrent_dropout and self.training:
-            ones = rows.new_ones((layout.batch_size, self.hidden_size))
-            mask = layout.of_sequences(functional.dropout(ones, self.recurrent_dropout))
-        carry_h, carry_c = (mask, None) if carries is None else carries.entering(direction, rate, mask)
-        zeros = rows.new_zeros((layout.batch_size, self.hidden_size))
-        h0, c0 = (zeros, zeros) if state is None else state
-        if self.proj_size:
-            if carry_h is not None and carry_h.shape[1] != 1:
-                raise InputError("`carry_h` has H features; with a projection it must be one number a step.")
-            if state is not None and rows.shape[0]:
-                # h0 is no output of this layer: W_hh h0 enters with x at the first step.
-                rows, w_x = self._with_first_output(rows, w_x, layout, h0, carry_h, suffix, reverse)
-            h0 = zeros
-        weights: Any = (w_x, w_h, bias, peephole)
-        h, c, h_final, c_final = lstm(
-            self.spec, rows, weights, h0, c0, layout.sequences, carry_h=carry_h, carry_c=carry_c, reverse=reverse,
-            with_cells=with_cells, **self._without_kernel(rows, suffix),
-        )  # fmt: skip
-        if self.proj_size:
-            w_hr = getattr(self, "weight_hr" + suffix).to(dtype)
-            h, h_final = h @ w_hr.T, h_final @ w_hr.T
-            if (inside := layout.inside()) is not None:
-                h = torch.where(inside, h, torch.zeros_like(h))  # or gradients past a length would reach w_hr
-            if state is not None:
-                h_final = torch.where(layout.sequences[:, 1:2] == 0, state[0], h_final)
-        return h, c, h_final, c_final
-
-    def _without_kernel(self, rows: Tensor, suffix: str) -> dict[str, Any]:
-        """What only the loop over time reads; masks of zoneout while training."""
-        if not self.fallback:
-            return {}
-        found: dict[str, Any] = {"fallback": True}
-        if self.spec.layer_norm:
-            found["norm"] = getattr(self, "layer_norm" + suffix).to(rows.dtype)
-        for name, probability in (("keep_h", self.spec.zoneout_h), ("keep_c", self.spec.zoneout_c)):
-            if probability and self.training:
-                found[name] = rows.new_empty((len(rows), self.hidden_size)).bernoulli_(probability)
-        return found
-
-    def _with_first_output(
-        self, rows: Tensor, w_x: Tensor, layout: Layout, h0: Tensor, carry_h: Tensor | None, suffix: str, reverse: bool
-    ) -> tuple[Tensor, Tensor]:
-        first, length, stride = layout.sequences.unbind(1)
-        at = first + (length - 1) * stride if reverse else first
-        present = length > 0
-        factor = 1 if carry_h is None else carry_h[at.clamp(0, rows.shape[0] - 1)]
-        entering = rows.new_zeros((rows.shape[0] + 1, self.proj_size))  # the last: of sequences without rows
-        entering = entering.index_copy(0, torch.where(present, at, rows.shape[0]), h0 * factor)[:-1]
-        w_hh = getattr(self, "weight_hh" + suffix).to(rows.dtype)
-        return torch.cat([rows, entering], dim=1), torch.cat([w_x, w_hh], dim=1)
 
     def _load_from_state_dict(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, state_dict: dict[str, Any], prefix: str, *rest: Any
