@@ -1,4 +1,4 @@
-"""One layer of a module in one direction, from rows to rows: projections, decay and dropout, put together of the cell."""
+"""One layer of a module in one direction, from rows to rows: projection, decay and dropout around the cell."""
 
 from typing import TYPE_CHECKING, Any
 
