@@ -212,8 +212,8 @@ class LSTM(nn.RNNBase):
         """Nothing: the parameters need not lie together."""
 
     def layer_weights(self, layer: int, reverse: bool = False, *, dropped: bool = False) -> LayerWeights:
-        """Weights of one layer and direction as ``memcell.torch.lstm`` takes them: the biases summed, the recurrent matrix
-        whole ([G*H, R] with a projection), and with ``weight_dropout`` if ``dropped``."""
+        """Weights of one layer and direction as ``memcell.torch.lstm`` takes them: the biases summed, the recurrent
+        matrix whole ([G*H, R] with a projection), and with ``weight_dropout`` if ``dropped``."""
         suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
         w_x, w_h = getattr(self, "weight_ih" + suffix), getattr(self, "weight_hh" + suffix)
         if self.weight_dropout and dropped:
