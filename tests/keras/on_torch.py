@@ -139,6 +139,50 @@ def test_stateful() -> None:
     torch.testing.assert_close(layer(x[:, :2]), parts[0])
 
 
+@pytest.mark.parametrize("mask", ["no mask", "holes"])
+def test_stateful_layer_trains(mask: str) -> None:
+    layer = LSTM(UNITS, stateful=True, peephole="none")
+    twin = layers.RNN(LSTMCell(UNITS, peephole="none"), stateful=True)
+    x = inputs().detach()
+    for one in (layer, twin):
+        one.build(x.shape)
+    twin.set_weights(layer.get_weights())
+    for _ in range(2):
+        got, want = (values_and_gradients(one, mask=mask_of(mask)) for one in (layer, twin))
+        torch.testing.assert_close(got, want, rtol=0, atol=2e-5)
+
+
+def test_one_initial_state_serves_all() -> None:
+    layer, one = LSTM(UNITS), inputs(1, UNITS).detach()
+    torch.testing.assert_close(layer(inputs(), initial_state=[one, one]),
+                               layer(inputs(), initial_state=[one.expand(BATCH, -1)] * 2))  # fmt: skip
+
+
+def test_a_seeded_program_goes_on_as_with_the_layer_of_keras() -> None:
+    weights = []
+    for kind, options in ((LSTM, {"peephole": "none"}), (layers.LSTM, {})):
+        keras.utils.set_random_seed(3)
+        made = [kind(UNITS, **options), layers.Dense(2)]
+        for layer in made:
+            layer.build((BATCH, STEPS, UNITS))
+        weights.append([w for layer in made for w in layer.get_weights()])
+    for got, want in zip(*weights, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_options_of_the_layer_and_positions() -> None:
+    assert LSTM(UNITS, autocast=False).autocast is False
+    assert LSTM(UNITS, "tanh", "sigmoid", True, "he_normal").kernel_initializer.__class__.__name__ == "HeNormal"
+
+
+def test_exports_as_the_layer_of_keras_does() -> None:
+    model = keras.Sequential([keras.Input((STEPS, FEATURES)), layers.Masking(), LSTM(UNITS), layers.Dense(1)])
+    x = inputs().detach()
+    want = model(x)
+    program = torch.export.export(model.eval(), (x,))
+    torch.testing.assert_close(program.module()(x), want)
+
+
 def test_cell_in_a_loop_of_keras() -> None:
     cell = LSTMCell(UNITS, peephole="diagonal", output_peek="current")
     loop, layer = layers.RNN(cell, return_sequences=True), LSTM(UNITS, peephole="diagonal", output_peek="current",

@@ -153,11 +153,41 @@ def test_one_of_several_nodes(tmp_path: Path) -> None:
     export(LSTM(INPUTS, UNITS, 2, peephole="none"), tmp_path / "two.onnx")
     nodes = onnx.load(tmp_path / "two.onnx").graph.node
     names = [node.name or node.output[0] for node in nodes if node.op_type == "LSTM"]
-    with pytest.raises(InputError, match="has 2 LSTM nodes; name one with `node`"):
+    with pytest.raises(InputError, match="has 2 LSTM nodes; name one, or"):
         load_lstm(tmp_path / "two.onnx")
     assert [load_lstm(tmp_path / "two.onnx", name).input_size for name in names] == [INPUTS, UNITS]
     with pytest.raises(InputError, match="`node` is 'other'; the graph's LSTM nodes are"):
         load_lstm(tmp_path / "two.onnx", "other")
+
+
+def test_nodes_by_their_outputs() -> None:
+    one, two = (_one_node().graph.node[0] for _ in range(2))
+    model = _one_node()
+    del model.graph.node[:]
+    for node, name in ((one, "first"), (two, "second")):
+        del node.output[:]
+        node.output.extend(["", name])
+        model.graph.node.append(node)
+    with pytest.raises(InputError, match="name one, or one of its outputs, with `node`: first, second"):
+        load_lstm(model)
+    assert isinstance(load_lstm(model, "second"), LSTM)
+    one.name = "named"
+    model.graph.node[0].name = "named"
+    assert isinstance(load_lstm(model, "first"), LSTM)
+
+
+def test_a_constant_initial_state_is_refused() -> None:
+    model = _one_node(activations=["sigmoid", "tanh", "tanh"])
+    assert isinstance(load_lstm(model), LSTM)
+    model.graph.initializer.append(numpy_helper.from_array(np.ones((1, 1, 2), np.float32), "h0"))
+    model.graph.node[0].input.extend(["", "", "h0"])
+    with pytest.raises(InputError, match="initial_h of the LSTM node is a constant that is not 0"):
+        load_lstm(model)
+
+
+def test_no_steps(tmp_path: Path) -> None:
+    export(LSTM(INPUTS, UNITS, peephole="none"), tmp_path / "lstm.onnx", inputs=[])
+    assert run_onnx(tmp_path / "lstm.onnx", {"input": random(0, 2, INPUTS)})["output"].shape == (0, 2, UNITS)
 
 
 def _one_node(weights_as: str = "constant", **attributes: Any) -> onnx.ModelProto:

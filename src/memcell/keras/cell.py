@@ -58,7 +58,8 @@ class LSTMCell(layers.LSTMCell):
             units, activation, recurrent_activation, use_bias, unit_forget_bias=unit_forget_bias, **options
         )
         self.spec = spec
-        self.peephole_initializer = initializers.get(peephole_initializer)
+        # An initializer draws a seed when it is made: without peepholes a seeded program goes on as with Keras's layer.
+        self.peephole_initializer = initializers.get("zeros" if peephole == "none" else peephole_initializer)
         self.peephole_regularizer = regularizers.get(peephole_regularizer)
         self.peephole_constraint = constraints.get(peephole_constraint)
         self.peephole_kernel = None

@@ -24,7 +24,8 @@ class LSTM(layers.LSTM):
 
     Args:
         units: H, units of the output and the cell.
-        activation, recurrent_activation, use_bias: as in ``keras.layers.LSTM``.
+        activation, recurrent_activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer: as in
+            ``keras.layers.LSTM``.
         peephole: ``"full"`` (every gate sees every unit's cell), ``"diagonal"`` or ``"none"`` (``keras.layers.LSTM``).
         output_peek: whether the output gate sees the ``"previous"`` or the ``"current"`` cell.
         cell_clip: the cell stays within ±this; None: free.
@@ -46,6 +47,9 @@ class LSTM(layers.LSTM):
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
         use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
         *,
         peephole: str = "full",
         output_peek: str = "previous",
@@ -59,7 +63,9 @@ class LSTM(layers.LSTM):
         **options: Any,
     ) -> None:
         of_layer = {name: options.pop(name) for name in _LAYER_OPTIONS if name in options}
-        shared = {name: of_layer[name] for name in ("dtype", "trainable") if name in of_layer}
+        shared = {name: of_layer[name] for name in ("dtype", "trainable", "autocast") if name in of_layer}
+        options |= {"kernel_initializer": kernel_initializer, "recurrent_initializer": recurrent_initializer}
+        options["bias_initializer"] = bias_initializer
         of_cell = {"peephole": peephole, "output_peek": output_peek, "cell_clip": cell_clip, **shared, **options}
         cell = LSTMCell(units, activation, recurrent_activation, use_bias, name="lstm_cell", **of_cell)
         # Past the constructor of keras.layers.LSTM, which would build its own cell.
@@ -79,12 +85,16 @@ class LSTM(layers.LSTM):
         self.use_cudnn = use_cudnn
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
-        if keras.backend.backend() != "torch" or not self._is_usual():
-            return layers.RNN.inner_loop(self, sequences, initial_state, mask=mask, training=training)
-        from memcell.keras.torch_loop import run
-
         if isinstance(mask, list | tuple):
             mask = mask[0]
+        if keras.backend.backend() != "torch" or not self._is_usual():
+            return layers.RNN.inner_loop(self, sequences, initial_state, mask=mask, training=training)
+        from memcell.keras.torch_loop import is_exporting, run
+
+        if is_exporting():  # into a format that knows no operator of ours
+            return layers.RNN.inner_loop(self, sequences, initial_state, mask=mask, training=training)
+        if self.stateful:  # the states are written over before anybody asks for gradients
+            initial_state = [ops.copy(state) for state in initial_state]
         if mask is not None:
             mask = ops.cast(ops.convert_to_tensor(mask), "bool")
             mask = mask[..., 0] if len(mask.shape) == 3 else mask
@@ -117,6 +127,6 @@ class LSTM(layers.LSTM):
 
 
 _LAYER_OPTIONS = (
-    "name", "dtype", "trainable", "activity_regularizer", "zero_output_for_mask",
+    "name", "dtype", "trainable", "autocast", "activity_regularizer", "zero_output_for_mask",
     "input_shape", "batch_shape", "batch_input_shape", "batch_size", "input_dim", "input_length",
 )  # fmt: skip

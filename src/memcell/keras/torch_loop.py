@@ -9,7 +9,12 @@ from torch import Tensor
 from memcell.torch import lstm
 from memcell.torch.layouts import rows_of, sequences_of
 
-__all__ = ["run"]
+__all__ = ["is_exporting", "run"]
+
+
+def is_exporting() -> bool:
+    """Whether ``torch.export`` is tracing."""
+    return torch.compiler.is_compiling() and getattr(torch.compiler, "is_exporting", bool)()
 
 
 def run(
@@ -31,7 +36,7 @@ def run(
     """
     computed, given = _computed_in(sequences.dtype), sequences.dtype
     weights = _weights(cell, computed)
-    h0, c0 = (state.to(computed) for state in initial_state)
+    h0, c0 = (state.to(computed).expand(len(sequences), -1) for state in initial_state)
     x = sequences.to(computed)
     if mask is None:
         rows, layout = rows_of(x, batch_first=True)

@@ -97,7 +97,8 @@ def _operator(
     count = "" if lengths is None else graph.op("Cast", lengths, to=6)  # the operator wants int32
     both = "bidirectional" if len(directions) == 2 else "forward"
     y, h, c = graph.ops("LSTM", [x, w, r, b, count, h0, c0, p], 3, hidden_size=units, direction=both)
-    y = graph.op("Reshape", graph.op("Transpose", y, perm=[0, 2, 1, 3]), graph.constant([0, 0, -1], np.int64))
+    width = len(directions) * units
+    y = graph.op("Reshape", graph.op("Transpose", y, perm=[0, 2, 1, 3]), graph.constant([0, 0, width], np.int64))
     if lengths is not None:  # what a runtime makes of a length of 0 is left open: here it is the initial state
         seen = graph.op("Greater", graph.op("Unsqueeze", lengths, graph.constant([1], np.int64)),
                         graph.constant(0, np.int64))  # fmt: skip

@@ -26,6 +26,8 @@ def export(
     with P, sequence lengths and both directions; full peepholes, the previous peek, coupled gates, carries, projections
     and clipping become a Scan of standard operators. Dropout is left out, as after ``eval()``.
 
+    (ONNX Runtime's operators want at least one sequence, and its Scan at least one step.)
+
     A ``memcell.torch.LSTM`` reads ``input`` and gives ``output``, ``h_n`` and ``c_n`` in the shapes of the module. A
     trained ``Model`` reads what ``inputs_of`` makes of series, padded [B, T, .], and gives ``probabilities``
     [B, classes], or ``quantiles`` [B, K, 3] of 0.1, 0.5 and 0.9 in the target's unit, after each series' last row. With

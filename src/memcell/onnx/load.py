@@ -22,21 +22,25 @@ def load_lstm(source: "str | os.PathLike[str] | onnx.ModelProto", node: str | No
 
     Args:
         source: a file, or a model at hand.
-        node: name of the node, or of its first output; None where the graph has one LSTM only.
+        node: name of the node, or of one of its outputs; None where the graph has one LSTM only.
 
     Raises:
         InputError: no such file or node, several nodes and no name, weights that the graph computes, or a cell that is
             another: other activations, clipping before them, coupled gates, or a backward direction alone.
     """
     model = source if isinstance(source, onnx.ModelProto) else _read(source)
-    found = {one.name or one.output[0]: one for one in model.graph.node if one.op_type == "LSTM"}
+    found = [one for one in model.graph.node if one.op_type == "LSTM"]
+    names = ", ".join(one.name or next(filter(None, one.output), "unnamed") for one in found)
     if not found:
         raise InputError("The graph has no LSTM node.")
-    if node is None and len(found) > 1:
-        raise InputError(f"The graph has {len(found)} LSTM nodes; name one with `node`: {', '.join(found)}.")
-    if node is not None and node not in found:
-        raise InputError(f"`node` is {node!r}; the graph's LSTM nodes are {', '.join(found)}.")
-    one = found[node] if node is not None else next(iter(found.values()))
+    chosen = found if node is None else [one for one in found if node in (one.name, *filter(None, one.output))]
+    if node is not None and not chosen:
+        raise InputError(f"`node` is {node!r}; the graph's LSTM nodes are {names}.")
+    if len(chosen) > 1:
+        raise InputError(
+            f"The graph has {len(chosen)} LSTM nodes; name one, or one of its outputs, with `node`: {names}."
+        )
+    one = chosen[0]
     options = {attribute.name: helper.get_attribute_value(attribute) for attribute in one.attribute}
     _check(options)
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -48,6 +52,10 @@ def load_lstm(source: "str | os.PathLike[str] | onnx.ModelProto", node: str | No
             if name not in constants:
                 raise InputError(f"{role} of the LSTM node is computed by the graph ({name!r}), not a constant of it.")
             arrays[role] = numpy_helper.to_array(constants[name])
+        if role in ("initial_h", "initial_c") and name in constants and numpy_helper.to_array(constants[name]).any():
+            raise InputError(
+                f"{role} of the LSTM node is a constant that is not 0; a layer starts where its caller says."
+            )
     return _layer(arrays, batch_first=options.get("layout", 0) == 1)
 
 
@@ -61,9 +69,9 @@ def _read(path: str | os.PathLike[str]) -> onnx.ModelProto:
 
 
 def _check(options: dict[str, Any]) -> None:
-    usual = [b"Sigmoid", b"Tanh", b"Tanh"]
+    usual = [b"sigmoid", b"tanh", b"tanh"]
     activations = options.get("activations", usual)
-    if list(activations) not in (usual, usual * 2):
+    if [name.lower() for name in activations] not in (usual, usual * 2):
         names = ", ".join(name.decode() for name in activations)
         raise InputError(f"The LSTM node has the activations {names}; only Sigmoid, Tanh, Tanh are known here.")
     if options.get("direction", b"forward") == b"reverse":
