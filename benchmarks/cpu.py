@@ -13,13 +13,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from itertools import chain
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from baselines import Full, onnx_layer, onnx_session
-from timing import Timing, fma_peak, geometric_mean, in_blocks, load, machine, markdown, take_turns
+from timing import Timing, fma_peak, geometric_mean, in_blocks, load, machine, markdown, peak_memory, take_turns
 from torch import Tensor, nn
 
 from memcell.backends import _core
@@ -274,15 +273,9 @@ def peak_rise(who: str, shape: Shape) -> float:
     module = layers(shape, "none") if who == "memcell" else nn.LSTM(shape.inputs, shape.units)
     training(module, random_input(shape._replace(steps=1, batch=1)))()
     call = training(module, random_input(shape))
-    before = _peak()
+    before = peak_memory()
     call()
-    return _peak() - before
-
-
-def _peak() -> float:
-    """MiB of the largest resident set so far. Not ``ru_maxrss``, which a new program inherits from its parent."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    return peak_memory() - before
 
 
 def memory(setting: Setting) -> Iterator[str]:

@@ -6,6 +6,8 @@ Keras on torch, double backward; numbers are compared before anything is timed, 
 
 import argparse
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -13,7 +15,7 @@ os.environ["KERAS_BACKEND"] = "torch"
 
 import keras
 import torch
-from timing import machine, markdown, take_turns
+from timing import machine, markdown, peak_memory, take_turns
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -136,6 +138,25 @@ def twice() -> Iterator[Case]:
                gradients(theirs, penalty(theirs)))  # fmt: skip
 
 
+def peak_rise(who: str) -> float:
+    """MiB by which the largest resident set grows over a training step of the first case, in this process."""
+    _, both_ways = packed()
+    before = peak_memory()
+    (both_ways.ours if who == "memcell" else both_ways.theirs)()
+    return peak_memory() - before
+
+
+def memory(threads: int) -> str:
+    """The same, in fresh processes."""
+    rises = []
+    for who in ("memcell", "PackedSequence"):
+        command = [sys.executable, __file__, "--threads", str(threads), "--worker", who]
+        rises.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    ours, theirs = rises
+    share = f"{ours / theirs:.2f}"
+    return f"Memory of a training step of the first: memcell {ours:.0f} MiB, PackedSequence {theirs:.0f} MiB ({share})."
+
+
 def agree(case: Case) -> None:
     got, want = case.ours(), case.theirs()
     for one, other in zip(*([r] if isinstance(r, Tensor) else r for r in (got, want)), strict=True):
@@ -147,8 +168,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each comparison, about")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.worker:
+        print(peak_rise(options.worker))
+        return
     print(machine("torch", "keras"), f"\n{options.threads} threads\n")
     rows = []
     for group in (packed, resets, in_keras, twice):
@@ -158,7 +183,8 @@ def main() -> None:
             timing = take_turns(case.ours, case.theirs, options.seconds, least=3)
             rows.append([case.name, case.today, f"{timing.ours * 1e3:.1f}", f"{timing.theirs * 1e3:.1f}",
                          f"{timing.ratio:.1f}x"])  # fmt: skip
-    print(markdown(["", "today", "memcell, ms", "today, ms", "ratio"], rows))
+    print(markdown(["", "today", "memcell, ms", "today, ms", "ratio"], rows), "\n")
+    print(memory(options.threads))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Timing", "fma_peak", "geometric_mean", "in_blocks", "load", "machine", "markdown", "take_turns"]
+__all__ = [
+    "Timing",
+    "fma_peak",
+    "geometric_mean",
+    "in_blocks",
+    "load",
+    "machine",
+    "markdown",
+    "peak_memory",
+    "take_turns",
+]
 
 SLICE = 0.005  # seconds that one turn lasts at least, so that the clock and the call to it do not count
 PAUSE = 0.02  # seconds before a turn, in which the threads of the other contender stop spinning on our cores
@@ -108,3 +118,9 @@ def machine(*packages: str) -> str:
 def load() -> float:
     """How many threads wanted to run over the last minute; a quiet machine has less than 1 before the start."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+
+
+def peak_memory() -> float:
+    """MiB of the largest resident set so far. Not ``ru_maxrss``, which a new program inherits from its parent."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
