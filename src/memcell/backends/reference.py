@@ -79,7 +79,7 @@ class _Layer:
         d_p += np.outer(d_z, cell)
         return p.T @ d_z
 
-    def step(self, x: Array, h_in: Array, c_in: Array) -> "_Step":
+    def step(self, x: Array, h_in: Array, c_in: Array) -> _Step:
         """Everything of a step from what enters it, zoneout apart."""
         w, spec = self.weights, self.spec
         sums = {gate: w.w_x[rows] @ x + w.w_h[rows] @ h_in for gate, rows in self.block.items()}

@@ -7,6 +7,7 @@ from keras import ops
 from torch import Tensor
 
 from memcell.torch import lstm
+from memcell.torch.checks import computed_in
 from memcell.torch.layouts import rows_of, sequences_of
 
 __all__ = ["is_exporting", "run"]
@@ -34,7 +35,7 @@ def run(
             the first), or gives 0 with ``zero_output_for_mask``.
         recurrent_mask: [B, H], factors of h before each step.
     """
-    computed, given = _computed_in(sequences.dtype), sequences.dtype
+    computed, given = computed_in(sequences.dtype), sequences.dtype
     weights = _weights(cell, computed)
     h0, c0 = (state.to(computed).expand(len(sequences), -1) for state in initial_state)
     x = sequences.to(computed)
@@ -64,11 +65,6 @@ def run(
         place = torch.where(mask, place, 0)
     outputs = shown[place].to(given)
     return outputs[:, -1], outputs, [h_final.to(given), c_final.to(given)]
-
-
-def _computed_in(dtype: torch.dtype) -> torch.dtype:
-    """Half precision is computed in float32."""
-    return dtype if dtype in (torch.float32, torch.float64) else torch.float32
 
 
 _tensor: Any = ops.convert_to_tensor  # Keras annotates its results as if they could be None

@@ -23,7 +23,6 @@ class Graph:
     """
 
     def __init__(self, parent: "Graph | None" = None) -> None:
-        self._parent = parent
         self._names: Any = count() if parent is None else parent._names
         self._nodes: list[Any] = []
         self._constants: list[Any] = []

@@ -1,4 +1,4 @@
-"""What ``torch.nn.LSTM`` refuses, in its words, so that code which reads them goes on working."""
+"""What is refused: as ``torch.nn.LSTM`` does, in its words, so that code which reads them goes on; and what is ours."""
 
 from typing import Any
 
@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from memcell.contract import InputError
+from memcell.backends import BACKENDS
+from memcell.contract import InputError, LstmSpec
 
-__all__ = ["check_input", "check_together", "checked_states", "computed_in"]
+__all__ = ["check_input", "check_together", "checked_states", "computed_in", "has_kernel"]
 
 
 def check_input(module: nn.RNNBase, input: Any) -> None:
@@ -36,6 +37,21 @@ def check_input(module: nn.RNNBase, input: Any) -> None:
         raise RuntimeError(
             f"input.size(-1) must be equal to input_size. Expected {module.input_size}, got {data.shape[-1]}"
         )
+
+
+def has_kernel(spec: LstmSpec, fallback: bool) -> bool:
+    """Whether a kernel runs the cell.
+
+    Raises:
+        InputError: none does, and ``fallback`` is False.
+    """
+    refusals = BACKENDS["native"].refusals(spec)
+    if refusals and not fallback:
+        raise InputError(
+            f"No kernel runs this cell ({'; '.join(refusals)}). With fallback=True a loop over time in PyTorch "
+            "does, more slowly."
+        )
+    return not refusals
 
 
 def computed_in(dtype: torch.dtype) -> torch.dtype:

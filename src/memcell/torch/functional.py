@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from memcell.backends import BACKENDS
 from memcell.contract import InputError, LstmSpec
+from memcell.torch.checks import has_kernel
 from memcell.torch.layouts import sequences_of
 from memcell.torch.loop import lstm_loop
 from memcell.torch.operators import lstm_operator
@@ -75,12 +75,7 @@ def lstm(
         carries: Any = {"carry_h": carry_h, "carry_c": carry_c}
         return lstm_loop(spec, x, weights, h0, c0, sequences, **carries, reverse=reverse, **own)
 
-    if refusals := BACKENDS["native"].refusals(spec):
-        if not fallback:
-            raise InputError(
-                f"No kernel runs this cell ({'; '.join(refusals)}). With fallback=True a loop over time in PyTorch "
-                "does, more slowly."
-            )
+    if not has_kernel(spec, fallback):
         return by_loop()
     if x.device.type not in ("cpu", "meta"):
         if x.device.type not in _warned_of:

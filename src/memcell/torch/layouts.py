@@ -35,9 +35,8 @@ class Layout:
             return rows
         if self.kind == "nested":
             offsets, lengths = self.origin
-            longest = (
-                None if torch.compiler.is_compiling() else int(self.sequences[:, 1].amax()) if self.batch_size else 0
-            )
+            counts = self.sequences[:, 1]
+            longest = int(counts.amax()) if knows_values(counts) and len(counts) else None
             return torch.nested.nested_tensor_from_jagged(rows, offsets, lengths, max_seqlen=longest)
         if self.kind == "packed":
             lengths, order = self.sequences[:, 1].cpu(), self.origin.sorted_indices
@@ -125,10 +124,11 @@ def sequences_of(offsets: Tensor, rows: int) -> Tensor:
 
 
 def rows_of(batch: Any, batch_first: bool, lengths: Any = None) -> tuple[Tensor, Layout]:
-    """Rows [N, I] of a dense tensor, an unbatched one, a ``PackedSequence`` or a jagged ``torch.nested`` tensor.
+    """Rows [N, I] of a dense tensor, an unbatched one, a ``PackedSequence`` or a jagged ``torch.nested`` tensor, as
+    ``check_input`` lets them pass.
 
     Raises:
-        InputError: the form is none of these, or lengths do not fit.
+        InputError: lengths do not fit.
     """
     if lengths is not None and (isinstance(batch, PackedSequence) or getattr(batch, "is_nested", False)):
         raise InputError("`lengths` was given beside an input that carries its own. Leave it out.")
@@ -136,11 +136,7 @@ def rows_of(batch: Any, batch_first: bool, lengths: Any = None) -> tuple[Tensor,
         dense, lengths = pad_packed_sequence(batch)
         rows, layout = rows_of(dense, False, lengths)
         return rows, Layout("packed", layout.sequences, layout.steps, time_major=True, ragged=True, origin=batch)
-    if not isinstance(batch, Tensor):
-        raise InputError(f"The input is a {type(batch).__name__}; it must be a tensor or a PackedSequence.")
     if batch.is_nested:
-        if batch.layout != torch.jagged:
-            raise InputError("The nested tensor is not jagged. Build it with layout=torch.jagged.")
         values, offsets, own = batch.values(), batch.offsets(), batch.lengths()  # pyright: ignore[reportAttributeAccessIssue]
         if own is None:
             sequences = sequences_of(offsets, len(values))
@@ -152,8 +148,6 @@ def rows_of(batch: Any, batch_first: bool, lengths: Any = None) -> tuple[Tensor,
             raise InputError("`lengths` was given with an input of two dimensions, which is one sequence.")
         steps = batch.shape[0]
         return batch, Layout("unbatched", _dense_sequences(batch, 1, steps, False), steps)
-    if batch.dim() != 3:
-        raise InputError(f"The input has shape {list(batch.shape)}; it must have 2 dimensions (one sequence) or 3.")
     count, steps = (batch.shape[0], batch.shape[1]) if batch_first else (batch.shape[1], batch.shape[0])
     # The order of the rows follows the memory: either order of the first two dimensions may be the contiguous one.
     swapped = not batch.is_contiguous() and batch.transpose(0, 1).is_contiguous()

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from memcell.backends import BACKENDS, Step
+from memcell.backends import Step
 from memcell.contract import InputError, LstmSpec, LstmWeights
 from memcell.torch.carries import Carries
-from memcell.torch.checks import check_input, check_together, checked_states, computed_in
+from memcell.torch.checks import check_input, check_together, checked_states, computed_in, has_kernel
 from memcell.torch.direction import run_direction
 from memcell.torch.functional import LayerWeights
 from memcell.torch.layouts import Layout, rows_of
@@ -110,12 +110,7 @@ class LSTM(nn.RNNBase):
         fallback: bool = False,
     ) -> None:
         spec = LstmSpec(peephole, output_peek, coupled, cell_clip, layer_norm, zoneout_h, zoneout_c)  # type: ignore[arg-type]
-        refusals = BACKENDS["native"].refusals(spec)
-        if refusals and not fallback:
-            raise InputError(
-                f"No kernel runs this cell ({'; '.join(refusals)}). With fallback=True a loop over time in PyTorch "
-                "does, more slowly."
-            )
+        has_kernel(spec, fallback)  # or a refusal, before any parameter is drawn
         super().__init__(
             "LSTM", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, device,
             dtype,
@@ -159,7 +154,7 @@ class LSTM(nn.RNNBase):
         for layer in range(self.num_layers):
             width = self.input_size if layer == 0 else outputs * len(self._suffixes)
             shapes = self.spec.weight_shapes(width, self.hidden_size)
-            gates = len(shapes["bias"]) and shapes["bias"][0]
+            (gates,) = shapes["bias"]
             own: dict[str, tuple[int, ...]] = {}
             if self.spec.coupled or self.heads > 1:
                 own |= {"weight_ih": (gates, width), "weight_hh": (gates, outputs // self.heads)}
@@ -242,7 +237,7 @@ class LSTM(nn.RNNBase):
             raise InputError("`bidirectional` is True; a step gives outputs that do not wait for the end.")
         if self.proj_size:
             raise InputError("`proj_size` is not 0; a step has no projection. Feed the module step by step instead.")
-        if BACKENDS["native"].refusals(self.spec):
+        if not has_kernel(self.spec, self.fallback):
             raise InputError("No kernel runs this cell; a step has no fallback. Feed the module step by step instead.")
         layers = [self.layer_weights(layer) for layer in range(self.num_layers)]
         dtype = computed_in(self.weight_ih_l0.dtype)
