@@ -10,10 +10,13 @@ from sklearn import metrics
 from memcell.contract import InputError
 from memcell.data import Series
 from memcell.data.grid import on_grid
-from memcell.heads import QUANTILES
+from memcell.heads import QUANTILES, Regression
 from memcell.model import Model
 
-__all__ = ["ClassifierScore", "ForecastScore", "evaluate_classifier", "evaluate_forecaster"]
+__all__ = [
+    "ClassifierScore", "ForecastScore", "MultiLabelScore", "RegressionScore", "TaggerScore", "evaluate_classifier",
+    "evaluate_forecaster", "evaluate_model",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,68 @@ class ClassifierScore:
     accuracy, balanced_accuracy: shares from 0 to 1; balanced: the mean over classes.
     auroc: area under the receiver's curve, of many classes one against the rest; NaN if a class does not occur.
     log_loss: mean negative logarithm of the probability given to the true class.
+    brier: mean squared distance of the probabilities from the truth, summed over the classes.
+    calibration_error: mean distance of the probability of the predicted class from how often it was right, over ten
+        bins of equally many series (Guo et al., arXiv 1706.04599, eq. 3, with such bins).
     """
 
     series: int
     accuracy: float
     balanced_accuracy: float
     auroc: float
+    log_loss: float
+    brier: float
+    calibration_error: float
+
+
+@dataclass(frozen=True)
+class MultiLabelScore:
+    """Attributes:
+    series: how many were scored.
+    auroc: mean over the labels of the area under the receiver's curve; NaN where none has both values.
+    macro_f1: mean over the labels of the F1 of what has a probability above 0.5.
+    log_loss: mean negative logarithm of the probability given to what was true.
+    """
+
+    series: int
+    auroc: float
+    macro_f1: float
+    log_loss: float
+
+
+@dataclass(frozen=True)
+class RegressionScore:
+    """Attributes:
+    series: how many were scored; with several targets, errors are of each in units of its training spread, averaged.
+    rmse: root mean squared error of the median.
+    mae: its mean absolute error.
+    r2: share of the variance that it explains.
+    coverage: share of the true values between the 0.1 and the 0.9 quantile; 0.8 is claimed.
+    pinball: mean pinball loss over the three quantiles.
+    """
+
+    series: int
+    rmse: float
+    mae: float
+    r2: float
+    coverage: float
+    pinball: float
+
+
+@dataclass(frozen=True)
+class TaggerScore:
+    """Attributes:
+    series: how many were scored.
+    rows: with a known label.
+    accuracy: share of the rows with the right label.
+    macro_f1: mean over the classes of F1.
+    log_loss: mean negative logarithm of the probability given to the true class.
+    """
+
+    series: int
+    rows: int
+    accuracy: float
+    macro_f1: float
     log_loss: float
 
 
@@ -81,6 +140,93 @@ def evaluate_classifier(model: Model, series: list[Series]) -> ClassifierScore:
         float(np.mean(recalls)),
         auroc,
         float(metrics.log_loss(codes, probabilities, labels=every)),
+        float(((probabilities - np.eye(len(every))[codes]) ** 2).sum(axis=1).mean()),
+        _calibration_error(probabilities.max(axis=1), best == codes),
+    )
+
+
+def evaluate_model(model: Model, series: list[Series]) -> Any:
+    """The score that fits the model's task, on series with known targets; for forecasts see ``evaluate_forecaster``."""
+    if not series:
+        raise InputError("There are no series to evaluate.")
+    score: dict[str, Any] = {
+        "classify": evaluate_classifier, "multilabel": _evaluate_multilabel, "regress": _evaluate_regressor,
+        "tag": _evaluate_tagger,
+    }  # fmt: skip
+    return score[model.task](model, series)
+
+
+def _calibration_error(confidence: NDArray[Any], right: NDArray[Any]) -> float:
+    order = np.argsort(confidence)
+    bins = [part for part in np.array_split(order, 10) if len(part)]
+    return float(sum(len(part) * abs(confidence[part].mean() - right[part].mean()) for part in bins) / len(order))
+
+
+def _targets_of(model: Model, series: list[Series]) -> NDArray[np.float64]:
+    """[n, K], what the series carry, of a model with several labels or numbers."""
+    try:
+        return np.array([np.nan if one.label is None else one.label for one in series], np.float64).reshape(len(series), -1)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The series must carry the model's targets, numbers: {error}.") from error
+
+
+def _evaluate_multilabel(model: Model, series: list[Series]) -> MultiLabelScore:
+    truth, probabilities = _targets_of(model, series), model.predict_proba(series)
+    if truth.shape != probabilities.shape or not np.isin(truth, (0, 1)).all():
+        raise InputError(f"Every series must have 0 or 1 for each of {', '.join(model.classes)}.")
+    both = [k for k in range(truth.shape[1]) if 0 < truth[:, k].mean() < 1]
+    areas = [metrics.roc_auc_score(truth[:, k], probabilities[:, k]) for k in both]
+    given = np.clip(np.where(truth > 0, probabilities, 1 - probabilities), 1e-12, 1)
+    return MultiLabelScore(
+        len(series),
+        float(np.mean(areas)) if areas else float("nan"),
+        float(metrics.f1_score(truth, probabilities > 0.5, average="macro", zero_division=0)),
+        float(-np.log(given).mean()),
+    )
+
+
+def _evaluate_regressor(model: Model, series: list[Series]) -> RegressionScore:
+    head = model.config.head
+    assert isinstance(head, Regression)
+    truth, quantiles = _targets_of(model, series), model.predict_quantiles(series)
+    if truth.shape != quantiles.shape[:2]:
+        raise InputError(f"Every series must have a number for each of {', '.join(head.names)}.")
+    unit = np.array(head.scale) if len(head.names) > 1 else np.ones(1)
+    known = ~np.isnan(truth)
+    if not known.any():
+        raise InputError("No series has a known target.")
+    error = ((truth[:, :, None] - quantiles) / unit[:, None])[known]
+    spread = ((truth - np.nanmean(truth, axis=0)) / unit)[known]
+    levels = np.array(QUANTILES)
+    return RegressionScore(
+        len(series),
+        float(np.sqrt((error[:, 1] ** 2).mean())),
+        float(np.abs(error[:, 1]).mean()),
+        float(1 - (error[:, 1] ** 2).sum() / (spread**2).sum()) if (spread**2).sum() > 0 else float("nan"),
+        float(((error[:, 0] >= 0) & (error[:, 2] <= 0)).mean()),
+        float(np.maximum(levels * error, (levels - 1) * error).mean()),
+    )
+
+
+def _evaluate_tagger(model: Model, series: list[Series]) -> TaggerScore:
+    if any(one.tags is None for one in series):
+        raise InputError("A series carries no tags; read the table with its column of tags.")
+    probabilities = np.concatenate(model.predict_proba(series))
+    tags = np.concatenate([np.asarray(one.tags, object) for one in series])
+    known = np.array([tag is not None and tag == tag for tag in tags], bool)
+    unknown = [tag for tag in tags[known] if tag not in model.classes]
+    if unknown or not known.any():
+        what = f"The tag {unknown[0]!r} is none of the model's classes" if unknown else "No row has a known tag"
+        raise InputError(f"{what}, {', '.join(map(repr, model.classes))}.")
+    codes = np.array([model.classes.index(tag) for tag in tags[known]])
+    given = probabilities[known]
+    best = given.argmax(axis=1)
+    return TaggerScore(
+        len(series),
+        len(codes),
+        float((best == codes).mean()),
+        float(metrics.f1_score(codes, best, average="macro", zero_division=0)),
+        float(-np.log(np.clip(given[np.arange(len(codes)), codes], 1e-12, 1)).mean()),
     )
 
 
@@ -103,7 +249,7 @@ def evaluate_forecaster(model: Model, series: list[Series], origins: int | None 
     scaled: list[float] = []
     count = 0
     for one in model.series_of(series):
-        y = on_grid(one, model.recipe.cadence)[0][:, target.channel]
+        y = on_grid(one, model.recipe.cadence).values[:, target.channel]
         wanted = origins or max(1, 1 + (len(y) // 10 - horizon) // apart)
         rows = len(y) - 1 - horizon - apart * np.arange(wanted)
         seen = np.flatnonzero(~np.isnan(y))

@@ -78,7 +78,7 @@ def test_a_column_without_a_name_is_left_out_with_a_warning(tmp_path):
         ('id,t,a\n"x,0,5\nx,1,6\n', ["line 2", "quote"]),
         ('id,t,a\n"x"y,0,5\n', ["line 2", "quote"]),
         ('id,t,a\n5" x,0,5\nx,1,6\n', ["cannot be read as CSV", "quote"]),
-        ("id,t,a\nx,0,high\n", ["'a'", "row 1 (line 2 of the file)", "'high'", "--ignore a", "ignore=['a']"]),
+        ("id,t,a\nx,0,high\nx,1,5\n", ["'a'", "row 1 (line 2 of the file)", "'high'", "--ignore a", "ignore=['a']"]),
         ("id;t;a\nx;0;5,5\n", ["'5,5'", "decimals with a point"]),
         ("id,t,a\nx,0,5\nx,1,inf\n", ["'a'", "infinite", "row 2 (line 3 of the file)"]),
         ("id,t,a\nx,0,1e999\n", ["'a'", "infinite", "1e999"]),

@@ -121,7 +121,9 @@ def test_pandas_frames_with_numbers_for_names_and_mixed_objects():
         ({"channels": "ph"}, ["list of columns", "['ph']"]),
         ({"id": ["stay"]}, ["`id` must be the name of one column"]),
         ({"channels": []}, ["to be a channel"]),
-        ({"id": "stay"}, ["'died'", "must hold numbers", "'no'", "row 1"]),
+        ({"id": "stay", "kinds": {"died": "number"}}, ["'died'", "holds numbers", "'no'", "row 1"]),
+        ({"id": "stay", "kinds": {"died": "words"}}, ["`kinds`", "'words'", "category"]),
+        ({"id": "stay", "channel": "pulse"}, ["`channel` and `value` go together"]),
         ({"id": "stay", "time": "hour", "duplicates": "first"}, ["`duplicates`", "'first'"]),
     ],
 )
@@ -135,7 +137,7 @@ def test_roles_that_are_refused(options, parts):
 @pytest.mark.parametrize(
     ("frame", "parts"),
     [
-        (pl.DataFrame({"a": [[1]]}), ["'a'", "List", "`--ignore a`"]),
+        (pl.DataFrame({"a": [[1.0], [1.0, 2.0]]}), ["'a'", "1 numbers in row 1", "others have 2"]),
         (pl.DataFrame({"a": [{"x": 1}]}), ["'a'", "Struct"]),
         (pl.DataFrame({"a": [datetime.date(2020, 1, 1)]}), ["'a'", "Date"]),
         (pl.DataFrame({"a": [1.0, float("inf")]}), ["'a'", "infinite", "row 2"]),

@@ -48,7 +48,7 @@ def series_of(
 
 def schema_of(kind: TimeKind) -> TableSchema:
     """The roles of the columns that ``series_of`` would be read from."""
-    return TableSchema("stay", None if kind == "order" else "time", None, CHANNELS, kind, date_only=False)
+    return TableSchema("stay", None if kind == "order" else "time", (), CHANNELS, kind, date_only=False)
 
 
 def classifier(kind: TimeKind = "number", num_layers: int = 2, spec: LstmSpec | None = None, seed: int = 0) -> Model:
@@ -86,4 +86,4 @@ def _with_random_weights(rng: np.random.Generator, recipe: Recipe, config: Model
     weights = {
         name: rng.normal(0.1, 0.4, shape).astype(np.float32) for name, shape in sorted(config.weight_shapes().items())
     }
-    return Model(recipe, config, weights, {"series": 4, "interrupted": False})
+    return Model(recipe, config, (weights,), {"series": 4, "interrupted": False})

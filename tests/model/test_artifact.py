@@ -61,7 +61,7 @@ def test_a_loaded_model_is_the_saved_one_bit_for_bit(
 def test_labels_keep_their_types(classes: tuple[Any, ...], tmp_path: Path) -> None:
     model = classifier()
     config = type(model.config)(**{**vars(model.config), "head": type(model.config.head)(classes)})
-    save(Model(model.recipe, config, model.weights), tmp_path / "m")
+    save(Model(model.recipe, config, model.members), tmp_path / "m")
     assert [*map(repr, memcell.load(tmp_path / "m").classes)] == [*map(repr, classes)]
 
 
@@ -149,13 +149,13 @@ def test_a_document_that_describes_no_model_is_refused_in_spite_of_its_checksum(
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        (np.full(7, np.nan, np.float32), "not finite float32: see 'state_decay.bias'"),
-        (np.zeros(7), "not finite float32: see 'state_decay.bias'"),
-        (np.zeros(8, np.float32), "does not hold the weights it should: see 'state_decay.bias'"),
+        (np.full(7, np.nan, np.float32), "not finite float32: see 'member.0.state_decay.bias'"),
+        (np.zeros(7), "not finite float32: see 'member.0.state_decay.bias'"),
+        (np.zeros(8, np.float32), "does not hold the weights it should: see 'member.0.state_decay.bias'"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(path: Path, weight: np.ndarray, message: str) -> None:
-    rewrite(path, weights={"state_decay.bias": weight})
+    rewrite(path, weights={"member.0.state_decay.bias": weight})
     with pytest.raises(InputError, match=message):
         memcell.load(path)
 
@@ -171,7 +171,7 @@ def test_recipe_and_network_must_have_the_same_channels(tmp_path: Path) -> None:
     config = type(model.config)(**{**vars(model.config), "channels": 2})
     shapes = config.weight_shapes()
     weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-    save(Model(model.recipe, config, weights), tmp_path / "m")
+    save(Model(model.recipe, config, (weights,)), tmp_path / "m")
     with pytest.raises(InputError, match="recipe and model differ in their channels"):
         memcell.load(tmp_path / "m")
 

@@ -58,7 +58,7 @@ def test_a_channel_that_is_silent_at_prediction_is_no_obstacle(model: Model) -> 
     one = series_of(np.random.default_rng(5), 9)
     values = one.values.copy()
     values[:, CHANNELS.index("pulse")] = np.nan
-    assert np.isfinite(predictions(model, [replace(one, values=values)])).all()
+    assert np.isfinite(predictions(model, [replace(one, observations=values)])).all()
 
 
 def test_a_series_without_any_value_has_probabilities_but_no_forecast() -> None:
@@ -73,7 +73,7 @@ def test_channels_are_found_by_name(model: Model, series: list[Series]) -> None:
     turned = [
         replace(
             one,
-            values=np.column_stack([one.values[:, order], np.zeros(len(one))]),
+            observations=np.column_stack([one.values[:, order], np.zeros(len(one))]),
             channels=("ph", "pulse", "pressure", "more"),
         )
         for one in series

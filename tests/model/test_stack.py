@@ -11,8 +11,8 @@ from model.random_models import MAKERS, series_of
 from memcell import LstmSpec, Series
 from memcell.data.steps import Steps
 from memcell.model import Model
-from memcell.model.stack import NativeLayer, run
-from memcell.torch import lstm
+from memcell.model.stack import NativeEngine, run
+from memcell.training.engine import TorchEngine
 
 SPECS = [
     LstmSpec(peephole, peek, coupled)
@@ -25,8 +25,8 @@ SPECS = [
 def on_torch(model: Model, steps: Steps) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Inputs, outputs at each row and final outputs."""
     tensors = Steps(**{field.name: torch.from_numpy(getattr(steps, field.name)) for field in fields(steps)})
-    weights = {name: torch.from_numpy(weight) for name, weight in model.weights.items()}
-    x, h, state = run(model.config, weights, tensors, lstm)
+    weights = {name: torch.from_numpy(weight) for name, weight in model.members[0].items()}
+    x, h, state = run(model.config, weights, tensors, TorchEngine())
     return x, h, state.h[-1]
 
 
@@ -35,13 +35,13 @@ def on_torch(model: Model, steps: Steps) -> tuple[torch.Tensor, torch.Tensor, to
 def test_numpy_gives_the_same_numbers_as_torch(task: str, spec: LstmSpec, series: list[Series]) -> None:
     model = MAKERS[task](spec=spec)
     steps = model.recipe.apply(series)
-    x, h, state = run(model.config, model.weights, steps, NativeLayer())
+    x, h, state = run(model.config, model.members[0], steps, NativeEngine())
     for found, expected in zip((x, h, state.h[-1]), on_torch(model, steps), strict=True):
         np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
 
 
 def test_predictions_are_those_of_the_torch_stack(model: Model, series: list[Series]) -> None:
-    head, weights = model.config.head, {name: torch.from_numpy(weight) for name, weight in model.weights.items()}
+    head, weights = model.config.head, {name: torch.from_numpy(weight) for name, weight in model.members[0].items()}
     for one in series:
         x, h, last = on_torch(model, model.recipe.apply([one]))
         if model.task == "classify":
@@ -57,7 +57,7 @@ def test_time_and_missing_values_reach_the_cell() -> None:
     model = MAKERS["classify"]()
     one = series_of(np.random.default_rng(1), 6, missing=0.3)
     later = Series(one.values, one.times * [1, 1, 1, 1, 1, 3], one.channels, time_kind="number")
-    filled = Series(np.where(np.isnan(one.values), model.recipe.center, one.values), one.times, one.channels,
+    filled = Series(np.where(np.isnan(one.values), [one.center for one in model.recipe.channels], one.values), one.times, one.channels,
                     time_kind="number")  # fmt: skip
     usual, gap, complete = model.predict_proba([one, later, filled])
     assert np.abs(usual - gap).max() > 1e-3
@@ -66,10 +66,10 @@ def test_time_and_missing_values_reach_the_cell() -> None:
 
 def test_the_state_between_rows_continues_a_series(model: Model) -> None:
     steps = model.recipe.apply([series_of(np.random.default_rng(2), 10, spacing="even")])
-    _, whole, end = run(model.config, model.weights, steps, NativeLayer())
-    first, second = np.arange(4), np.arange(4, 10)
-    _, _, state = run(model.config, model.weights, steps.rows(first, np.array([0, 4])), NativeLayer())
-    _, rest, state = run(model.config, model.weights, steps.rows(second, np.array([0, 6])), NativeLayer(), state)
+    _, whole, end = run(model.config, model.members[0], steps, NativeEngine())
+    first, second = steps.stretch(0, 0, 4), steps.stretch(0, 4, 10)
+    _, _, state = run(model.config, model.members[0], first, NativeEngine())
+    _, rest, state = run(model.config, model.members[0], second, NativeEngine(), state)
     np.testing.assert_allclose(rest, whole[4:], atol=1e-6)
     for found, expected in zip((*state.h, *state.c), (*end.h, *end.c), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -80,13 +80,14 @@ def test_inputs_and_carries_follow_their_equations() -> None:
     steps = model.recipe.apply([series_of(np.random.default_rng(3), 8)])
     calls: list[tuple[Any, Any, Any]] = []
 
-    def watching(*arguments: Any, carry_h: Any, carry_c: Any) -> Any:
-        calls.append((arguments[1], carry_h, carry_c))
-        return NativeLayer()(*arguments, carry_h=carry_h, carry_c=carry_c)
+    class Watching(NativeEngine):
+        def lstm(self, *arguments: Any, carry_h: Any, carry_c: Any, reverse: bool) -> Any:
+            calls.append((arguments[1], carry_h, carry_c))
+            return super().lstm(*arguments, carry_h=carry_h, carry_c=carry_c, reverse=reverse)
 
-    run(model.config, model.weights, steps, watching)
+    run(model.config, model.members[0], steps, Watching())
     (x, carry_h, carry_c), (_, no_carry_h, upper_carry_c) = calls
-    w = model.weights
+    w = model.members[0]
     decayed = np.exp(-np.maximum(w["input_decay.rate"], 0) * steps.since) * steps.last
     filled = np.where(steps.mask == 1, steps.values, decayed)
     np.testing.assert_allclose(x, np.hstack([filled, steps.mask, np.log(1 + steps.since)]), rtol=1e-5)

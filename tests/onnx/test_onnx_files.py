@@ -15,7 +15,7 @@ from torch import Tensor
 
 from memcell import InputError, Series
 from memcell.contract.errors import OutputError
-from memcell.model.stack import NativeLayer, run
+from memcell.model.stack import NativeEngine, run
 from memcell.onnx import export, inputs_of, load_lstm
 from memcell.torch import LSTM
 
@@ -128,7 +128,7 @@ def test_trained_model_goes_on_from_a_state(tmp_path: Path, kind: str) -> None:
     one = series()[2:]
     export(model, tmp_path / "model.onnx", inputs=["states"])
     feeds = inputs_of(model, one)
-    _, _, state = run(model.config, model.weights, model.recipe.apply(one), NativeLayer())
+    _, _, state = run(model.config, model.members[0], model.recipe.apply(one), NativeEngine())
     shape = model.config.num_layers, 1, model.config.hidden_size
     parts = {"h_n": np.zeros(shape, np.float32), "c_n": np.zeros(shape, np.float32)}
     middle = feeds["values"].shape[1] // 2

@@ -18,7 +18,7 @@ FITS = {"classify": small_classifier, "forecast": small_forecaster}
 
 def assert_same_model(one: Model, other: Model) -> None:
     assert (one.recipe, one.config, one.record) == (other.recipe, other.config, other.record)
-    for name, weight in one.weights.items():
+    for name, weight in one.members[0].items():
         np.testing.assert_array_equal(weight, other.weights[name], err_msg=name)
 
 
@@ -30,7 +30,7 @@ def test_a_seed_settles_every_draw(task: str) -> None:
     assert_same_model(FITS[task](seed=3), model)
     assert torch.equal(torch.get_rng_state(), before)
     other = FITS[task](seed=4)
-    assert any((weight != model.weights[name]).any() for name, weight in other.weights.items())
+    assert any((weight != model.members[0][name]).any() for name, weight in other.weights.items())
 
 
 def test_a_classifier_learns() -> None:
@@ -111,7 +111,7 @@ def test_a_target_that_falls_silent_is_learnt_all_the_same() -> None:
     (one,) = wave(missing=0.0)
     values = one.values.copy()
     values[80:] = np.nan
-    model = small_forecaster([replace(one, values=values)])
+    model = small_forecaster([replace(one, observations=values)])
     assert 0 < model.record["validation_loss"] < 10
     assert np.isfinite(model.predict([one])[0].quantiles).all()
 

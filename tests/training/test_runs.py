@@ -72,7 +72,7 @@ def test_the_best_weights_are_kept_not_the_last(watched: list[Trained], monkeypa
     assert [round(epoch["validation_loss"], 3) for epoch in best.history] == [0.6, 0.4, 0.5, 0.7, 0.9]
     assert model.record["validation_loss"] == pytest.approx(0.4)
     assert model.record["steps"] == 4
-    for name, weight in model.weights.items():
+    for name, weight in model.members[0].items():
         np.testing.assert_array_equal(weight, averages[1][name])
     assert (averages[1]["head.weight"] != averages[4]["head.weight"]).any()
 
@@ -94,7 +94,7 @@ def test_control_c_in_the_second_run_keeps_the_first(
     model = small_forecaster(epochs=2)
     assert model.record["interrupted"] is True
     assert model.record["steps"] == 40
-    for name, weight in model.weights.items():
+    for name, weight in model.members[0].items():
         np.testing.assert_array_equal(weight, watched[0].weights[name])
 
 

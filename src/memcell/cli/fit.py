@@ -6,10 +6,27 @@ from typing import Annotated, Any, cast
 
 from typer import Argument, Option
 
+from memcell.cli.roles import (
+    CategoryOption,
+    ChannelOption,
+    ChannelsOption,
+    FactOption,
+    GroupOption,
+    IdOption,
+    IgnoreOption,
+    NumberOption,
+    StaticOption,
+    TargetsOption,
+    TextOption,
+    TimeOption,
+    ValueOption,
+    WeightOption,
+    kinds_of,
+)
 from memcell.cli.tables import OnDuplicates, check_apart, note, result_columns
 from memcell.contract import InputError
 from memcell.contract.errors import closest
-from memcell.data import Duplicates, Series, check_output, read_table
+from memcell.data import Series, TableContents, check_output, read_table
 
 __all__ = ["fit"]
 
@@ -18,6 +35,8 @@ class Task(StrEnum):
     """What is learnt."""
 
     classify = "classify"
+    regress = "regress"
+    tag = "tag"
     forecast = "forecast"
 
 
@@ -30,75 +49,150 @@ class PeepholeOption(StrEnum):
 
 
 def fit(
-    table: Annotated[Path, Argument(help="Table to learn from: .csv, .tsv or .parquet, one row a (series, time).")],
-    task: Annotated[Task, Option(help="classify: a label a series. forecast: quantiles of the steps to come.")],
-    target: Annotated[str, Option(help="Column to predict.")],
+    table: Annotated[Path, Argument(help="Table to learn from: .csv, .tsv or .parquet; a row a time or an observation.")],
+    task: Annotated[
+        Task,
+        Option(help="classify: a label a series. regress: a number a series. tag: a label a row. forecast: steps to come."),
+    ],
+    target: Annotated[list[str], Option(help="Column to predict; repeat for several labels or numbers.")],
     out: Annotated[Path, Option(help="File to write the model to.")],
-    id: Annotated[str | None, Option(help="Column that names the series; without it the table is one series.")] = None,
-    time: Annotated[
-        str | None, Option(help="Column of times, numbers or dates; without it, the order of rows.")
-    ] = None,
+    id: IdOption = None,
+    time: TimeOption = None,
+    channel: ChannelOption = None,
+    value: ValueOption = None,
+    targets: TargetsOption = None,
+    static: StaticOption = None,
+    fact: FactOption = None,
+    group: GroupOption = None,
+    weight: WeightOption = None,
     horizon: Annotated[int | None, Option(min=1, help="Steps to forecast.")] = None,
-    channels: Annotated[
-        list[str] | None, Option(help="Column to read as a channel; repeat. Default: all others.")
-    ] = None,
-    ignore: Annotated[list[str] | None, Option(help="Column to leave out; repeat.")] = None,
+    channels: ChannelsOption = None,
+    ignore: IgnoreOption = None,
+    category: CategoryOption = None,
+    text: TextOption = None,
+    number: NumberOption = None,
     duplicates: Annotated[
-        OnDuplicates, Option(help="Rows with one id and time but different values.")
+        OnDuplicates, Option(help="Rows of a wide table with one id and time but different values.")
     ] = OnDuplicates.error,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace the model file if it exists.")] = False,
+    resume: Annotated[bool, Option("--resume", help="Go on with a run of the same command that was killed.")] = False,
     seed: Annotated[int, Option(min=0, help="Seed of every random draw.")] = 0,
     epochs: Annotated[int | None, Option(min=1, help="Epochs at most; training stops early by itself.")] = None,
     hidden_size: Annotated[int | None, Option(min=1, help="Units of each layer.")] = None,
     num_layers: Annotated[int, Option(min=1, help="Layers.")] = 1,
-    batch_size: Annotated[int, Option(min=1, help="Series a training step.")] = 32,
+    members: Annotated[int | None, Option(min=1, help="Networks whose predictions are averaged.")] = None,
+    batch_size: Annotated[int | None, Option(min=1, help="Series a training step.")] = None,
     learning_rate: Annotated[float, Option(min=0, help="Learning rate at its peak.")] = 4e-3,
     peephole: Annotated[PeepholeOption, Option(help="What the gates see of the cell.")] = PeepholeOption.full,
+    class_weight: Annotated[str | None, Option(help="'balanced': rare classes count as much as frequent ones.")] = None,
+    look_ahead: Annotated[bool, Option("--look-ahead", help="Tags may depend on later rows.")] = False,
+    cycles: Annotated[
+        list[str] | None, Option(help="Period whose phase counts, in the unit of time; 'calendar' or 'detect'. Repeat.")
+    ] = None,
+    without: Annotated[list[str] | None, Option(help="Mechanism to leave out, such as state_decay; repeat.")] = None,
     quiet: Annotated[bool, Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train on a table and write a model. Ctrl-C keeps the best model so far."""
-    if task is Task.forecast and horizon is None:
-        raise InputError("--horizon is missing: say how many steps to forecast.")
-    if task is Task.classify and horizon is not None:
-        raise InputError("--horizon is for --task forecast; a classifier has none. Leave it out.")
-    if task is Task.classify and id is None:
-        raise InputError(
-            "--id is missing: a classifier learns from many series, and --id names the column that tells them apart."
-        )
+    _check_task(task, target, horizon, id, class_weight, look_ahead, members)
     check_output(out, overwrite, suffixes=None)
-    check_apart(out, table)
+    inputs = [table, *(path for path in (static, targets) if path is not None)]
+    partial = out.with_name(f"{out.name}.partial")
+    check_apart(out, *inputs)
+    check_apart(partial, *inputs)
+    role: dict[str, Any] = {"forecast": {}, "tag": {"tag": target[0]}}.get(task.value, {"label": target})
     contents = read_table(
-        table,
-        id=id,
-        time=time,
-        label=target if task is Task.classify else None,
-        channels=_with_target(channels, target) if task is Task.forecast else channels,
-        ignore=ignore or (),
-        duplicates=cast("Duplicates", duplicates.value),
-    )
+        table, static=static, targets=targets, duplicates=duplicates.value, id=id, time=time, channel=channel,
+        value=value, channels=_with_target(channels, target[0]) if task is Task.forecast else channels,
+        facts=fact or (), group=group, weight=weight, ignore=ignore or (), kinds=kinds_of(category, text, number), **role,
+    )  # fmt: skip
     for message in contents.warnings:
         note(message)
-    result_columns(contents.schema, {one.label for one in contents.series} if task is Task.classify else None)
-    from memcell.sklearn import SequenceClassifier, SequenceForecaster  # loads torch, which takes seconds
-
-    common: dict[str, Any] = {
-        "num_layers": num_layers, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed,
-        "peephole": peephole.value, "progress": not quiet,
+    _check_results(task, target, contents)
+    estimator = _estimator(task, target, horizon)
+    given = {
+        "epochs": epochs, "hidden_size": hidden_size, "members": members, "batch_size": batch_size,
+        "class_weight": class_weight, "bidirectional": look_ahead or None, "cycles": _cycles(cycles),
+        "without": tuple(without or ()) or None,
     }  # fmt: skip
-    common |= {name: value for name, value in (("epochs", epochs), ("hidden_size", hidden_size)) if value is not None}
-    if task is Task.classify:
-        estimator: Any = SequenceClassifier(**common).fit(contents.series)
-    else:
-        _check_target(contents.series, target)
-        estimator = SequenceForecaster(horizon=cast("int", horizon), target=target, **common).fit(contents.series)
+    estimator.set_params(
+        num_layers=num_layers, learning_rate=learning_rate, seed=seed, peephole=peephole.value, progress=not quiet,
+        checkpoint=partial, resume=resume, **{name: one for name, one in given.items() if one is not None},
+    )  # fmt: skip
+    if resume and not partial.exists():
+        note(f"There is no unfinished run {partial}; beginning anew.")
+    estimator.fit(contents.series)
     estimator.save(out, overwrite)
     record = estimator.model_.record
+    if not record["interrupted"]:
+        partial.unlink(missing_ok=True)
+    for leak in record.get("leaks", ()):
+        note(f"{leak!r} gives the target away: whether it is missing tells the classes apart. Is it known beforehand?")
     stopped = ", interrupted: the best so far is kept" if record["interrupted"] else ""
     print(
         f"Trained on {record['series']} series, {record['rows']} rows: validation loss "
         f"{record['validation_loss']:.4f} after {record['steps']} steps{stopped}."
     )
     print(f"Model: {out}")
+
+
+def _check_task(
+    task: Task, target: list[str], horizon: int | None, id: str | None, class_weight: str | None, look_ahead: bool,
+    members: int | None,
+) -> None:  # fmt: skip
+    if task is Task.forecast and horizon is None:
+        raise InputError("--horizon is missing: say how many steps to forecast.")
+    if task is not Task.forecast and horizon is not None:
+        raise InputError(f"--horizon is for --task forecast, not for --task {task.value}. Leave it out.")
+    if task in (Task.classify, Task.regress) and id is None:
+        raise InputError(
+            f"--id is missing: --task {task.value} learns from many series, and --id names the column that tells them "
+            "apart."
+        )
+    if len(target) > 1 and task in (Task.tag, Task.forecast):
+        raise InputError(f"--task {task.value} has one --target; got {', '.join(target)}.")
+    if class_weight not in (None, "balanced"):
+        raise InputError(f"--class-weight is {class_weight!r}; it must be 'balanced', or left out.")
+    for option, given, tasks in (
+        ("--class-weight", class_weight is not None, (Task.classify, Task.tag)),
+        ("--look-ahead", look_ahead, (Task.tag,)),
+        ("--members", members is not None, (Task.classify, Task.regress, Task.tag)),
+    ):
+        if given and task not in tasks:
+            raise InputError(f"{option} is for --task {' or '.join(tasks)}, not for --task {task.value}. Leave it out.")
+
+
+def _check_results(task: Task, target: list[str], contents: TableContents) -> None:
+    """Whether the predictions' columns will have different names, and the target is there."""
+    if task is Task.forecast:
+        _check_target(contents.series, target[0])
+    labels: set[Any] | None = None
+    if task is Task.classify:
+        labels = {one.label for one in contents.series} if len(target) == 1 else set(target)
+    elif task is Task.tag:
+        labels = {tag for one in contents.series for tag in (() if one.tags is None else one.tags) if tag is not None}
+    result_columns(contents.schema, task.value, target, labels)
+
+
+def _estimator(task: Task, target: list[str], horizon: int | None) -> Any:
+    from memcell.sklearn import (  # loads torch, which takes seconds
+        SequenceClassifier,
+        SequenceForecaster,
+        SequenceRegressor,
+        SequenceTagger,
+    )
+
+    if task is Task.forecast:
+        return SequenceForecaster(horizon=cast("int", horizon), target=target[0])
+    return {Task.classify: SequenceClassifier, Task.regress: SequenceRegressor, Task.tag: SequenceTagger}[task]()
+
+
+def _cycles(given: list[str] | None) -> Any:
+    if not given or given in (["calendar"], ["detect"]):
+        return given[0] if given else None
+    try:
+        return tuple(float(period) for period in given)
+    except ValueError as error:
+        raise InputError(f"--cycles is {given}; give periods, or 'calendar', or 'detect'.") from error
 
 
 def _with_target(channels: list[str] | None, target: str) -> list[str] | None:

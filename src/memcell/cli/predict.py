@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 from typer import Argument, Option
 
+from memcell.cli.roles import StaticOption
 from memcell.cli.tables import OnDuplicates, check_apart, read_for, result_columns
 from memcell.data import Series, check_output, format_times, write_table
 from memcell.model import Model, load
@@ -17,19 +18,21 @@ def predict(
     model: Annotated[Path, Argument(help="Model that `memcell fit` wrote.")],
     table: Annotated[Path, Argument(help="Table with the channels the model was trained on.")],
     out: Annotated[Path, Option(help="Table to write: .csv or .parquet.")],
+    static: StaticOption = None,
     duplicates: Annotated[
-        OnDuplicates, Option(help="Rows with one id and time but different values.")
+        OnDuplicates, Option(help="Rows of a wide table with one id and time but different values.")
     ] = OnDuplicates.error,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace the table if it exists.")] = False,
 ) -> None:
-    """Predict each series of a table."""
+    """Predict each series of a table, or each row where the model tags rows."""
     check_output(out, overwrite)
-    check_apart(out, model, table)
+    check_apart(out, model, table, *([] if static is None else [static]))
     trained = load(model)
-    classifies = trained.task == "classify"
-    names = result_columns(trained.recipe.schema, trained.classes if classifies else None)
-    series = read_for(trained, table, duplicates)
-    columns = _labels(trained, series) if classifies else _forecasts(trained, series)
+    head = trained.config.head
+    classes = None if trained.task in ("regress", "forecast") else trained.classes
+    names = result_columns(trained.recipe.schema, trained.task, getattr(head, "names", ()), classes)
+    series = read_for(trained, table, duplicates, static=static)
+    columns = _COLUMNS[trained.task](trained, series)
     if trained.recipe.schema.id is None:
         columns = columns[1:]
     write_table(out, dict(zip(names, columns, strict=True)), overwrite)
@@ -42,6 +45,25 @@ def _labels(model: Model, series: list[Series]) -> list[Any]:
     return [[one.id for one in series], best, *probabilities.T]
 
 
+def _several(model: Model, series: list[Series]) -> list[Any]:
+    return [[one.id for one in series], *model.predict_proba(series).T]
+
+
+def _numbers(model: Model, series: list[Series]) -> list[Any]:
+    quantiles = model.predict_quantiles(series)
+    return [[one.id for one in series], *quantiles.reshape(len(series), -1).T]
+
+
+def _tags(model: Model, series: list[Series]) -> list[Any]:
+    schema = model.recipe.schema
+    probabilities = model.predict_proba(series)
+    ids = [one.id for one, rows in zip(series, probabilities, strict=True) for _ in rows]
+    times = np.concatenate([np.empty(0), *(one.times for one in series)])
+    every = np.concatenate([np.empty((0, len(model.classes))), *probabilities])
+    best = [model.classes[k] for k in every.argmax(axis=1)]
+    return [ids, format_times(times, schema.time_kind, schema.date_only), best, *every.T]
+
+
 def _forecasts(model: Model, series: list[Series]) -> list[Any]:
     schema = model.recipe.schema
     forecasts = model.predict(series)
@@ -49,3 +71,6 @@ def _forecasts(model: Model, series: list[Series]) -> list[Any]:
     times = np.concatenate([forecast.times for forecast in forecasts])
     quantiles = np.concatenate([forecast.quantiles for forecast in forecasts])
     return [ids, format_times(times, schema.time_kind, schema.date_only), *quantiles.T]
+
+
+_COLUMNS = {"classify": _labels, "multilabel": _several, "regress": _numbers, "tag": _tags, "forecast": _forecasts}

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from typer import Argument
 
-from memcell.model import Model, load
+from memcell.data.channels import Channel, WordChannel
+from memcell.model import MECHANISMS, Model, load
 
 __all__ = ["show"]
 
@@ -28,17 +29,36 @@ def _lines(model: Model) -> list[tuple[str, str]]:
         ("time column", f"{schema.time} ({schema.time_kind}s)" if schema.time else "none: the order of rows"),
         ("usual step", step),
     ]
+    if schema.channel is not None:
+        lines.append(("long table", f"channels in {schema.channel}, values in {schema.value}"))
     if target is not None:
         name = schema.channels[target.channel]
         lines.append(("forecasts", f"{name}, {target.horizon} steps{', in logarithms' if target.log else ''}"))
     else:
-        lines.append(("target column", schema.label or "not from a table"))
-        lines.append(("classes", ", ".join(map(str, model.classes))))
-    for name, center, scale in zip(schema.channels, recipe.center, recipe.scale, strict=True):
-        lines.append(("channel", f"{name}: mean {center:.6g}, standard deviation {scale:.6g}"))
+        lines.append(("target column", ", ".join(schema.label) or schema.tag or "not from a table"))
+        if model.task != "regress":
+            lines.append(("classes", ", ".join(map(str, model.classes))))
+    lines += [("channel", _channel(one)) for one in recipe.channels]
+    lines += [("fact", _channel(one)) for one in recipe.facts]
+    if recipe.cycles:
+        lines.append(("cycles", ", ".join(f"{period:g} {unit}" for period in recipe.cycles)))
     cell = config.spec
-    count = sum(weight.size for weight in model.weights.values())
-    lines.append(("layers", f"{config.num_layers} of {config.hidden_size} units, {count} weights"))
+    count = sum(weight.size for weight in model.members[0].values())
+    ways = ", both ways" if config.bidirectional else ""
+    lines.append(("layers", f"{config.num_layers} of {config.hidden_size} units{ways}, {count} weights"))
+    lines.append(("networks", str(config.members)))
+    lines.append(("mechanisms", ", ".join(name for name in MECHANISMS if config.has(name)) or "none"))
     lines.append(("cell", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(cell).items())))
-    lines += [(name.replace("_", " "), str(value)) for name, value in model.record.items()]
+    lines += [(name.replace("_", " "), str(value)) for name, value in model.record.items() if name not in _UNSHOWN]
     return lines
+
+
+_UNSHOWN = ("history", "held_out")
+
+
+def _channel(one: Channel) -> str:
+    if isinstance(one, WordChannel):
+        shown = ", ".join(one.words[:8]) + (", ..." if len(one.words) > 8 else "")
+        return f"{one.name}: {one.kind}, {len(one.words)} words: {shown}"
+    how = ", as events" if one.events else ""
+    return f"{one.name}: mean {one.center:.6g}, standard deviation {one.scale:.6g}{how}"

@@ -1,13 +1,13 @@
 """What the commands share: how duplicates are named, reading by a model's schema, and saying what was noticed."""
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import cast
 
 from memcell.contract import InputError
-from memcell.data import Duplicates, Series, TableSchema, read_table
+from memcell.data import Series, TableSchema, read_table
+from memcell.data.recipe import unknown_words
 from memcell.heads import QUANTILES
 from memcell.model import Model
 
@@ -38,28 +38,52 @@ def check_apart(out: Path, *inputs: Path) -> None:
             raise InputError(f"{out} is read and cannot be written to as well. Give --out another path.")
 
 
-def result_columns(schema: TableSchema, classes: Collection[object] | None) -> list[str]:
-    """The columns of a table of predictions; ``classes`` of a classifier, None of a forecaster.
+def result_columns(
+    schema: TableSchema, task: str, targets: Sequence[str] = (), classes: Collection[object] | None = None
+) -> list[str]:
+    """The columns of a table of predictions.
+
+    Args:
+        schema: the roles of the input's columns.
+        task: of the model, or of ``memcell fit``.
+        targets: of a regression, their names.
+        classes: of a classifier or tagger, its classes; of a multi-label classifier its labels.
 
     Raises:
         InputError: two of them have one name.
     """
     names = [] if schema.id is None else [schema.id]
-    if classes is None:
-        names += [schema.time or "time", *(f"q{level}" for level in QUANTILES)]
+    if task in ("tag", "forecast"):
+        names.append(schema.time or "time")
+    probabilities = [f"prob_{label}" for label in classes or ()]
+    if task == "forecast":
+        names += [f"q{level}" for level in QUANTILES]
+    elif task == "regress":
+        several = len(targets) > 1
+        names += [f"{name}_q{level}" if several else f"q{level}" for name in targets for level in QUANTILES]
+    elif task == "multilabel" or (task == "classify" and len(targets) > 1):
+        names += probabilities
     else:
-        names += ["prediction", *(f"prob_{label}" for label in classes)]
+        names += ["prediction", *probabilities]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"Predictions would have two columns called {twice!r}. Rename that column of the table.")
     return names
 
 
-def read_for(model: Model, table: Path, duplicates: OnDuplicates, with_labels: bool = False) -> list[Series]:
+def read_for(
+    model: Model,
+    table: Path,
+    duplicates: OnDuplicates,
+    with_labels: bool = False,
+    static: Path | None = None,
+    targets: Path | None = None,
+) -> list[Series]:
     """The series of a table, by the schema the model was trained with."""
     contents = read_table(
-        table, schema=model.recipe.schema, duplicates=cast("Duplicates", duplicates.value), with_labels=with_labels
-    )
-    for message in contents.warnings:
+        table, schema=model.recipe.schema, duplicates=duplicates.value, with_labels=with_labels, static=static,
+        targets=targets,
+    )  # fmt: skip
+    for message in (*contents.warnings, *unknown_words(model.recipe, contents.series)):
         note(message)
     return contents.series

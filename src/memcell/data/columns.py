@@ -45,12 +45,40 @@ def channel_values(table: Table, name: str) -> NDArray[np.float64]:
         numbers = column.cast(pl.Float64)
     else:
         raise InputError(_wrong_type(column, "a channel must hold numbers") + _leave_out(name))
-    values = numbers.fill_null(float("nan")).to_numpy().astype(np.float64, copy=False)
-    infinite = np.isinf(values)
+    return _finite(table, column, numbers.fill_null(float("nan")).to_numpy().astype(np.float64, copy=False))
+
+
+def vector_values(table: Table, name: str, width: int | None = None) -> NDArray[np.float64]:
+    """A column of lists of numbers as float64 [N, width], NaN where missing.
+
+    Raises:
+        InputError: another kind of column, lists of several lengths, or infinities.
+    """
+    column = table.frame[name]
+    if not isinstance(column.dtype, (pl.List, pl.Array)):
+        raise InputError(_wrong_type(column, "it must hold lists of numbers, as when the model was trained"))
+    lists = column.cast(pl.List(pl.Float64), strict=False)
+    lengths = lists.list.len()
+    width = int(lengths.max() or 0) if width is None else width  # type: ignore[arg-type]
+    odd = lengths.is_not_null() & (lengths != width)
+    if odd.any():
+        row = int(odd.arg_max() or 0)
+        raise InputError(
+            f"Channel {name!r} has a vector of {lengths[row]} numbers in {table.row(row)}; others have {width}. All "
+            "must have one length: mend it, or leave the cell empty."
+        )
+    values = np.full((len(column), width), np.nan)
+    flat = lists.drop_nulls().explode().to_numpy().astype(np.float64)
+    values[column.is_not_null().to_numpy()] = flat.reshape(-1, width)
+    return _finite(table, column, values)
+
+
+def _finite(table: Table, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    infinite = np.isinf(values) if values.ndim == 1 else np.isinf(values).any(axis=1)
     if infinite.any():
         row = int(infinite.argmax())
         raise InputError(
-            f"Channel {name!r} is infinite in {table.row(row)}: {column[row]}. "
+            f"Channel {name!r} is infinite in {table.row(row)}: {values[row]}. "
             "Leave the cell empty if the value is unknown, or put a finite number."
         )
     return values
@@ -142,15 +170,16 @@ def _numbers_in_text(table: Table, column: pl.Series) -> pl.Series:
             else f" Mend the value, or leave it empty if it is unknown.{_leave_out(column.name)}"
         )
         raise InputError(
-            f"Channel {column.name!r} must hold numbers; {table.row(row)} has the text {rest[first]!r}.{remedy}"
+            f"Channel {column.name!r} holds numbers; {table.row(row)} has the text {rest[first]!r}.{remedy}"
         )
     return numbers.scatter(unread.arg_true(), parsed)
 
 
 def _leave_out(name: str) -> str:
     return (
-        f" If it is no channel, give the column its role (id, time or label), or leave it out (`ignore=[{name!r}]`, "
-        f"on the command line `--ignore {name}`)."
+        f" If it holds words, say so (`kinds={{{name!r}: 'category'}}`, on the command line `--category {name}`); if it "
+        f"is no channel, give the column its role (id, time or label), or leave it out (`ignore=[{name!r}]`, on the "
+        f"command line `--ignore {name}`)."
     )
 
 

@@ -1,4 +1,6 @@
-"""An uneven series on the even grid of its usual step."""
+"""Rows brought together: on the even grid of a usual step, or within spans of time."""
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,24 +9,22 @@ from memcell.contract import InputError
 from memcell.data.cadence import Cadence
 from memcell.data.series import Series
 
-__all__ = ["on_grid", "places_of"]
+__all__ = ["merged", "on_grid", "places_of", "spans_of"]
 
 _LONGEST_GRID = 50  # cells a row
 
 
-def on_grid(
-    series: Series, cadence: Cadence, start: float | None = None, after: int = -1
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values [S, C] and times [S] on the even grid of ``cadence`` from the first row on.
+def on_grid(series: Series, cadence: Cadence, start: float | None = None, after: int = -1) -> Series:
+    """The series on the even grid of ``cadence`` from the first row on.
 
-    Rows that fall on one point are averaged channel by channel; a point without rows is all missing. With ``start``
+    Rows that fall on one point become one, whose values are sets; a point without rows is all missing. With ``start``
     and ``after``, the grid begins at that time, and its points after point number ``after`` are given.
 
     Raises:
         InputError: the times are so uneven that the grid would be mostly empty.
     """
     if not len(series):
-        return series.values, series.times
+        return series
     start = float(series.times[0]) if start is None else start
     places = places_of(cadence, start, series.times)
     if places[-1] - after > _LONGEST_GRID * len(series) + 1000:
@@ -34,16 +34,32 @@ def on_grid(
             "forecast step by step. Resample it, or leave out the stretch before its longest gap."
         )
     place = places.astype(np.int64) - after - 1
-    length, channels = int(place[-1]) + 1, series.values.shape[1]
+    length = int(place[-1]) + 1
+    times = cadence.after(start, after + 1 + np.arange(length))
     if length == len(series) and (np.diff(place) == 1).all():
-        values = series.values
-    else:
-        known = ~np.isnan(series.values)
-        total, count = np.zeros((length, channels)), np.zeros((length, channels))
-        np.add.at(total, place, np.where(known, series.values, 0.0))
-        np.add.at(count, place, known)
-        values = np.divide(total, count, out=np.full((length, channels), np.nan), where=count > 0)
-    return values, cadence.after(start, after + 1 + np.arange(length))
+        return replace(series, times=times, tags=None)
+    return replace(series, observations=series.observations.at_rows(place), times=times, tags=None)
+
+
+def merged(series: Series, width: float, start: float | None = None) -> Series:
+    """The series with the rows of one span of time, ``width`` wide and counted from ``start``, as one.
+
+    Its values are sets, its time is that of the last of them, so that nothing comes before it was seen.
+    """
+    if not len(series):
+        return series
+    spans = spans_of(width, float(series.times[0]) if start is None else start, series.times)
+    ends = np.append(spans[1:] != spans[:-1], True)
+    if ends.all():
+        return series
+    place = np.cumsum(ends) - ends
+    tags = None if series.tags is None else series.tags[ends]
+    return replace(series, observations=series.observations.at_rows(place), times=series.times[ends], tags=tags)
+
+
+def spans_of(width: float, start: float, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The number of the span of time, from 0 at ``start``, that each time lies in; whole numbers as float64."""
+    return np.floor((times - start) / width)
 
 
 def places_of(cadence: Cadence, start: float, times: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,8 +1,9 @@
 """From series to what the stack reads: learnt from training rows, saved with the model, applied unchanged."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -10,20 +11,29 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data.cadence import Cadence, step_of
+from memcell.data.channels import Channel, NumberChannel, WordChannel, channel_from_json, channel_to_json
+from memcell.data.cycles import cycle_features, periods_of
+from memcell.data.encoding import Encoding
 from memcell.data.gaps import LastSeen, observe
-from memcell.data.grid import on_grid, places_of
-from memcell.data.schema import TableSchema
+from memcell.data.grid import merged, on_grid, places_of, spans_of
+from memcell.data.observations import Observations
+from memcell.data.schema import Kind, TableSchema
 from memcell.data.series import Series
 from memcell.data.steps import Steps
+from memcell.data.summary import PER_CHANNEL, Summary
 from memcell.data.target import TargetRecipe, TargetState
 from memcell.ragged import offsets_of
 
-__all__ = ["Recipe", "RecipeState"]
+__all__ = ["Recipe", "RecipeState", "unknown_words"]
 
 Array = NDArray[Any]
+Words = Mapping[str, tuple[str, ...]]
 
-_LIMIT = 10.0  # scaled values beyond it are measuring errors, and are cut
-_LARGEST = 1e100  # squares of larger values leave float64
+_MANY = 64  # channels of numbers from which on they enter as events if they are sparse
+_SPARSE = 0.1  # share of the rows in which a channel has a value
+_ROWS_KEPT = 50  # of a series at least, where rows are merged
+_FULL = 1 / 3  # share of the channels that a row sees from which on rows stay as they are
+_SETS = 0.05  # share of the values beside another one of their row and channel from which on they are sets
 
 
 @dataclass(frozen=True)
@@ -33,55 +43,112 @@ class Recipe:
     Attributes:
         schema: the columns' roles.
         cadence: the usual step between rows; time gaps are counted in it.
-        center, scale: [C], mean and standard deviation of the training rows, outliers drawn in to the 0.5 % and 99.5 %
-            quantiles first.
+        channels: what each channel means, in the order of the schema.
+        facts: the same of each static fact.
+        cycles: periods in the unit of time whose phase is a feature.
         target: of a forecast, how its channel is made relative; None otherwise.
+        summary: whether a series comes with a summary of each column, see ``memcell.data.summary``.
+        span: the time over which rows become one, 0 for none: rows that each see little become fewer that see more.
 
     Example:
         >>> from memcell.data import as_series
         >>> series = as_series([np.array([[1.0], [np.nan], [3.0]])])
-        >>> recipe = Recipe.learn(series, TableSchema(None, None, None, ("x0",), "order", False))
+        >>> recipe = Recipe.learn(series, TableSchema(None, None, (), ("x0",), "order", False))
         >>> recipe.apply(series).mask[:, 0].tolist()
         [1.0, 0.0, 1.0]
     """
 
     schema: TableSchema
     cadence: Cadence
-    center: tuple[float, ...]
-    scale: tuple[float, ...]
+    channels: tuple[Channel, ...]
+    facts: tuple[Channel, ...] = ()
+    cycles: tuple[float, ...] = ()
     target: TargetRecipe | None = None
+    summary: bool = False
+    span: float = 0.0
 
     @classmethod
     def learn(
-        cls, series: list[Series], schema: TableSchema, target: str | None = None, horizon: int | None = None
+        cls,
+        series: list[Series],
+        schema: TableSchema,
+        target: str | None = None,
+        horizon: int | None = None,
+        *,
+        clipping: bool = True,
+        events: bool | None = None,
+        cycles: str | Sequence[float] = (),
+        summary: bool = False,
+        merging: bool = False,
     ) -> "Recipe":
         """Statistics of the series, which must be training series and, for a forecast, end where training ends.
+
+        Args:
+            series: to learn from.
+            schema: the columns' roles.
+            target, horizon: of a forecast, its channel and how many steps.
+            clipping: whether outliers are cut, and impossible values not seen.
+            events: whether numbers enter as events; None: where channels are many and sparse, or hold sets.
+            cycles: as in ``memcell.data.cycles.periods_of``.
+            summary: whether a series comes with a summary of each column.
+            merging: whether rows may be merged, where they are many and each sees few of the channels.
 
         Raises:
             InputError: values too large to be scaled, or times too uneven for a forecast.
         """
         cadence = step_of(series)
-        values = np.concatenate([one.values for one in series]) if series else np.empty((0, len(schema.channels)))
-        center, scale = np.zeros(values.shape[1]), np.ones(values.shape[1])
-        for c, column in enumerate(values.T):
-            seen = column[~np.isnan(column)]
-            if len(seen):
-                _check_size(schema.channels[c], seen)
-                seen = np.clip(seen, *np.quantile(seen, [0.005, 0.995]))
-                center[c], spread = seen.mean(), seen.std()
-                # A constant's deviation is what rounding left of it, and no unit to measure in.
-                scale[c] = spread if spread > 1e-12 * abs(center[c]) else 1.0
+        if events is None:
+            events = target is None and _sparse_or_sets(series, len(schema.channels))
+        split = _split([one.observations for one in series], len(schema.channels))
+        channels = tuple(
+            _learnt(name, schema.kinds.get(name), seen, [one.levels for one in series], clipping, events)
+            for name, seen in zip(schema.channels, split, strict=True)
+        )
+        split = _split([one.facts for one in series], len(schema.facts))
+        facts = tuple(
+            _learnt(name, schema.fact_kinds.get(name), seen, [one.fact_levels for one in series], clipping, events=False)
+            for name, seen in zip(schema.facts, split, strict=True)
+        )
         target_recipe = None
         if target is not None and horizon is not None:
             channel = schema.channels.index(target)
-            grids = [on_grid(one, cadence)[0][:, channel] for one in series]
+            grids = [on_grid(one, cadence).values[:, channel] for one in series]
             target_recipe = TargetRecipe.learn(grids, channel, horizon)
-        return cls(schema, cadence, tuple(center.tolist()), tuple(scale.tolist()), target_recipe)
+        return cls(schema, cadence, channels, facts, periods_of(series, cycles), target_recipe, summary,
+                   _span(series, len(schema.channels)) if merging else 0.0)  # fmt: skip
+
+    @cached_property
+    def encoding(self) -> Encoding:
+        """How observations and facts become the features of steps."""
+        return Encoding(self.channels, self.facts)
 
     @property
     def extra(self) -> int:
         """E, features of a row beside its channels."""
-        return 0 if self.target is None else self.target.features
+        return 2 * len(self.cycles) + (0 if self.target is None else self.target.features)
+
+    @property
+    def widths(self) -> dict[str, Any]:
+        """What a model must expect, by the names of ``ModelConfig``."""
+        encoding = self.encoding
+        columns = len(encoding.columns)
+        return {
+            "channels": columns, "extra": self.extra, "events": encoding.event_kinds, "facts": encoding.fact_width,
+            "summary": PER_CHANNEL * columns if self.summary else 0,
+        }  # fmt: skip
+
+    @cached_property
+    def target_column(self) -> int:
+        """The forecast channel's place among the columns."""
+        assert self.target is not None
+        return int(np.searchsorted(self.encoding.columns, self.target.channel))
+
+    def scaled(self, values: Array) -> Array:
+        """[T, D], values of the columns, scaled; a forecast's target is kept whatever it is: it may well have grown."""
+        result = self.encoding.scaled(values)
+        if self.target is not None:
+            result[:, self.target_column] = self.encoding.scaled(values, keep_all=True)[:, self.target_column]
+        return result
 
     def apply(self, series: list[Series]) -> Steps:
         """The series as the stack reads them."""
@@ -96,9 +163,12 @@ class Recipe:
         return {
             "schema": self.schema.to_json(),
             "cadence": self.cadence.to_json(),
-            "center": list(self.center),
-            "scale": list(self.scale),
+            "channels": [channel_to_json(one) for one in self.channels],
+            "facts": [channel_to_json(one) for one in self.facts],
+            "cycles": list(self.cycles),
             "target": None if self.target is None else self.target.to_json(),
+            "summary": self.summary,
+            "span": self.span,
         }
 
     @classmethod
@@ -112,13 +182,19 @@ class Recipe:
         if not isinstance(data, Mapping) or set(record) != {field.name for field in fields(cls)}:
             raise InputError("The recipe does not have the fields it should have.")
         schema = TableSchema.from_json(record["schema"])
-        center, scale = (tuple(map(float, record[name])) for name in ("center", "scale"))
-        if not len(center) == len(scale) == len(schema.channels) or not all(0 < s < np.inf for s in scale):
-            raise InputError("The recipe's centers and scales do not fit its channels.")
+        channels, facts = (tuple(map(channel_from_json, record[name])) for name in ("channels", "facts"))
+        for known, wanted in ((channels, schema.channels), (facts, schema.facts)):
+            if tuple(one.name for one in known) != wanted:
+                raise InputError("The recipe's channels are not those of its schema.")
         target = None if record["target"] is None else TargetRecipe.from_json(record["target"])
-        if target is not None and target.channel >= len(center):
-            raise InputError(f"The recipe forecasts channel {target.channel}, but has {len(center)} channels only.")
-        return cls(schema, Cadence.from_json(record["cadence"]), center, scale, target)
+        if target is not None and target.channel >= len(channels):
+            raise InputError(f"The recipe forecasts channel {target.channel}, but has {len(channels)} channels only.")
+        cycles = tuple(map(float, record["cycles"]))
+        cadence = Cadence.from_json(record["cadence"])
+        span = record["span"]
+        if not isinstance(span, float) or not 0 <= span < np.inf:
+            raise InputError(f"The recipe's span is {span!r}; it must be a number of at least 0.")
+        return cls(schema, cadence, channels, facts, cycles, target, record["summary"] is True, span)
 
 
 class RecipeState:
@@ -126,7 +202,8 @@ class RecipeState:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._seen = LastSeen.nothing(len(recipe.center))
+        self._seen = LastSeen.nothing(len(recipe.encoding.columns))
+        self._summary = Summary.nothing(len(recipe.encoding.columns))
         self._start: float | None = None
         self._time: float | None = None
         self._place = -1
@@ -139,17 +216,24 @@ class RecipeState:
         return other
 
     def shares_step(self, time: float) -> bool:
-        """Whether a forecast puts a row at ``time`` to the step of the row before, to be averaged with it."""
-        if self._recipe.target is None or self._start is None:
+        """Whether a row at ``time`` goes with the row before: to one step of a forecast, or one span of time."""
+        recipe = self._recipe
+        if self._start is None or self._time is None:
             return False
-        return int(places_of(self._recipe.cadence, self._start, np.array([time]))[0]) <= self._place
+        if recipe.span:
+            now, before = spans_of(recipe.span, self._start, np.array([time, self._time]))
+            return bool(now == before)
+        if recipe.target is None:
+            return False
+        return int(places_of(recipe.cadence, self._start, np.array([time]))[0]) <= self._place
 
     def advance(self, rows: Series) -> Steps:
         """The next rows of the series.
 
         A forecast runs on an even grid: rows are put to the nearest step, and a step without a row is a row of missing
         values, which the mask and the time since the last observation tell apart from any value. A row that
-        ``shares_step`` goes with the one before it, from a ``copy`` made before that one.
+        ``shares_step`` goes with the one before it, from a ``copy`` made before that one. Summaries are of all rows,
+        before any are merged.
 
         Raises:
             InputError: the rows do not come after those before.
@@ -158,30 +242,38 @@ class RecipeState:
         if self._time is not None and len(rows) and rows.times[0] <= self._time:
             raise InputError(f"Time {rows.times[0]} does not come after {self._time}, the time of the row before.")
         assert not len(rows) or not self.shares_step(float(rows.times[0]))
-        begins = self._start is None
+        begins, last_time = self._start is None, rows.times[-1:]
         if begins and len(rows):
             self._start = float(rows.times[0])
+        seen = self._recipe.encoding.columns_of(rows) if recipe.summary else None
+        if recipe.span:
+            rows = merged(rows, recipe.span, self._start)
         if recipe.target is None:
-            values, times = rows.values, rows.times
-            previous = times[:1] if self._time is None else np.array([self._time])
-            gap = recipe.cadence.steps_between(np.concatenate([previous, times])[: len(times)], times)
+            previous = rows.times[:1] if self._time is None else np.array([self._time])
+            gap = recipe.cadence.steps_between(np.concatenate([previous, rows.times])[: len(rows)], rows.times)
         else:
-            values, _ = on_grid(rows, recipe.cadence, self._start, self._place)
-            gap = np.ones(len(values))
+            rows = on_grid(rows, recipe.cadence, self._start, self._place)
+            gap = np.ones(len(rows))
             gap[:1] = 0.0 if begins else 1.0
-        scaled = np.clip((values - np.array(recipe.center)) / np.array(recipe.scale), -_LIMIT, _LIMIT)
+        numbers = recipe.encoding.columns_of(rows)
+        scaled = recipe.scaled(numbers)
         observed, self._seen = observe(scaled, gap, self._seen)
-        extra, anchor = np.zeros((len(values), 0)), np.full((len(values), 2), np.nan)
+        summary = np.empty(0, np.float32)
+        if seen is not None:
+            self._summary = self._summary.after(recipe.scaled(seen))
+            summary = self._summary.features(recipe.encoding.knots)
+        extra, anchor = cycle_features(rows.times, recipe.cycles), np.full((len(rows), 2), np.nan)
         if self._target is not None and recipe.target is not None:
-            channel = recipe.target.channel
-            steps = [self._target.advance(value) for value in values[:, channel]]
-            features = np.array([row for row, _ in steps]).reshape(len(values), 1 + recipe.extra)
-            anchor = np.array([level_and_unit for _, level_and_unit in steps], np.float64).reshape(len(values), 2)
+            column = recipe.target_column
+            steps = [self._target.advance(value) for value in numbers[:, column]]
+            features = np.array([row for row, _ in steps]).reshape(len(rows), 1 + recipe.target.features)
+            anchor = np.array([level_and_unit for _, level_and_unit in steps], np.float64).reshape(len(rows), 2)
             # Of the target itself only the change enters, and an absent one is no change.
-            observed.values[:, channel], observed.last[:, channel] = features[:, 0], 0.0
-            extra = features[:, 1:]
-        if len(rows):
-            self._time, self._place = float(rows.times[-1]), self._place + len(values)
+            observed.values[:, column], observed.last[:, column] = features[:, 0], 0.0
+            extra = np.concatenate([extra, features[:, 1:]], axis=1)
+        if len(last_time):
+            self._time, self._place = float(last_time[0]), self._place + len(rows)
+        event_row, event_feature, event_value = recipe.encoding.events_of(rows)
         return Steps(
             values=observed.values.astype(np.float32),
             mask=observed.mask.astype(np.float32),
@@ -190,14 +282,75 @@ class RecipeState:
             gap=observed.gap.astype(np.float32),
             extra=extra.astype(np.float32),
             anchor=anchor,
-            offsets=offsets_of([len(values)]),
+            event_row=event_row,
+            event_feature=event_feature,
+            event_value=event_value.astype(np.float32),
+            facts=recipe.encoding.facts_of(rows)[None, :],
+            summary=summary[None, :],
+            offsets=offsets_of([len(rows)]),
         )
 
 
-def _check_size(channel: str, values: NDArray[np.float64]) -> None:
-    largest = float(np.abs(values).max())
-    if largest > _LARGEST:
-        raise InputError(
-            f"Channel {channel!r} has a value of size {largest:g}, too large to be scaled. Mend it, leave the cell "
-            "empty if it is unknown, or choose another unit."
-        )
+def unknown_words(recipe: Recipe, series: list[Series]) -> list[str]:
+    """What the user should know of words that training did not: of each channel and fact how many there were."""
+    notes: list[str] = []
+    for place, levels, known in (
+        ("observations", "levels", recipe.channels), ("facts", "fact_levels", recipe.facts),
+    ):  # fmt: skip
+        for c, one in enumerate(known):
+            if not isinstance(one, WordChannel) or one.kind == "text":
+                continue
+            strange = [
+                word
+                for each in series
+                for seen in [getattr(each, place)]
+                for code in seen.value[seen.channel == c]
+                if (word := getattr(each, levels)[one.name][int(code)]) not in one.words
+            ]
+            if strange:
+                notes.append(
+                    f"{one.name!r} has {len(strange)} values that training did not know, such as {strange[0]!r}; they "
+                    "count as unknown."
+                )
+    return notes
+
+
+def _split(seen: list[Observations], channels: int) -> list[list[tuple[int, Array]]]:
+    """Of each channel the values it has in each series that has any, with the number of the series."""
+    split: list[list[tuple[int, Array]]] = [[] for _ in range(channels)]
+    for number, one in enumerate(seen):
+        order = np.argsort(one.channel, kind="stable")
+        channel, value = one.channel[order], one.value[order]
+        begins = np.flatnonzero(np.diff(channel, prepend=-1))
+        for begin, end in zip(begins, np.append(begins, len(channel))[1:], strict=True):
+            split[channel[begin]].append((number, value[begin:end]))
+    return split
+
+
+def _learnt(
+    name: str, kind: Kind | None, split: list[tuple[int, Array]], levels: list[Words], clipping: bool, events: bool
+) -> Channel:
+    """What a channel means, from the values it has in each series and the words that these number."""
+    if kind is None:
+        seen = np.concatenate([np.empty(0), *(values for _, values in split)])
+        return NumberChannel.learn(name, seen, clipping, events)
+    words = [[levels[number][name][int(code)] for code in np.unique(values)] for number, values in split]
+    return WordChannel.learn(name, kind, words)
+
+
+def _span(series: list[Series], channels: int) -> float:
+    """The time over which rows are merged: a fiftieth of the usual duration, where there are more rows than that and
+    a row sees less than a third of the channels; else 0."""
+    rows = [len(one) for one in series]
+    if not rows or series[0].time_kind == "order" or np.median(rows) <= _ROWS_KEPT:
+        return 0.0
+    if sum(len(one.observations) for one in series) > _FULL * sum(rows) * channels:
+        return 0.0
+    return float(np.median([one.times[-1] - one.times[0] for one in series if len(one)])) / _ROWS_KEPT
+
+
+def _sparse_or_sets(series: list[Series], channels: int) -> bool:
+    seen = sum(len(one.observations) for one in series)
+    surplus = sum(one.observations.surplus for one in series)
+    cells = sum(map(len, series)) * channels
+    return (channels > _MANY and seen < _SPARSE * cells) or surplus > _SETS * seen

@@ -2,81 +2,176 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from memcell.contract.errors import InputError, closest
-from memcell.data.schema import TableSchema
+from memcell.data.schema import KINDS, Kind, TableSchema
 from memcell.data.source import Table
+
+__all__ = ["Roles", "settled", "trained"]
 
 _SHOWN = 20
 """How many columns a message lists at most."""
 
+_NIXTLA = ("unique_id", "ds")
+"""Names of id and time that tables for Nixtla's libraries have."""
+
 
 @dataclass(frozen=True)
 class Roles:
-    """The columns to read: the names of the id, time and label column, where there is one, and the channels."""
+    """What the user says of the columns; see ``memcell.read``.
 
-    id: str | None
-    time: str | None
-    label: str | None
-    channels: tuple[str, ...]
+    Attributes:
+        id, time, channel, value, group, weight, tag: one column each, or None.
+        label: columns of the target; one may be given as text.
+        channels: columns, or entries of the column ``channel``, to read; None for all that have no other role.
+        facts: columns of the main table that hold static facts.
+        ignore: columns to leave out.
+        kinds, fact_kinds: what a column or channel, or a fact, holds, where it is not to be found out.
+    """
+
+    id: str | None = None
+    time: str | None = None
+    channel: str | None = None
+    value: str | None = None
+    group: str | None = None
+    weight: str | None = None
+    tag: str | None = None
+    label: tuple[str, ...] = ()
+    channels: tuple[str, ...] | None = None
+    facts: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    fact_kinds: Mapping[str, Kind] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Roles:
+        """From keyword arguments as ``memcell.read`` takes them.
+
+        Raises:
+            InputError: one has a wrong type.
+        """
+        roles = dict(given)
+        for name in ("id", "time", "channel", "value", "group", "weight", "tag"):
+            if not isinstance(roles.get(name), str | None):
+                raise InputError(f"`{name}` must be the name of one column, as text; got {roles[name]!r}.")
+        if isinstance(roles.get("label"), str):
+            roles["label"] = (roles["label"],)
+        for name in ("label", "channels", "facts", "ignore"):
+            value = roles.get(name)
+            if isinstance(value, str):
+                raise InputError(f"`{name}` must be a list of columns; got the text {value!r}. Write [{value!r}].")
+            roles[name] = None if value is None and name == "channels" else tuple(value or ())
+        roles["kinds"] = roles["fact_kinds"] = dict(roles.get("kinds") or {})
+        for name, kind in roles["kinds"].items():
+            if kind not in KINDS:
+                raise InputError(f"`kinds` says {kind!r} of {name!r}; it must be one of {', '.join(KINDS)}.")
+        if (roles.get("channel") is None) != (roles.get("value") is None):
+            raise InputError("`channel` and `value` go together: a long table has one column for each. Give both.")
+        return cls(**roles)
+
+    @property
+    def asked(self) -> bool:
+        """Whether the user said anything."""
+        return any(getattr(self, field.name) != field.default for field in fields(self) if "kinds" not in field.name)
 
 
-def asked_roles(
-    table: Table,
-    id: str | None,
-    time: str | None,
-    label: str | None,
-    channels: Sequence[str] | None,
-    ignore: Sequence[str],
-) -> Roles:
-    """The roles a user asked for; without `channels`, every column without a role that is not ignored.
+def settled(roles: Roles, main: Table, others: Mapping[str, Table]) -> Roles:
+    """The roles with every column named: the channels of a wide table, and the facts where they are in a table.
+
+    Args:
+        roles: as the user gave them.
+        main: the table of observations.
+        others: ``"static"`` and ``"targets"``, where given.
 
     Raises:
         InputError: a column that does not exist or has two roles, or no channel left.
     """
-    for option, value in (("channels", channels), ("ignore", ignore)):
-        if isinstance(value, str):
-            raise InputError(f"`{option}` must be a list of columns; got the text {value!r}. Write [{value!r}].")
-    single: dict[str, object] = {"id": id, "time": time, "label": label}
-    asked: list[tuple[str, str]] = []
-    for role, name in single.items():
-        if isinstance(name, str):
-            asked.append((role, name))
-        elif name is not None:
-            raise InputError(f"`{role}` must be the name of one column, as text; got {name!r}.")
-    asked += [("channels", name) for name in channels or ()] + [("ignore", name) for name in ignore]
-    _check_exist(table, [name for _, name in asked], "")
-    roles: dict[str, str] = {}
-    for role, name in asked:
-        if name in roles:
-            twice = f"twice in `{role}`" if roles[name] == role else f"as `{roles[name]}` and as `{role}`"
-            raise InputError(f"Column {name!r} is given {twice}; give it once.")
-        roles[name] = role
-    chosen = (
-        tuple(channels) if channels is not None else tuple(name for name in table.frame.columns if name not in roles)
-    )
-    if not chosen:
-        raise InputError(f"No column of {table.name} is left to be a channel; its columns are {table.frame.columns}.")
-    return Roles(id, time, label, chosen)
+    columns = main.frame.columns
+    if roles.id is None and roles.time is None and set(_NIXTLA) <= set(columns):
+        roles = replace(roles, id=_NIXTLA[0], time=_NIXTLA[1])
+    _check_id(roles, others)
+    static, targets = others.get("static"), others.get("targets")
+    owners: dict[str, str] = {}
+    known = {column for table in (main, *others.values()) for column in table.frame.columns}
+    here = ["id", "time", "channel", "value", "tag", *([] if targets else ["label"]), "facts", "channels"]
+    anywhere = ("group", "weight", "ignore")
+    check_exist(main, [column for name in here for column in _named(roles, name)], "")
+    for name in (*here, *anywhere):
+        named = _named(roles, name)
+        if not set(named) <= known:
+            check_exist(main, named, "")
+        for column in named:
+            if column in owners:
+                twice = f"twice in `{name}`" if owners[column] == name else f"as `{owners[column]}` and as `{name}`"
+                raise InputError(f"Column {column!r} is given {twice}; give it once.")
+            owners[column] = name
+    if targets is not None:
+        check_exist(targets, [roles.id or "", *roles.label], "")
+        if not roles.label:
+            raise InputError(f"`label` is missing: say which column of {targets.name} is to be learnt.")
+    if static is not None:
+        check_exist(static, [roles.id or ""], "")
+        taken = {roles.id, roles.group, roles.weight, *roles.label, *roles.ignore}
+        facts = tuple(name for name in static.frame.columns if name not in taken)
+        roles = replace(roles, facts=(*roles.facts, *facts))
+    if roles.channel is not None:
+        return roles
+    channels = roles.channels
+    if channels is None:
+        channels = tuple(name for name in columns if name not in {*owners, *roles.label})
+    if not channels and not roles.facts:
+        raise InputError(f"No column of {main.name} is left to be a channel; its columns are {columns}.")
+    return replace(roles, channels=channels)
 
 
-def trained_roles(table: Table, schema: TableSchema, with_label: bool) -> Roles:
-    """The roles that a model was trained with; other columns, and the label unless asked for, are ignored.
+def trained(schema: TableSchema, main: Table, others: Mapping[str, Table], with_label: bool) -> Roles:
+    """The roles that a model was trained with; other columns, and the target unless asked for, are ignored.
+
+    Raises:
+        InputError: columns that lack, all of them named, or a target is asked for and there was none.
+    """
+    if with_label and not schema.label and schema.tag is None:
+        raise InputError("The model was trained without a label column, so there is none to read.")
+    channels = schema.channels if schema.channel else schema.columns
+    roles = Roles(
+        schema.id, schema.time, schema.channel, schema.value, None, None, schema.tag if with_label else None,
+        schema.label if with_label else (), channels, schema.facts, (), schema.kinds,
+        schema.fact_kinds,
+    )  # fmt: skip
+    _check_id(roles, others)
+    why = ", which the model was trained with"
+    for name, table in others.items():
+        check_exist(table, [roles.id or "", *(roles.label if name == "targets" else ())], why)
+    elsewhere = {column for table in others.values() for column in table.frame.columns}
+    wanted = [*_named(roles, "id"), *_named(roles, "time"), *_named(roles, "channel"), *_named(roles, "value"),
+              *_named(roles, "tag"), *_named(roles, "channels")]  # fmt: skip
+    wanted += [column for column in (*roles.facts, *roles.label) if column not in elsewhere]
+    check_exist(main, wanted, why)
+    return roles
+
+
+def _named(roles: Roles, name: str) -> tuple[str, ...]:
+    """The columns in a role."""
+    if name == "channels" and roles.channel is not None:
+        return ()
+    given: Any = getattr(roles, name)
+    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+
+
+def _check_id(roles: Roles, others: Mapping[str, Table]) -> None:
+    if others and roles.id is None:
+        raise InputError("`id` is missing: it names the column by which the tables belong together.")
+
+
+def check_exist(table: Table, names: Sequence[str], why: str) -> None:
+    """Nothing, if the table has columns of these names.
 
     Raises:
         InputError: columns that lack, all of them named.
     """
-    label = schema.label if with_label else None
-    if with_label and label is None:
-        raise InputError("The model was trained without a label column, so there is none to read.")
-    wanted = [name for name in (schema.id, schema.time, label) if name is not None] + list(schema.channels)
-    _check_exist(table, wanted, ", which the model was trained with")
-    return Roles(schema.id, schema.time, label, schema.channels)
-
-
-def _check_exist(table: Table, names: Sequence[str], why: str) -> None:
     columns = table.frame.columns
     lacking = [name for name in dict.fromkeys(names) if name not in columns]
     if not lacking:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -11,24 +11,35 @@ from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
 from memcell.data.dates import TIME_KINDS, TimeKind, seconds_of
+from memcell.data.observations import Observations
 from memcell.data.schema import TableSchema
+
+_NO_FACTS = Observations.of([], [], [])
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One sequence with holes: its values, when they were taken, and what it is called.
+    """One sequence as it came: a set of observations, when they were made, facts that do not change, and a target.
 
     Two series are equal only if they are the same object, so that a list of them can be searched and split.
 
     Attributes:
-        values: [T, C], float64, in the channels' own units; NaN is missing, infinities are refused. T may be 0.
+        observations: what was seen, in the channels' own units; an array [T, C], NaN where missing, is taken too.
+            Infinities are refused. T may be 0.
         times: [T], float64, strictly increasing: seconds since 1970 UTC for dates, the user's own unit for
             numbers, 0, 1, 2, ... for the order of rows.
-        channels: the C names of the columns of `values`.
+        channels: the C names of what is measured.
         id: what the caller's table calls this series, or None.
-        label: the class or number to be learnt for the whole series, or None.
+        label: what is to be learnt of the whole series: a class, a number, or a tuple of several; or None.
         time_kind: what `times` are: ``"order"``, ``"number"`` or ``"date"``.
         schema: the columns of the table that this series was read from, or None.
+        facts: what is known of the series as a whole, as observations of row 0; an array [S] is taken too.
+        fact_names: the S names of the facts.
+        levels: of each channel that holds words instead of numbers, the words that its values number from 0.
+        fact_levels: the same of facts; a fact may have the name of a channel.
+        tags: what is to be learnt of each row, [T] objects, None where unknown; or None.
+        group: what the series that belong to one subject share, or None.
+        weight: how much the series counts in training.
 
     Raises:
         InputError: a shape that does not fit, an infinity, or times that are missing or do not increase.
@@ -36,51 +47,77 @@ class Series:
     Example:
         >>> import numpy as np
         >>> stay = Series(np.array([[80.0], [np.nan]]), np.array([0.0, 1.5]), ("pulse",), time_kind="number")
-        >>> len(stay)
-        2
+        >>> len(stay), len(stay.observations)
+        (2, 1)
     """
 
-    values: NDArray[np.float64]
+    observations: Observations
     times: NDArray[np.float64]
     channels: tuple[str, ...]
     id: object | None = None
     label: object | None = None
     time_kind: TimeKind = "order"
     schema: TableSchema | None = None
+    facts: Observations = _NO_FACTS
+    fact_names: tuple[str, ...] = ()
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fact_levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tags: NDArray[Any] | None = None
+    group: object | None = None
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
-        """Bring arrays to float64 and refuse what no later room could use."""
+        """Bring arrays to observations and float64, and refuse what no later room could use."""
         name = "the series" if self.id is None else f"series {self.id!r}"
-        object.__setattr__(self, "values", np.asarray(self.values, dtype=np.float64))
+        for field_name in ("channels", "fact_names"):
+            object.__setattr__(self, field_name, tuple(getattr(self, field_name)))
         object.__setattr__(self, "times", np.asarray(self.times, dtype=np.float64))
-        object.__setattr__(self, "channels", tuple(self.channels))
-        self._check_shapes(name)
-        self._check_values(name)
+        self._check_names(name)
+        if not isinstance(self.observations, Observations):
+            object.__setattr__(self, "observations", self._from_array(name, self.observations))
+        if not isinstance(self.facts, Observations):
+            object.__setattr__(self, "facts", Observations.of_dense(np.asarray(self.facts, np.float64)[None, :]))
+        self.observations.check(len(self.times), self.channels, name)
+        self.facts.check(1, self.fact_names, name)
+        if self.tags is not None and len(self.tags) != len(self.times):
+            raise InputError(f"`tags` of {name} must have one entry a row; got {len(self.tags)} for {len(self)} rows.")
+        if not (self.weight >= 0 and np.isfinite(self.weight)):
+            raise InputError(f"`weight` of {name} is {self.weight}; it must be a finite number and not negative.")
         self._check_times(name)
 
     def __len__(self) -> int:
         """The number of rows, T."""
         return len(self.times)
 
-    def _check_shapes(self, name: str) -> None:
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """[T, C], made anew: NaN where missing, the mean where a channel has several values in a row."""
+        return self.observations.dense(len(self), len(self.channels))
+
+    def between(self, start: int, stop: int | None = None) -> Series:
+        """The rows from ``start`` up to ``stop``, or to the end, as a series."""
+        stop = len(self) if stop is None else stop
+        tags = None if self.tags is None else self.tags[start:stop]
+        return replace(
+            self, observations=self.observations.between(start, stop), times=self.times[start:stop], tags=tags
+        )
+
+    def _check_names(self, name: str) -> None:
         if self.time_kind not in TIME_KINDS:
             raise InputError(f"`time_kind` of {name} is {self.time_kind!r}; it must be one of {TIME_KINDS}.")
-        if len(set(self.channels)) != len(self.channels):
-            raise InputError(f"`channels` of {name} must differ from each other; got {self.channels}.")
-        if self.times.ndim != 1 or self.values.shape != (len(self.times), len(self.channels)):
+        for what in ("channels", "fact_names"):
+            names = getattr(self, what)
+            if len(set(names)) != len(names):
+                raise InputError(f"`{what}` of {name} must differ from each other; got {names}.")
+
+    def _from_array(self, name: str, given: object) -> Observations:
+        values = np.asarray(given, dtype=np.float64)
+        if self.times.ndim != 1 or values.shape != (len(self.times), len(self.channels)):
             raise InputError(
                 f"`values` of {name} must have one row a time and one column a channel; got values of shape "
-                f"{self.values.shape}, times of shape {self.times.shape} and {len(self.channels)} channels."
+                f"{values.shape}, times of shape {self.times.shape} and {len(self.channels)} channels."
             )
-
-    def _check_values(self, name: str) -> None:
-        infinite = np.isinf(self.values)
-        if infinite.any():
-            row, column = np.argwhere(infinite)[0]
-            raise InputError(
-                f"Row {row + 1} of {name} is {self.values[row, column]} in channel {self.channels[column]!r}. "
-                "Values must be finite, or NaN where missing: replace it."
-            )
+        return Observations.of_dense(values)
 
     def _check_times(self, name: str) -> None:
         unknown = ~np.isfinite(self.times)

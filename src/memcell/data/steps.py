@@ -18,9 +18,14 @@ class Steps:
     """Series as the stack reads them: N rows in B sequences, float32.
 
     Attributes:
-        values, mask, last, since: [N, C]; gap: [N, 1]; all as in ``memcell.data.gaps.Observed``.
-        extra: [N, E], what a forecast knows of its target's levels; E = 0 otherwise.
+        values, mask, last, since: [N, D] of the channels that are columns; gap: [N, 1]; as in
+            ``memcell.data.gaps.Observed``.
+        extra: [N, E], what is computed beside: cycles of time, and what a forecast knows of its target's levels.
         anchor: float64 [N, 2], the level a forecast at the row starts from, NaN without one, and the series' unit.
+        event_row: int64 [M], the row of each event, in order. Events are the observations of sparse channels and words.
+        event_feature: int64 [M], what was observed; event_value: [M], its scaled value, 0 for words.
+        facts: [B, S], what is known of each series as a whole.
+        summary: [B, .], what its columns did up to the last row, where the recipe has summaries.
         offsets: int64 [B + 1].
     """
 
@@ -31,24 +36,54 @@ class Steps:
     gap: Array
     extra: Array
     anchor: Array
+    event_row: Array
+    event_feature: Array
+    event_value: Array
+    facts: Array
+    summary: Array
     offsets: NDArray[np.int64]
 
-    def rows(self, rows: NDArray[np.int64], offsets: NDArray[np.int64]) -> "Steps":
-        """Some of the rows, as sequences cut by ``offsets``."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in _BY_ROW}, offsets=offsets)
+    def stretch(self, b: int, start: int, stop: int) -> "Steps":
+        """Rows ``start`` to ``stop`` of sequence b, as a sequence."""
+        first = int(self.offsets[b])
+        whole = replace(self, facts=self.facts[b : b + 1], summary=self.summary[b : b + 1])
+        return whole.ranges(np.array([first + start]), np.array([stop - start]))
 
     def sequences(self, index: NDArray[np.int64]) -> "Steps":
         """Some of the sequences."""
-        bounds = [(int(self.offsets[b]), int(self.offsets[b + 1])) for b in index]
-        rows = [np.arange(start, stop) for start, stop in bounds]
-        lengths = [stop - start for start, stop in bounds]
-        return self.rows(np.concatenate([np.empty(0, np.int64), *rows]), offsets_of(lengths))
+        chosen = replace(self, facts=self.facts[index], summary=self.summary[index])
+        return chosen.ranges(self.offsets[index], np.diff(self.offsets)[index])
+
+    def ranges(self, first: NDArray[np.int64], lengths: NDArray[np.int64]) -> "Steps":
+        """Rows ``first[b]``, ``first[b] + 1``, ... of the batch, ``lengths[b]`` of them, as sequence b; facts and summaries stay."""
+        rows = _ranges(first, lengths)
+        low = np.searchsorted(self.event_row, first)
+        counts = np.searchsorted(self.event_row, first + lengths) - low
+        events = _ranges(low, counts)
+        offsets = offsets_of(lengths.tolist())
+        shift = np.repeat(offsets[:-1] - first, counts)
+        return replace(
+            self, **{name: getattr(self, name)[rows] for name in _BY_ROW}, event_row=self.event_row[events] + shift,
+            event_feature=self.event_feature[events], event_value=self.event_value[events], offsets=offsets,
+        )  # fmt: skip
 
     @classmethod
     def concatenate(cls, parts: list["Steps"]) -> "Steps":
         """The sequences of all parts, one part after another."""
-        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_ROW}
+        names = (*_BY_ROW, "event_feature", "event_value", "facts", "summary")
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        begins = offsets_of([len(part.values) for part in parts])
+        arrays["event_row"] = np.concatenate(
+            [part.event_row + begin for part, begin in zip(parts, begins, strict=False)]
+        )
         return cls(**arrays, offsets=offsets_of(np.concatenate([np.diff(part.offsets) for part in parts]).tolist()))
 
 
-_BY_ROW = tuple(field.name for field in fields(Steps) if field.name != "offsets")
+def _ranges(first: Array, lengths: Array) -> NDArray[np.int64]:
+    """first[0], first[0] + 1, ..., for as long as lengths[0] says, then the next."""
+    starts = offsets_of(lengths.tolist())
+    return np.arange(starts[-1]) + np.repeat(first - starts[:-1], lengths)
+
+
+_NOT_BY_ROW = ("event_row", "event_feature", "event_value", "facts", "summary", "offsets")
+_BY_ROW = tuple(field.name for field in fields(Steps) if field.name not in _NOT_BY_ROW)

@@ -1,31 +1,30 @@
-"""A table into a list of series: rows grouped by id, sorted by time, every mistake named before any work."""
+"""Tables into a list of series: observations, static facts and targets put together by id, mistakes named first."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
-from memcell.data.columns import channel_values, id_values
+from memcell.data.columns import label_values
 from memcell.data.duplicates import DUPLICATES, Duplicates
-from memcell.data.grouping import (
-    GroupedRows,
-    labels_of,
-    series_codes,
-    sorted_rows,
-    split_into_series,
-    without_duplicates,
-)
-from memcell.data.roles import Roles, asked_roles, trained_roles
-from memcell.data.schema import TableSchema
+from memcell.data.grouping import Rows, members_of
+from memcell.data.known import Known, known_of
+from memcell.data.long import long_rows
+from memcell.data.roles import Roles, settled, trained
+from memcell.data.schema import Kind, TableSchema
 from memcell.data.series import Series
 from memcell.data.source import Table, open_table
 from memcell.data.times import Times, parse_times
+from memcell.data.wide import wide_rows
+
+__all__ = ["TableContents", "read", "read_table"]
 
 
 class TableContents(NamedTuple):
@@ -41,30 +40,52 @@ def read(
     *,
     id: str | None = None,
     time: str | None = None,
-    label: str | None = None,
+    channel: str | None = None,
+    value: str | None = None,
+    label: str | Sequence[str] | None = None,
+    tag: str | None = None,
     channels: Sequence[str] | None = None,
+    facts: Sequence[str] = (),
+    static: str | Path | Any = None,
+    targets: str | Path | Any = None,
+    group: str | None = None,
+    weight: str | None = None,
     ignore: Sequence[str] = (),
+    kinds: Mapping[str, Kind] | None = None,
     duplicates: Duplicates = "error",
 ) -> list[Series]:
     """A list with one `Series` for each sequence in a table, which scikit-learn can index and split.
 
-    One row of the table is one (series, time), one column a channel; empty cells are missing values. Rows may
-    come in any order: they are sorted by time. Series come in the order in which their ids first appear.
+    A wide table has one row a (series, time) and one column a channel; empty cells are missing values. A long table has
+    one row an observation: `channel` and `value` name its columns. Rows may come in any order: they are sorted by
+    time. Series come in the order in which their ids first appear. Columns of words are read as categories or, where
+    their cells hold several words, as text; columns of lists as vectors.
 
     Args:
         source: the path of a table (.csv, .tsv, also with .gz, or .parquet), or a data frame of pandas, Polars,
             PyArrow or another library that narwhals knows.
-        id: the column that names the series; without it the table is one series.
+        id: the column that names the series; without it the table is one series. A table with columns ``unique_id`` and
+            ``ds`` is understood without being told.
         time: the column of times: numbers in your own unit, or dates. Without it, the order of the rows.
-        label: the column with one class or number a series; blank on some rows is fine.
-        channels: the columns measured over time; all that have no other role if not given.
+        channel, value: of a long table, the column that names what was measured and the one that holds it.
+        label: the column with one class or number a series, or several; blank on some rows is fine.
+        tag: the column with one class a row, blank where unknown.
+        channels: the columns measured over time (of a long table, the names in `channel`); all that have no other role
+            if not given.
+        facts: columns with what is known of a series as a whole, such as an age.
+        static: another table, one row an id, all of whose columns are such facts (but those with another role).
+        targets: another table, one row an id, with the columns `label`, and `weight` if given.
+        group: the column with the subject to which several series may belong (in `static` or `targets` if it is there).
+        weight: the column with how much a series counts in training.
         ignore: columns to leave out.
-        duplicates: what becomes of rows with the same id and time but different values: ``"error"``, ``"mean"``
-            (of what is not missing, channel by channel) or ``"last"`` (of it, in the order of the table).
+        kinds: what columns hold, where their values mislead: ``"number"``, ``"category"``, ``"text"``, ``"vector"``.
+        duplicates: what becomes of rows of a wide table with the same id and time but different values: ``"error"``,
+            ``"mean"`` (of what is not missing, channel by channel) or ``"last"`` (of it, in the order of the table). In
+            a long table such values are a set.
 
     Raises:
-        InputError: a file or table that cannot be read, a column that does not exist, text in a channel, a time
-            or id that is missing or not understood, infinities, rows that contradict each other, or labels that
+        InputError: a file or table that cannot be read, a column that does not exist, text in a channel of numbers, a
+            time or id that is missing or not understood, infinities, rows that contradict each other, or labels that
             do. The message names the column, the row and the value.
 
     Example:
@@ -74,9 +95,11 @@ def read(
         >>> first.times, first.values[:, 0]
         (array([0.5, 2. ]), array([nan, 80.]))
     """
-    contents = read_table(
-        source, id=id, time=time, label=label, channels=channels, ignore=ignore, duplicates=duplicates
-    )
+    columns = dict(
+        id=id, time=time, channel=channel, value=value, label=label, tag=tag, channels=channels, facts=facts,
+        group=group, weight=weight, ignore=ignore, kinds=kinds,
+    )  # fmt: skip
+    contents = read_table(source, static=static, targets=targets, duplicates=duplicates, **columns)  # type: ignore[arg-type]
     for message in contents.warnings:
         warnings.warn(message, UserWarning, stacklevel=2)
     return contents.series
@@ -85,22 +108,21 @@ def read(
 def read_table(
     source: str | Path | Any,
     *,
-    id: str | None = None,
-    time: str | None = None,
-    label: str | None = None,
-    channels: Sequence[str] | None = None,
-    ignore: Sequence[str] = (),
+    static: str | Path | Any = None,
+    targets: str | Path | Any = None,
     duplicates: Duplicates = "error",
     schema: TableSchema | None = None,
     with_labels: bool = False,
+    **columns: Any,
 ) -> TableContents:
     """The series of a table with its schema and the warnings that `read` would give.
 
     Args:
-        source, id, time, label, channels, ignore, duplicates: as for `read`.
-        schema: what the columns meant at training. Given, only its columns are read, the other arguments on
-            columns must be left out, and a channel that is missing throughout stays.
-        with_labels: read the label column of `schema` too, which must then exist.
+        source, static, targets, duplicates: as for `read`.
+        schema: what the columns meant at training. Given, only its columns are read, `columns` must be left out, and a
+            channel that is missing throughout stays.
+        with_labels: read the label columns of `schema` too, which must then exist.
+        columns: the roles of columns, as for `read`.
 
     Raises:
         InputError: as for `read`; and columns that `schema` wants and the table lacks, all of them named.
@@ -113,43 +135,58 @@ def read_table(
     """
     if duplicates not in DUPLICATES:
         raise InputError(f"`duplicates` must be one of {', '.join(DUPLICATES)}; got {duplicates!r}.")
-    if schema is not None and (any((id, time, label, ignore)) or channels is not None):
+    asked = Roles.of(columns)
+    if schema is not None and asked.asked:
         raise InputError("`schema` says what each column means; leave out `id`, `time`, `label`, `channels`, `ignore`.")
-    table = open_table(source)
+    main = open_table(source)
+    others = {
+        name: open_table(table) for name, table in (("static", static), ("targets", targets)) if table is not None
+    }
     if schema is None:
-        roles = asked_roles(table, id, time, label, channels, ignore)
-        notes = _unnamed_notes(table)
+        roles, notes = settled(asked, main, others), _unnamed_notes(main)
     else:
-        roles = trained_roles(table, schema, with_labels)
-        notes = []
-    ids = None if roles.id is None else id_values(table, roles.id)
-    times = _times_of(table, roles, schema)
-    columns = {name: channel_values(table, name) for name in roles.channels}
-    silent = [name for name, column in columns.items() if np.isnan(column).all()]
-    if silent:
-        notes.append(_silent_note(table, silent, columns, schema))
+        roles, notes = trained(schema, main, others, with_labels), []
+    members = members_of(main, roles.id)
+    times = _times_of(main, roles, schema)
+    if roles.channel is None:
+        rows, kinds = wide_rows(members, times.values, roles, duplicates, schema)
+    else:
+        rows, kinds = long_rows(members, times.values, roles, schema)
+    whole = [members, *(members_of(table, roles.id) for table in others.values())]
+    known = known_of(whole, roles, fitting=schema is None, with_targets=targets is not None)
+    notes += [*rows.notes, *known.notes]
     if schema is None:
-        columns = {name: column for name, column in columns.items() if name not in silent}
-    names, codes = series_codes(ids, table.frame.height)
-    labels = [None] * len(names) if roles.label is None else labels_of(table, roles.label, names, codes)
-    values = np.column_stack(list(columns.values()))
-    origin = np.arange(table.frame.height)
-    rows = sorted_rows(GroupedRows(table, names, tuple(columns), codes, times.values, values, origin))
-    if roles.time is not None:
-        rows, duplicate_notes = without_duplicates(rows, roles.time, duplicates)
-        notes += duplicate_notes
-    if schema is None:
-        schema = TableSchema(roles.id, roles.time, roles.label, rows.channels, times.kind, times.date_only)
+        schema = TableSchema(
+            roles.id, roles.time, roles.label, rows.channels, times.kind, times.date_only, roles.channel, roles.value,
+            roles.tag, known.facts.names, roles.group, roles.weight, kinds, known.facts.kinds,
+        )  # fmt: skip
     else:
         schema = replace(schema, date_only=schema.date_only and times.date_only)
-    return TableContents(split_into_series(rows, labels, schema), schema, notes)
+    return TableContents(_series(rows, known, _tags(main, roles, rows), schema), schema, notes)
 
 
-def _unnamed_notes(table: Table) -> list[str]:
-    if not table.unnamed:
-        return []
-    positions = ", ".join(map(str, table.unnamed))
-    return [f"Column {positions} of {table.name} has no name (often row numbers) and is not used. Name it to use it."]
+def _series(rows: Rows, known: Known, tags: NDArray[Any] | None, schema: TableSchema) -> list[Series]:
+    """One series for each id that is known, from sorted rows."""
+    codes = np.array([-1 if code is None else code for code in known.codes])
+    begins, ends = (np.searchsorted(rows.codes, codes, side=side) for side in ("left", "right"))
+    series: list[Series] = []
+    for k, id in enumerate(known.ids):
+        begin, end = int(begins[k]), int(ends[k])
+        times = np.arange(end - begin, dtype=np.float64) if schema.time is None else rows.times[begin:end]
+        one = Series(
+            rows.observations.between(begin, end), times, rows.channels, id, known.labels[k], schema.time_kind, schema,
+            known.facts_at(k), known.facts.names, rows.levels, known.facts.levels,
+            None if tags is None else tags[begin:end], known.groups[k], known.weights[k],
+        )  # fmt: skip
+        series.append(one)
+    return series
+
+
+def _tags(table: Table, roles: Roles, rows: Rows) -> NDArray[Any] | None:
+    if roles.tag is None:
+        return None
+    tags = np.array(label_values(table, roles.tag).to_list(), dtype=object)
+    return tags[rows.origin]
 
 
 def _times_of(table: Table, roles: Roles, schema: TableSchema | None) -> Times:
@@ -158,11 +195,8 @@ def _times_of(table: Table, roles: Roles, schema: TableSchema | None) -> Times:
     return parse_times(table, roles.time, None if schema is None else schema.time_kind)
 
 
-def _silent_note(table: Table, silent: list[str], columns: Collection[str], schema: TableSchema | None) -> str:
-    """What the user should know of channels that are missing throughout."""
-    listed = ", ".join(map(repr, silent))
-    if schema is not None:
-        return f"No value of {listed} in {table.name}: missing in every row, though the model was trained with it."
-    if len(silent) == len(columns):
-        raise InputError(f"No value in any channel of {table.name}: {listed} missing in every row.")
-    return f"Dropped {listed}: missing in every row of {table.name}."
+def _unnamed_notes(table: Table) -> list[str]:
+    if not table.unnamed:
+        return []
+    positions = ", ".join(map(str, table.unnamed))
+    return [f"Column {positions} of {table.name} has no name (often row numbers) and is not used. Name it to use it."]

@@ -2,10 +2,13 @@
 
 from typing import Any
 
-from memcell.heads.classification import Classification
+from memcell.heads.classification import Classification, MultiLabel, Tagging
 from memcell.heads.forecast import QUANTILES, QuantileForecast
+from memcell.heads.regression import Regression
 
-Head = Classification | QuantileForecast
-HEADS: dict[str, Any] = {head.task: head for head in (Classification, QuantileForecast)}
+Head = Classification | MultiLabel | Regression | QuantileForecast
+HEADS: dict[str, Any] = {
+    head.task: head for head in (Classification, MultiLabel, Regression, Tagging, QuantileForecast)
+}
 
-__all__ = ["HEADS", "QUANTILES", "Classification", "Head", "QuantileForecast"]
+__all__ = ["HEADS", "QUANTILES", "Classification", "Head", "MultiLabel", "QuantileForecast", "Regression", "Tagging"]

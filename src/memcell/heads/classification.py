@@ -1,4 +1,4 @@
-"""One label a series."""
+"""Classes: one a series, several at once, or one a row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,37 +10,46 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 
-__all__ = ["Classification"]
+__all__ = ["Classification", "MultiLabel", "Tagging", "weighted_mean"]
+
+
+def weighted_mean(losses: Any, weight: Any) -> Any:
+    """The mean of losses [R], weighted by ``weight`` [R] unless that is None."""
+    xp = array_namespace(losses)
+    if weight is None:
+        return xp.mean(losses)
+    return xp.sum(weight * losses) / xp.clip(xp.sum(weight), 1e-12)
 
 
 @dataclass(frozen=True)
 class Classification:
-    """Probabilities of classes from the state after a series' last row.
+    """Probabilities of classes from what is read of a whole series.
 
     Attributes:
         classes: the labels, in the order of the probabilities.
     """
 
     task: ClassVar[str] = "classify"
+    whole: ClassVar[bool] = True
     classes: tuple[Any, ...]
 
-    def weight_shapes(self, hidden_size: int, inputs: int) -> dict[str, tuple[int, ...]]:  # noqa: ARG002
+    def weight_shapes(self, read: int, inputs: int) -> dict[str, tuple[int, ...]]:  # noqa: ARG002
         """Shape of each weight by name."""
-        return {"head.weight": (len(self.classes), hidden_size), "head.bias": (len(self.classes),)}
+        return {"head.weight": (len(self.classes), read), "head.bias": (len(self.classes),)}
 
-    def readout(self, weights: Mapping[str, Any], h: Any, x: Any) -> Any:  # noqa: ARG002
-        """Logits [B, K] from final outputs h [B, H]."""
-        return h @ weights["head.weight"].T + weights["head.bias"]
+    def readout(self, weights: Mapping[str, Any], read: Any, x: Any) -> Any:  # noqa: ARG002
+        """Logits [R, K] from what is read [R, .]."""
+        return read @ weights["head.weight"].T + weights["head.bias"]
 
-    def loss(self, logits: Any, target: Any) -> Any:
-        """Mean cross-entropy; target [B, K] sums to 1 in each row."""
+    def loss(self, logits: Any, target: Any, weight: Any = None) -> Any:
+        """Mean cross-entropy; target [R, K] sums to 1 in each row."""
         xp = array_namespace(logits)
         shifted = logits - xp.max(logits, axis=1, keepdims=True)
         log_total = xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True))
-        return -xp.mean(xp.sum(target * (shifted - log_total), axis=1))
+        return weighted_mean(-xp.sum(target * (shifted - log_total), axis=1), weight)
 
     def decode(self, logits: NDArray[Any]) -> NDArray[np.float64]:
-        """Probabilities [B, K] that sum to 1."""
+        """Probabilities [R, K] that sum to 1."""
         shifted = np.exp(np.float64(logits) - logits.max(axis=1, keepdims=True))
         return shifted / shifted.sum(axis=1, keepdims=True)
 
@@ -61,3 +70,57 @@ class Classification:
         if not all(isinstance(label, str | int | float | bool) for label in classes):
             raise InputError("Classes are text, numbers or flags.")
         return cls(tuple(classes))
+
+
+class Tagging(Classification):
+    """Probabilities of classes at every row, from the outputs there."""
+
+    task: ClassVar[str] = "tag"
+    whole: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class MultiLabel:
+    """Probabilities of labels that may hold at once, from what is read of a whole series.
+
+    Attributes:
+        labels: their names, in the order of the probabilities.
+    """
+
+    task: ClassVar[str] = "multilabel"
+    whole: ClassVar[bool] = True
+    labels: tuple[str, ...]
+
+    def weight_shapes(self, read: int, inputs: int) -> dict[str, tuple[int, ...]]:  # noqa: ARG002
+        """Shape of each weight by name."""
+        return {"head.weight": (len(self.labels), read), "head.bias": (len(self.labels),)}
+
+    def readout(self, weights: Mapping[str, Any], read: Any, x: Any) -> Any:  # noqa: ARG002
+        """Logits [R, K] from what is read [R, .]."""
+        return read @ weights["head.weight"].T + weights["head.bias"]
+
+    def loss(self, logits: Any, target: Any, weight: Any = None) -> Any:
+        """Mean over the rows and labels of the cross-entropy of each; target [R, K] of 0 and 1."""
+        xp = array_namespace(logits)
+        losses = xp.logaddexp(logits, xp.zeros_like(logits)) - target * logits
+        return weighted_mean(xp.mean(losses, axis=1), weight)
+
+    def decode(self, logits: NDArray[Any]) -> NDArray[np.float64]:
+        """Probabilities [R, K]."""
+        return np.exp(-np.logaddexp(0.0, -np.float64(logits)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The head as values that ``json.dumps`` takes."""
+        return {"labels": list(self.labels)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "MultiLabel":
+        """The head that ``to_json`` gave ``data`` for.
+
+        Raises:
+            InputError: labels without different names.
+        """
+        labels = data.get("labels")
+        if not isinstance(labels, list) or not labels or len({str(label) for label in labels}) < len(labels):
+            raise InputError("A multi-label classifier has a list of different labels.")
+        return cls(tuple(map(str, labels)))

@@ -33,6 +33,7 @@ class QuantileForecast:
     """
 
     task: ClassVar[str] = "forecast"
+    whole: ClassVar[bool] = False
     horizon: int
     band: float = 1.0
 
@@ -40,10 +41,10 @@ class QuantileForecast:
     def _rank(self) -> int:
         return min(self.horizon, _RANK)
 
-    def weight_shapes(self, hidden_size: int, inputs: int) -> dict[str, tuple[int, ...]]:
+    def weight_shapes(self, read: int, inputs: int) -> dict[str, tuple[int, ...]]:
         """Shape of each weight by name."""
         return {
-            "head.weight": (3 * self._rank, hidden_size),
+            "head.weight": (3 * self._rank, read),
             "head.bias": (3 * self._rank,),
             "head.skip": (self.horizon, inputs),
         }
@@ -64,7 +65,7 @@ class QuantileForecast:
         down, up = (self.band * xp.logaddexp(part + START, xp.zeros_like(part)) for part in (low, high))
         return xp.stack([median - down, median, median + up], axis=2)
 
-    def loss(self, quantiles: Any, target: Any) -> Any:
+    def loss(self, quantiles: Any, target: Any, weight: Any = None) -> Any:  # noqa: ARG002
         """Mean pinball loss over the known outcomes; target [N, K], NaN where unknown.
 
         Koenker and Bassett, "Regression quantiles" (1978), eq. 2.1.

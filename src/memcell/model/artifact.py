@@ -23,7 +23,7 @@ from memcell.model.model import Model
 
 __all__ = ["FORMAT", "load", "save"]
 
-FORMAT = 1  # raised when an older memcell could not read a newer file
+FORMAT = 2  # raised when an older memcell could not read a newer file
 
 
 def save(model: Model, path: str | os.PathLike[str], overwrite: bool = False) -> None:
@@ -47,8 +47,13 @@ def save(model: Model, path: str | os.PathLike[str], overwrite: bool = False) ->
         sort_keys=True,
         allow_nan=False,
     )
-    metadata = {"memcell_format": str(FORMAT), "memcell": text, "sha256": _digest(text, model.weights)}
-    content = to_bytes({name: np.ascontiguousarray(array) for name, array in model.weights.items()}, metadata)
+    arrays = {
+        f"member.{k}.{name}": np.ascontiguousarray(array)
+        for k, weights in enumerate(model.members)
+        for name, array in weights.items()
+    }
+    metadata = {"memcell_format": str(FORMAT), "memcell": text, "sha256": _digest(text, arrays)}
+    content = to_bytes(arrays, metadata)
     with replacing(Path(path)) as aside:
         aside.write_bytes(content)
 
@@ -86,9 +91,11 @@ def load(path: str | os.PathLike[str]) -> Model:
 def _check_format(path: Path, written: str) -> None:
     if not re.fullmatch("[1-9][0-9]{0,98}", written):
         raise InputError(f"{path} does not say which format it has; it was altered. Fit it again.")
+    if int(written) < FORMAT:
+        raise InputError(f"{path} has format {written}, from an older memcell; this one reads {FORMAT}. Fit it again.")
     if int(written) > FORMAT:
         raise InputError(
-            f"{path} has format {written}, from a newer memcell; this one reads up to {FORMAT}. "
+            f"{path} has format {written}, from a newer memcell; this one reads {FORMAT}. "
             "Update it: pip install --upgrade memcell."
         )
 
@@ -100,15 +107,17 @@ def _model_of(path: Path, text: str, weights: dict[str, NDArray[Any]]) -> Model:
         record = dict(document["record"])
     except (InputError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path} does not describe a model: {error} Fit it again.") from error
-    if (config.channels, config.extra) != (len(recipe.center), recipe.extra):
+    if any(getattr(config, name) != width for name, width in recipe.widths.items()):
         raise InputError(f"{path} contradicts itself: recipe and model differ in their channels. Fit it again.")
-    wanted = config.weight_shapes()
+    shapes = config.weight_shapes()
+    wanted = {f"member.{k}.{name}": shape for k in range(config.members) for name, shape in shapes.items()}
     for name in sorted({*wanted, *weights}):
         if name not in weights or name not in wanted or weights[name].shape != wanted[name]:
             raise InputError(f"{path} does not hold the weights it should: see {name!r}. Fit it again.")
         if weights[name].dtype != np.float32 or not np.isfinite(weights[name]).all():
             raise InputError(f"{path} holds weights that are not finite float32: see {name!r}. Fit it again.")
-    return Model(recipe, config, weights, record)
+    members = tuple({name: weights[f"member.{k}.{name}"] for name in shapes} for k in range(config.members))
+    return Model(recipe, config, members, record)
 
 
 def _digest(text: str, weights: dict[str, NDArray[Any]]) -> str:

@@ -7,7 +7,21 @@ from typing import Any
 from memcell.contract import InputError, LstmSpec
 from memcell.heads import HEADS, Head
 
-__all__ = ["ModelConfig"]
+__all__ = ["MECHANISMS", "ModelConfig"]
+
+MECHANISMS = ("mask", "since", "input_decay", "state_decay", "time_decay", "facts_state")
+"""What a model does about messy sequences, each of which it can be built without:
+
+- mask: whether a channel was observed enters beside its value.
+- since: the logarithm of the time since it was last observed enters.
+- input_decay: a missing value is the last one, decaying to the mean at a learnt rate (GRU-D, arXiv 1606.01865); without
+  it, the mean.
+- state_decay: the output that enters the next step decays with the times since channels were observed (GRU-D).
+- time_decay: every unit of the cell forgets at its own learnt rate with the time that passes.
+- facts_state: static facts set the state that a series starts from; without it they reach the head alone.
+"""
+
+_SUMMARY_SIZE = 64  # units of the layer that reads summaries
 
 
 @dataclass(frozen=True)
@@ -15,12 +29,19 @@ class ModelConfig:
     """What, with the weights, makes a model.
 
     Attributes:
-        channels: C, channels of the recipe.
+        channels: D, channels that are columns of the recipe's steps.
         extra: E, further features of the recipe.
         head: what is read from the stack.
-        hidden_size: H, units of each layer.
+        hidden_size: H, units of each layer in each direction.
         num_layers: layers, each reading the one below.
         spec: the cell.
+        events: of each channel that enters as events, what it holds and how many features it has.
+        event_size: width of the embedding of events.
+        facts: S, features of static facts.
+        summary: features of the recipe's summaries; a head of whole series reads them through a layer of their own.
+        bidirectional: whether each layer also runs from the end, and its outputs see the whole series.
+        without: mechanisms left out, of ``MECHANISMS``.
+        members: networks of this shape whose predictions are averaged.
     """
 
     channels: int
@@ -29,33 +50,89 @@ class ModelConfig:
     hidden_size: int = 64
     num_layers: int = 1
     spec: LstmSpec = field(default_factory=LstmSpec)
+    events: tuple[tuple[str, int], ...] = ()
+    event_size: int = 32
+    facts: int = 0
+    summary: int = 0
+    bidirectional: bool = False
+    without: tuple[str, ...] = ()
+    members: int = 1
 
     def __post_init__(self) -> None:
-        for name, least in (("channels", 1), ("extra", 0), ("hidden_size", 1), ("num_layers", 1)):
+        for name, least in (
+            ("channels", 0), ("extra", 0), ("hidden_size", 1), ("num_layers", 1), ("event_size", 1), ("facts", 0),
+            ("summary", 0),
+            ("members", 1),
+        ):  # fmt: skip
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InputError(f"`{name}` is {value!r}; it must be a whole number of at least {least}.")
+        if isinstance(self.without, str) or not set(self.without) <= set(MECHANISMS):
+            raise InputError(f"`without` is {self.without!r}; it must be a list of some of {', '.join(MECHANISMS)}.")
+        object.__setattr__(self, "without", tuple(sorted(set(self.without))))
+
+    def has(self, mechanism: str) -> bool:
+        """Whether the model has one of ``MECHANISMS``, and something for it to work on."""
+        on_columns = mechanism in ("mask", "since", "input_decay", "state_decay")
+        needs = self.channels > 0 if on_columns else self.facts > 0 if mechanism == "facts_state" else True
+        return needs and mechanism not in self.without
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """What is put before the names of a layer's weights, for each direction it runs in."""
+        return ("", "reverse.") if self.bidirectional else ("",)
+
+    @property
+    def outputs(self) -> int:
+        """Width of what comes out of a layer."""
+        return len(self.directions) * self.hidden_size
+
+    @property
+    def event_kinds(self) -> tuple[str, ...]:
+        """What events hold, each kind once; each has a gate."""
+        return tuple(dict.fromkeys(kind for kind, _ in self.events))
 
     @property
     def inputs(self) -> int:
-        """Width of what enters the first layer: values, mask and time since seen of each channel, and the extra."""
-        return 3 * self.channels + self.extra
+        """Width of what enters the first layer, see ``memcell.model.stack.run``."""
+        columns = self.channels * (1 + self.has("mask") + self.has("since"))
+        events = self.event_size + len(self.event_kinds) + 1 if self.events else 0
+        return columns + events + self.extra
+
+    @property
+    def read_size(self) -> int:
+        """Width of what a head reads of a whole series."""
+        return self.outputs + self.facts + (_SUMMARY_SIZE if self.summary else 0)
 
     def layer_shapes(self, layer: int) -> dict[str, tuple[int, ...]]:
-        """Shape of each weight of a layer's cell, by its name in ``LstmWeights``."""
-        return self.spec.weight_shapes(self.inputs if layer == 0 else self.hidden_size, self.hidden_size)
+        """Shape of each weight of a layer's cell in one direction, by its name in ``LstmWeights``."""
+        return self.spec.weight_shapes(self.inputs if layer == 0 else self.outputs, self.hidden_size)
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every weight of the model, by name."""
-        shapes: dict[str, tuple[int, ...]] = {
-            "input_decay.rate": (self.channels,),
-            "state_decay.weight": (self.hidden_size, self.channels),
-            "state_decay.bias": (self.hidden_size,),
-        }
+        """Shape of every weight of a member, by name."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        if self.has("input_decay"):
+            shapes["input_decay.rate"] = (self.channels,)
+        if self.has("state_decay"):
+            shapes["state_decay.weight"] = (self.hidden_size, self.channels)
+            shapes["state_decay.bias"] = (self.hidden_size,)
+        if self.events:
+            features = sum(size for _, size in self.events)
+            shapes["events.base"] = shapes["events.slope"] = (features, self.event_size)
+            shapes["events.gate"] = (len(self.event_kinds), self.event_size)
         for layer in range(self.num_layers):
-            shapes |= {f"layers.{layer}.{name}": shape for name, shape in self.layer_shapes(layer).items()}
-            shapes[f"layers.{layer}.forgetting"] = (self.hidden_size,)
-        return shapes | self.head.weight_shapes(self.hidden_size, self.inputs)
+            for direction in self.directions:
+                prefix = f"layers.{layer}.{direction}"
+                shapes |= {f"{prefix}{name}": shape for name, shape in self.layer_shapes(layer).items()}
+                if self.has("time_decay"):
+                    shapes[f"{prefix}forgetting"] = (self.hidden_size,)
+                if self.has("facts_state"):
+                    shapes[f"{prefix}facts"] = (2 * self.hidden_size, self.facts)
+        if self.summary and self.head.whole:
+            shapes["summary.weight"] = (_SUMMARY_SIZE, self.summary + self.facts)
+            shapes["summary.bias"] = (_SUMMARY_SIZE,)
+        read = self.read_size if self.head.whole else self.outputs
+        return shapes | self.head.weight_shapes(read, self.inputs)
 
     def to_json(self) -> dict[str, Any]:
         """The config as values that ``json.dumps`` takes."""
@@ -65,6 +142,13 @@ class ModelConfig:
             "hidden_size": self.hidden_size,
             "num_layers": self.num_layers,
             "spec": asdict(self.spec),
+            "events": [list(one) for one in self.events],
+            "event_size": self.event_size,
+            "facts": self.facts,
+            "summary": self.summary,
+            "bidirectional": self.bidirectional,
+            "without": list(self.without),
+            "members": self.members,
             "task": self.head.task,
             "head": self.head.to_json(),
         }
@@ -80,6 +164,7 @@ class ModelConfig:
             assert isinstance(data, Mapping)
             record: dict[str, Any] = dict(data)
             head = HEADS[record.pop("task")].from_json(dict(record.pop("head")))
-            return cls(head=head, spec=LstmSpec(**record.pop("spec")), **record)
-        except (AssertionError, KeyError, TypeError) as error:
+            events = tuple((str(kind), int(size)) for kind, size in record.pop("events"))
+            return cls(head=head, spec=LstmSpec(**record.pop("spec")), events=events, **record)
+        except (AssertionError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"The model's configuration does not have the fields it should have: {error}.") from error

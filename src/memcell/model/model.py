@@ -1,7 +1,7 @@
 """A trained model: recipe, configuration, weights and the record of its training. NumPy and the native core only."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ from memcell.contract import InputError
 from memcell.data import Series, as_series
 from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
-from memcell.heads import Classification, QuantileForecast
+from memcell.heads import Classification, MultiLabel, QuantileForecast, Regression
 from memcell.model.config import ModelConfig
-from memcell.model.stack import NativeLayer, run
+from memcell.model.stack import NativeEngine, read_whole, run
 from memcell.model.stream import Stream
 
 __all__ = ["Forecast", "Model"]
@@ -41,7 +41,7 @@ class Model:
     Attributes:
         recipe: what the columns mean and how they are scaled.
         config: the model's shape.
-        weights: float32 arrays by name.
+        members: float32 arrays by name, of each network whose predictions are averaged.
         record: how it was trained: data, epochs, scores, versions.
 
     Example:
@@ -53,12 +53,12 @@ class Model:
 
     recipe: Recipe
     config: ModelConfig
-    weights: dict[str, NDArray[np.float32]]
+    members: tuple[dict[str, NDArray[np.float32]], ...]
     record: dict[str, Any] = field(default_factory=dict)
 
     @property
     def task(self) -> str:
-        """``"classify"`` or ``"forecast"``."""
+        """``"classify"``, ``"multilabel"``, ``"regress"``, ``"tag"`` or ``"forecast"``."""
         return self.config.head.task
 
     @property
@@ -66,36 +66,78 @@ class Model:
         """The labels, in the order of ``predict_proba``'s columns.
 
         Raises:
-            InputError: the model forecasts.
+            InputError: the model predicts numbers.
         """
         head = self.config.head
-        if not isinstance(head, Classification):
-            raise InputError("This model forecasts; it has no classes.")
-        return head.classes
+        if isinstance(head, Classification):
+            return head.classes
+        if isinstance(head, MultiLabel):
+            return head.labels
+        raise InputError(f"This model's task is to {self.task}; it has no classes.")
 
-    def predict_proba(self, x: Any) -> NDArray[np.float64]:
-        """Probabilities [n, classes] of each series.
+    def predict_proba(self, x: Any) -> Any:
+        """Probabilities [n, classes] of each series; of a tagger a list of n arrays [T_i, classes].
 
         Args:
             x: what ``memcell.as_series`` takes: ``Series``, or arrays [T_i, C] with NaN where missing.
 
         Raises:
-            InputError: the series lack channels, or the model forecasts.
+            InputError: the series lack channels, or the model predicts numbers.
         """
         classes = self.classes
         series = self.series_of(x)
-        parts = [np.empty((0, len(classes)))]
-        for steps in self._batches(series):
-            x_in, _, state = run(self.config, self.weights, steps, NativeLayer())
-            parts.append(self.config.head.decode(self.config.head.readout(self.weights, state.h[-1], x_in)))
-        return np.concatenate(parts)
+        if self.task != "tag":
+            return np.concatenate(
+                [np.empty((0, len(classes))), *(self._decoded(part) for part in self._batches(series))]
+            )
+        parts = [np.split(self._decoded(steps), steps.offsets[1:-1]) for steps in self._batches(series)]
+        return [rows for part in parts for rows in part]
 
     def predict(self, x: Any) -> Any:
-        """Labels [n] of a classifier; a list of n ``Forecast`` of a forecaster."""
-        if self.task == "classify":
-            best = self.predict_proba(x).argmax(axis=1)
-            return np.array([self.classes[k] for k in best])
-        series = self.series_of(x)
+        """The most likely answer.
+
+        Returns:
+            Labels [n] of a classifier; 0 or 1 [n, labels] of a multi-label one; a list of n arrays of labels [T_i] of a
+            tagger; medians [n] or, of several targets, [n, K]; a list of n ``Forecast`` of a forecaster.
+        """
+        if self.task == "regress":
+            medians = self.predict_quantiles(x)[:, :, 1]
+            return medians[:, 0] if medians.shape[1] == 1 else medians
+        if self.task == "forecast":
+            return self._forecasts(self.series_of(x))
+        probabilities = self.predict_proba(x)
+        if self.task == "multilabel":
+            return (probabilities > 0.5).astype(np.int64)
+        if self.task == "tag":
+            return [self._best(rows) for rows in probabilities]
+        return self._best(probabilities)
+
+    def predict_quantiles(self, x: Any) -> NDArray[np.float64]:
+        """Quantiles 0.1, 0.5 and 0.9 of each target, [n, K, 3], in its own unit.
+
+        Raises:
+            InputError: the model's task is not to regress.
+        """
+        head = self.config.head
+        if not isinstance(head, Regression):
+            raise InputError(f"This model's task is to {self.task}; quantiles of a series are for regression.")
+        parts = [self._decoded(steps) for steps in self._batches(self.series_of(x))]
+        return np.concatenate([np.empty((0, len(head.names), 3)), *parts])
+
+    def _best(self, probabilities: NDArray[np.float64]) -> NDArray[Any]:
+        return np.array(self.classes)[probabilities.argmax(axis=1)]
+
+    def _decoded(self, steps: Steps) -> NDArray[np.float64]:
+        """What the head says of prepared steps, of each series or each row, averaged over the members."""
+        head = self.config.head
+        answers: list[NDArray[np.float64]] = []
+        for weights in self.members:
+            x, h, state = run(self.config, weights, steps, NativeEngine())
+            read = read_whole(self.config, weights, state, steps) if head.whole else h
+            answers.append(head.decode(head.readout(weights, read, x)))
+        return answers[0] if len(answers) == 1 else np.mean(answers, axis=0)
+
+    def _forecasts(self, series: list[Series]) -> "list[Forecast]":
         for one in series:
             self._check_history(one)
         results: list[Forecast] = []
@@ -106,9 +148,12 @@ class Model:
 
     def quantiles_at(self, steps: Steps, rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """A forecaster's raw quantiles [R, K, 3] and anchors [R, 2] at some rows of prepared steps."""
-        x_in, h, _ = run(self.config, self.weights, steps, NativeLayer())
         head = self.config.head
-        return head.decode(head.readout(self.weights, h[rows], x_in[rows])), steps.anchor[rows]
+        answers: list[NDArray[np.float64]] = []
+        for weights in self.members:
+            x, h, _ = run(self.config, weights, steps, NativeEngine())
+            answers.append(head.decode(head.readout(weights, h[rows], x[rows])))
+        return np.mean(answers, axis=0), steps.anchor[rows]
 
     def forecast_of(self, quantiles: NDArray[np.float64], anchor: NDArray[np.float64], last_time: float) -> Forecast:
         """The forecast after ``last_time`` from raw quantiles [K, 3]."""
@@ -118,9 +163,16 @@ class Model:
         times = self.recipe.cadence.after(last_time, np.arange(1, head.horizon + 1))
         return Forecast(times, target.forecast(quantiles, anchor))
 
-    def stream(self) -> Stream:
-        """A series still to come: takes one observation at a time, predicts after any of them."""
-        return Stream(self)
+    def stream(self, facts: Mapping[str, Any] | None = None) -> Stream:
+        """A series still to come: takes one row at a time, predicts after any of them.
+
+        Args:
+            facts: what is known of the series as a whole, by name.
+
+        Raises:
+            InputError: an unknown fact, or a model that reads series from both ends.
+        """
+        return Stream(self, facts)
 
     def series_of(self, x: Any) -> list[Series]:
         """The caller's data as series with this model's channels, in its order.
@@ -139,17 +191,24 @@ class Model:
                 f"The times of the series are {words[series[0].time_kind]}; the model was trained with {words[kind]}. "
                 "Read them with `memcell.read`, or build them with `memcell.as_series(x, times, channels)`."
             )
-        if series and series[0].channels != channels:
-            missing = [name for name in channels if name not in series[0].channels]
+        facts = self.recipe.schema.facts
+        for wanted, name in ((channels, "channels"), (facts, "fact_names")):
+            missing = [one for one in wanted if series and one not in getattr(series[0], name)]
             if missing:
+                what = "channel" if name == "channels" else "fact"
                 raise InputError(
-                    f"The series lack the channel {', '.join(map(repr, missing))}; the model reads "
-                    f"{', '.join(map(repr, channels))}."
+                    f"The series lack the {what} {', '.join(map(repr, missing))}; the model reads "
+                    f"{', '.join(map(repr, wanted))}."
                 )
-            place = [series[0].channels.index(name) for name in channels]
+        if series and (series[0].channels, series[0].fact_names) != (channels, facts):
+            place, fact_place = _places(series[0].channels, channels), _places(series[0].fact_names, facts)
             series = [
-                Series(one.values[:, place], one.times, channels, one.id, one.label, one.time_kind) for one in series
-            ]
+                replace(
+                    one, observations=one.observations.of_channels(place), channels=channels,
+                    facts=one.facts.of_channels(fact_place), fact_names=facts,
+                )
+                for one in series
+            ]  # fmt: skip
         return series
 
     def _check_history(self, one: Series) -> None:
@@ -172,3 +231,8 @@ class Model:
                 batch, rows = [], 0
         if batch:
             yield Steps.concatenate(batch)
+
+
+def _places(names: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.int64]:
+    """Where each of ``names`` is among ``wanted``; -1 where it is not."""
+    return np.array([wanted.index(name) if name in wanted else -1 for name in names], np.int64)

@@ -1,6 +1,6 @@
 """From steps to outputs, written once: NumPy arrays run on the native core, PyTorch tensors through its operators."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,83 +12,178 @@ from memcell.contract import LstmCall, LstmSpec, LstmWeights, sequences_of
 from memcell.data.steps import Steps
 from memcell.model.config import ModelConfig
 
-__all__ = ["Layer", "NativeLayer", "State", "run"]
+__all__ = ["Engine", "NativeEngine", "State", "read_whole", "run"]
 
 Weights = Mapping[str, Any]
+Drop = Callable[[Any], Any]
 
 
-class Layer(Protocol):
-    """One LSTM layer over rows cut by offsets [B + 1]: ``memcell.torch.lstm``, or ``NativeLayer`` for arrays."""
+class Engine(Protocol):
+    """What the array API lacks, for one kind of array."""
 
-    def __call__(
-        self, spec: LstmSpec, x: Any, weights: Any, h0: Any, c0: Any, sequences: Any, *, carry_h: Any, carry_c: Any
-    ) -> tuple[Any, Any, Any, Any]: ...
+    def lstm(
+        self, spec: LstmSpec, x: Any, weights: Any, h0: Any, c0: Any, sequences: Any, *, carry_h: Any, carry_c: Any,
+        reverse: bool,
+    ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
+        """One LSTM layer over rows cut by offsets [B + 1]: h, c [N, H] and the final h, c [B, H]."""
+        ...
+
+    def segment_sum(self, values: Any, index: Any, count: int) -> Any:
+        """[count, .], sums of the rows of values [M, .] whose index [M], in order, is the same."""
+        ...
 
 
 @dataclass(frozen=True)
 class State:
-    """h and c [B, H] of every layer, between two rows of B series."""
+    """What goes on from one row of B series to the next.
+
+    Attributes:
+        h, c: [B, H] of every layer, of both directions where there are two.
+    """
 
     h: tuple[Any, ...]
     c: tuple[Any, ...]
 
     @classmethod
-    def zeros(cls, config: ModelConfig, batch: int, like: Any) -> "State":
-        """The start of B series, in the namespace, dtype and place of ``like``."""
-        xp = array_namespace(like)
-        zeros = xp.zeros((batch, config.hidden_size), dtype=like.dtype, device=like.device)
-        return cls((zeros,) * config.num_layers, (zeros,) * config.num_layers)
+    def begin(cls, config: ModelConfig, weights: Weights, facts: Any) -> "State":
+        """The start of B series with these facts [B, S]: where they set the state, h = tanh(W s) and c = V s."""
+        xp = array_namespace(facts)
+        zeros = xp.zeros((facts.shape[0], config.hidden_size), dtype=facts.dtype, device=facts.device)
+        count = config.num_layers * len(config.directions)
+        h, c = [zeros] * count, [zeros] * count
+        if config.has("facts_state"):
+            names = [f"layers.{k}.{way}facts" for k in range(config.num_layers) for way in config.directions]
+            both = [facts @ weights[name].T for name in names]
+            h = [xp.tanh(one[:, : config.hidden_size]) for one in both]
+            c = [one[:, config.hidden_size :] for one in both]
+        return cls(tuple(h), tuple(c))
 
 
 def run(
-    config: ModelConfig, weights: Weights, steps: Steps, layer: Layer, state: State | None = None
+    config: ModelConfig, weights: Weights, steps: Steps, engine: Engine, state: State | None = None
 ) -> tuple[Any, Any, State]:
-    """Inputs x [N, I] of the first layer, outputs h [N, H] of the last, and the state after the last rows.
+    """Inputs x [N, I] of the first layer, outputs h [N, outputs] of the last, and the state after the last rows.
 
     Equations, with ``m`` the mask, ``d`` the time since a channel was seen and ``gap`` the time since the last row::
 
         decay = exp(-relu(rate) d)                        GRU-D, arXiv 1606.01865, eqs. 3 and 5
         x^    = m value + (1 - m) decay last              eq. 4; the mean, which it decays to, is 0 after scaling
-        x     = [x^, m, log(1 + d), extra]
+        x     = [x^, m, log(1 + d), events, extra]
         a^h   = exp(-relu(W d + b))                       eqs. 3 and 6, as the carry of the first layer
         a^c   = exp(-softplus(forgetting) gap)            a cell that forgets with the time that passes, every layer
+
+    ``events`` is ``encode_events``. Mechanisms that the config is without are left out.
     """
     xp = array_namespace(steps.values)
     if state is None:
-        state = State.zeros(config, len(steps.offsets) - 1, steps.values)
-    zero = xp.zeros_like(steps.gap)
-    decay = xp.exp(-xp.clip(weights["input_decay.rate"], 0) * steps.since)
-    filled = steps.mask * steps.values + (1 - steps.mask) * decay * steps.last
-    x = xp.concat([filled, steps.mask, xp.log1p(steps.since), steps.extra], axis=1)
-    # Signs are turned in the weights, which are smaller than what becomes of them.
-    carry_h = xp.exp(xp.clip(steps.since @ -weights["state_decay.weight"].T - weights["state_decay.bias"], None, 0))
+        state = State.begin(config, weights, steps.facts)
+    filled = steps.mask * steps.values
+    if config.has("input_decay"):
+        decay = xp.exp(-xp.clip(weights["input_decay.rate"], 0) * steps.since)
+        filled = filled + (1 - steps.mask) * decay * steps.last
+    parts = [filled]
+    if config.has("mask"):
+        parts.append(steps.mask)
+    if config.has("since"):
+        parts.append(xp.log1p(steps.since))
+    if config.events:
+        parts += [encode_events(config, weights, steps, engine), xp.log1p(steps.gap)]
+    x = xp.concat([*parts, steps.extra], axis=1)
+    carry_h = None
+    if config.has("state_decay"):
+        # Signs are turned in the weights, which are smaller than what becomes of them.
+        decay = steps.since @ -weights["state_decay.weight"].T - weights["state_decay.bias"]
+        carry_h = xp.exp(xp.clip(decay, None, 0))
+    # From the end, a row is entered from the one after it; the first row of a series has no gap.
+    gaps = (steps.gap, xp.concat([steps.gap[1:], xp.zeros_like(steps.gap[:1])], axis=0))
     h, finals = x, []
     for k in range(config.num_layers):
-        names = ("w_x", "w_h", "bias", "peephole")
-        cell = tuple(weights.get(f"layers.{k}.{name}") for name in names)
-        forgetting = weights[f"layers.{k}.forgetting"][None, :]
-        carry_c = xp.exp(-xp.logaddexp(forgetting, zero[:1]) * steps.gap)
-        h, _, h_final, c_final = layer(
-            config.spec, h, cell, state.h[k], state.c[k], steps.offsets,
-            carry_h=carry_h if k == 0 else None, carry_c=carry_c,
-        )  # fmt: skip
-        finals.append((h_final, c_final))
-    return x, h, State(*map(tuple, zip(*finals, strict=True)))
+        outputs = []
+        for way, direction in enumerate(config.directions):
+            name = f"layers.{k}.{direction}"
+            cell = tuple(weights.get(name + part) for part in ("w_x", "w_h", "bias", "peephole"))
+            carry_c = None
+            if config.has("time_decay"):
+                forgetting = weights[name + "forgetting"][None, :]
+                carry_c = xp.exp(-xp.logaddexp(forgetting, xp.zeros_like(forgetting)) * gaps[way])
+            at = k * len(config.directions) + way
+            out, _, h_final, c_final = engine.lstm(
+                config.spec, h, cell, state.h[at], state.c[at], steps.offsets,
+                carry_h=carry_h if k == way == 0 else None, carry_c=carry_c, reverse=way == 1,
+            )  # fmt: skip
+            outputs.append(out)
+            finals.append((h_final, c_final))
+        h = outputs[0] if len(outputs) == 1 else xp.concat(outputs, axis=1)
+    return x, h, State(tuple(h for h, _ in finals), tuple(c for _, c in finals))
 
 
-class NativeLayer:
-    """Layers on NumPy arrays, each by the first backend that runs the spec; weights are packed when first seen."""
+def encode_events(config: ModelConfig, weights: Weights, steps: Steps, engine: Engine) -> Any:
+    """[N, event_size + kinds], the events of each row as a set, whose order leaves no trace.
+
+    Each event becomes tanh(base + value slope), with an embedding of its channel or word; those of a row and kind
+    (numbers, categories, text) are averaged (deep sets, Zaheer et al., arXiv 1703.06114), each kind weighted by a gate
+    of its own, and the logarithms of their counts put beside.
+    """
+    xp = array_namespace(steps.values)
+    rows = steps.values.shape[0]
+    base, slope = (xp.take(weights[f"events.{name}"], steps.event_feature, axis=0) for name in ("base", "slope"))
+    seen = xp.tanh(base + steps.event_value[:, None] * slope)
+    sizes = [size for _, size in config.events]
+    kinds = config.event_kinds
+    kind_of = np.repeat([kinds.index(kind) for kind, _ in config.events], sizes)
+    kind = xp.take(xp.asarray(kind_of, device=seen.device), steps.event_feature, axis=0)
+    gate = 1 / (1 + xp.exp(-weights["events.gate"]))
+    total, counts = xp.zeros((rows, config.event_size), dtype=seen.dtype, device=seen.device), []
+    for k in range(len(kinds)):
+        here = xp.astype(kind == k, seen.dtype)[:, None]
+        count = engine.segment_sum(here, steps.event_row, rows)
+        total = total + gate[k] * engine.segment_sum(here * seen, steps.event_row, rows) / xp.clip(count, 1)
+        counts.append(xp.log1p(count))
+    return xp.concat([total, *counts], axis=1)
+
+
+def read_whole(config: ModelConfig, weights: Weights, state: State, steps: Steps, drop: Drop | None = None) -> Any:
+    """[B, read_size], what a head reads of whole series: last outputs, facts, and a layer over summaries and facts.
+
+    Args:
+        config, weights: of the network.
+        state: after the last rows.
+        steps: whose facts and summaries are read.
+        drop: dropout in training.
+    """
+    xp = array_namespace(steps.facts)
+    drop = drop or (lambda x: x)
+    last = state.h[-len(config.directions) :]
+    parts = [*map(drop, last), drop(steps.facts)]
+    if config.summary:
+        wide = drop(xp.concat([steps.summary, steps.facts], axis=1))
+        parts.append(drop(xp.clip(wide @ weights["summary.weight"].T + weights["summary.bias"], 0)))
+    return xp.concat(parts, axis=1)
+
+
+class NativeEngine:
+    """NumPy arrays: layers by the first backend that runs the spec, with weights packed when first seen."""
 
     def __init__(self) -> None:
         self._packed: dict[int, tuple[Any, Any, Any]] = {}  # by the identity of w_x, which is kept alive here
 
-    def __call__(
-        self, spec: LstmSpec, x: Any, weights: Any, h0: Any, c0: Any, sequences: Any, *, carry_h: Any, carry_c: Any
-    ) -> tuple[Any, Any, Any, Any]:
+    def lstm(
+        self, spec: LstmSpec, x: Any, weights: Any, h0: Any, c0: Any, sequences: Any, *, carry_h: Any, carry_c: Any,
+        reverse: bool,
+    ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
+        """As in ``Engine``."""
         if id(weights[0]) not in self._packed:
             backend = choose(spec)
             self._packed[id(weights[0])] = weights[0], backend, backend.pack(spec, LstmWeights(*weights))
         _, backend, packed = self._packed[id(weights[0])]
-        call = LstmCall(x, h0, c0, sequences_of(np.asarray(sequences, np.int64)), carry_h, carry_c)
+        call = LstmCall(x, h0, c0, sequences_of(np.asarray(sequences, np.int64)), carry_h, carry_c, reverse)
         result = backend.forward(packed, call)
         return result.h, result.c, result.h_final, result.c_final
+
+    def segment_sum(self, values: Any, index: Any, count: int) -> Any:
+        """As in ``Engine``."""
+        result = np.zeros((count, *values.shape[1:]), values.dtype)
+        if len(index):
+            begins = np.flatnonzero(np.diff(index, prepend=-1))
+            result[index[begins]] = np.add.reduceat(values, begins, axis=0)
+        return result

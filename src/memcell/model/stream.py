@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data import Series
+from memcell.data.channels import Channel, WordChannel
 from memcell.data.dates import seconds_of
-from memcell.model.stack import NativeLayer, State, run
+from memcell.data.observations import Observations
+from memcell.model.stack import NativeEngine, State, read_whole, run
 
 if TYPE_CHECKING:
     from memcell.model.model import Forecast, Model
@@ -22,6 +24,10 @@ __all__ = ["Stream"]
 class Stream:
     """The state of one series: what its features remember and h and c of every layer.
 
+    Args:
+        model: whose series it is.
+        facts: what is known of the series as a whole, by name.
+
     Ends at the same prediction as the whole series at once.
 
     Example:
@@ -31,14 +37,28 @@ class Stream:
         array([0.93, 0.07])
     """
 
-    def __init__(self, model: "Model") -> None:
+    def __init__(self, model: "Model", facts: Mapping[str, Any] | None = None) -> None:
+        if model.config.bidirectional:
+            raise InputError("This model reads series from both ends, so there is nothing to say before the end.")
         self._model = model
+        schema, encoding = model.recipe.schema, model.recipe.encoding
+        levels, fact_levels = (
+            {one.name: one.levels for one in known if isinstance(one, WordChannel)}
+            for known in (encoding.channels, encoding.facts)
+        )
+        known = observed("facts", facts or {}, encoding.facts)
+        nothing = Observations.of([], [], [])
+        self._nothing = Series(
+            nothing, np.empty(0), schema.channels, time_kind=schema.time_kind, facts=known, fact_names=schema.facts,
+            levels=levels, fact_levels=fact_levels,
+        )  # fmt: skip
         self._features = model.recipe.begin()
-        self._layer = NativeLayer()
-        self._state = State.zeros(model.config, 1, np.zeros((1, 1), np.float32))
-        self._before = self._features, self._state  # the step of the last rows
+        self._engine = NativeEngine()
+        self._steps = self._features.advance(self._nothing)  # the last ones
+        self._states = tuple(State.begin(model.config, weights, self._steps.facts) for weights in model.members)
+        self._before = self._features, self._states  # the step of the last rows
         self._rows: list[Series] = []  # of that step
-        self._last: tuple[Any, Any, NDArray[np.float64]] | None = None  # inputs and outputs of the last row, its anchor
+        self._last: list[tuple[Any, Any]] = []  # of each member the inputs and outputs of the last row
         self._time: float | None = None
         self._count = 0
 
@@ -47,7 +67,7 @@ class Stream:
 
         Args:
             values: [C] in the order of the model's channels, or a mapping from channel to value; NaN or absent is
-                missing.
+                missing, a list a set of values.
             time: later than the row before: a number, or a date where the model was trained on dates. May be left out
                 where rows have no times.
 
@@ -63,43 +83,77 @@ class Stream:
         if self._features.shares_step(now):  # rows of one step count together: take the step back and run it anew
             rows = [*self._rows, row]
         else:
-            rows, self._before = [row], (self._features, self._state)
-        features, state = self._before[0].copy(), self._before[1]
+            rows, self._before = [row], (self._features, self._states)
+        features, before = self._before[0].copy(), self._before[1]
         steps = features.advance(_joined(rows))
-        x, h, state = run(model.config, model.weights, steps, self._layer, state)
-        self._features, self._state, self._rows = features, state, rows
-        self._last = x[-1:], h[-1:], steps.anchor[-1]
+        passed = [
+            run(model.config, weights, steps, self._engine, state)
+            for weights, state in zip(model.members, before, strict=True)
+        ]
+        self._features, self._states, self._rows = features, tuple(state for _, _, state in passed), rows
+        self._last, self._steps = [(x[-1:], h[-1:]) for x, h, _ in passed], steps
         self._time = now
         self._count += 1
 
     def predict_proba(self) -> NDArray[np.float64]:
-        """Probabilities [classes] after the rows so far."""
-        self._model.classes  # noqa: B018  (refuses a forecaster)
-        head = self._model.config.head
-        return head.decode(head.readout(self._model.weights, self._state.h[-1], None))[0]
-
-    def predict(self) -> "Any | Forecast":
-        """The label, or the forecast of the steps after the last row.
+        """Probabilities [classes] after the rows so far; of a tagger those of the last row.
 
         Raises:
-            InputError: a forecast is asked for before the target was seen.
+            InputError: the model predicts numbers, or a tagger has seen no row.
+        """
+        self._model.classes  # noqa: B018  (refuses what has none)
+        return self._decoded()[0]
+
+    def predict(self) -> "Any | Forecast":
+        """The label, the labels' 0 or 1, the median or medians [K], or the forecast of the steps after the last row.
+
+        Raises:
+            InputError: a forecast is asked for before the target was seen, or a tag before any row.
         """
         model = self._model
-        if model.task == "classify":
-            return model.classes[int(self.predict_proba().argmax())]
-        if self._last is None or self._time is None or np.isnan(self._last[2][0]):
-            raise InputError("The target has not been seen yet; a forecast needs at least one value to start from.")
-        x, h, anchor = self._last
+        if model.task == "forecast":
+            if self._time is None or np.isnan(self._steps.anchor[-1, 0]):
+                raise InputError("The target has not been seen yet; a forecast needs at least one value to start from.")
+            return model.forecast_of(self._decoded()[0], self._steps.anchor[-1], self._time)
+        if model.task == "regress":
+            medians = self._decoded()[0, :, 1]
+            return float(medians[0]) if len(medians) == 1 else medians
+        probabilities = self.predict_proba()
+        if model.task == "multilabel":
+            return (probabilities > 0.5).astype(np.int64)
+        return model.classes[int(probabilities.argmax())]
+
+    def predict_quantiles(self) -> NDArray[np.float64]:
+        """Quantiles 0.1, 0.5 and 0.9 of each target [K, 3], after the rows so far, of a model that regresses."""
+        if self._model.task != "regress":
+            raise InputError(f"This model's task is to {self._model.task}; it has no quantiles of a series.")
+        return self._decoded()[0]
+
+    def _decoded(self) -> NDArray[np.float64]:
+        """What the head says now, [1, ...], averaged over the members."""
+        model = self._model
         head = model.config.head
-        return model.forecast_of(head.decode(head.readout(model.weights, h, x))[0], anchor, self._time)
+        if head.whole:
+            answers = [
+                head.decode(head.readout(weights, read_whole(model.config, weights, state, self._steps), None))
+                for weights, state in zip(model.members, self._states, strict=True)
+            ]
+        elif not self._last:
+            raise InputError("No row has been seen yet, so there is nothing to say of one.")
+        else:
+            answers = [
+                head.decode(head.readout(weights, h, x))
+                for weights, (x, h) in zip(model.members, self._last, strict=True)
+            ]
+        return np.mean(answers, axis=0)
 
     def _series(self, values: Any, time: Any) -> Series:
         """One row as a series."""
         schema = self._model.recipe.schema
         if time is None and schema.time_kind != "order":
             raise InputError(f"`time` is missing; the model was trained with the times of column {schema.time!r}.")
-        row = _row(values, schema.channels)
-        return Series(row[None, :], self._time_of(time, schema.time_kind), schema.channels, time_kind=schema.time_kind)
+        seen = observed("values", values, self._model.recipe.channels)
+        return replace(self._nothing, observations=seen, times=self._time_of(time, schema.time_kind))
 
     def _time_of(self, time: Any, kind: str) -> NDArray[np.float64]:
         """[1], as a series has it."""
@@ -117,22 +171,52 @@ class Stream:
             raise InputError(f"`time` is {time!r}; the model was trained with {kind}s.") from error
 
 
-def _row(values: Any, channels: tuple[str, ...]) -> NDArray[np.float64]:
+def observed(argument: str, values: Any, channels: tuple[Channel, ...]) -> Observations:
+    """What one row says of some channels: a mapping from name to value, or values in order; a list is a set.
+
+    Raises:
+        InputError: an unknown channel, or a value that the channel cannot hold.
+    """
+    names = [one.name for one in channels]
     if isinstance(values, Mapping):
-        unknown = [name for name in values if name not in channels]
+        unknown = [name for name in values if name not in names]
         if unknown:
-            raise InputError(f"There is no channel {unknown[0]!r}; the model reads {', '.join(map(repr, channels))}.")
-        values = [values.get(name, np.nan) for name in channels]
+            raise InputError(f"There is no channel {unknown[0]!r}; the model reads {', '.join(map(repr, names))}.")
+        given: list[Any] = [values.get(name, np.nan) for name in names]
+    else:
+        given = list(np.asarray(values, object).reshape(-1))
+    if len(given) != len(names):
+        raise InputError(
+            f"`{argument}` has {len(given)} entries; the model reads the {len(names)} channels {tuple(names)}."
+        )
+    channel: list[int] = []
+    value: list[float] = []
+    for c, one in enumerate(channels):
+        several = given[c] if isinstance(given[c], list | tuple) else [given[c]]
+        for entry in several:
+            codes = _codes(argument, one, entry)
+            channel += [c] * len(codes)
+            value += codes
+    return Observations.of(np.zeros(len(value)), channel, value)
+
+
+def _codes(argument: str, channel: Channel, entry: Any) -> list[float]:
+    """The values that stand for one entry; none where it is missing."""
+    if entry is None or (isinstance(entry, float | np.floating) and np.isnan(entry)):
+        return []
+    if isinstance(channel, WordChannel):
+        return [float(code) for code in channel.codes_of(str(entry))]
     try:
-        row = np.asarray(values, np.float64).reshape(-1)
+        return [float(entry)]
     except (TypeError, ValueError) as error:
-        raise InputError(f"`values` must be numbers, NaN where missing; got {values!r}.") from error
-    if row.shape != (len(channels),):
-        raise InputError(f"`values` has {len(row)} entries; the model reads the {len(channels)} channels {channels}.")
-    return row
+        raise InputError(
+            f"`{argument}` must be numbers, NaN where missing; channel {channel.name!r} has {entry!r}."
+        ) from error
 
 
 def _joined(rows: list[Series]) -> Series:
     """Rows one after another."""
-    values, times = (np.concatenate([getattr(row, name) for row in rows]) for name in ("values", "times"))
-    return replace(rows[0], values=values, times=times)
+    seen = rows[0].observations
+    for before, row in enumerate(rows[1:], start=1):
+        seen = row.observations.after(seen, before)
+    return replace(rows[0], observations=seen, times=np.concatenate([row.times for row in rows]))

@@ -1,14 +1,16 @@
 """A trained model as an ONNX graph: the stack and its head; the recipe stays with memcell, see ``inputs_of``."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.heads import Classification, QuantileForecast
+from memcell.contract import InputError
+from memcell.heads import Classification, MultiLabel, QuantileForecast, Regression
 from memcell.heads.forecast import START
-from memcell.model import Model
+from memcell.heads.regression import NARROWEST, T90
+from memcell.model import Model, ModelConfig
 from memcell.onnx.cell import Direction, Entering, add_layer, zeros_for
 from memcell.onnx.graph import DOUBLE, INT64, Graph
 
@@ -18,57 +20,61 @@ _STEPS = ("values", "mask", "last", "since", "gap", "extra")  # of the stack, se
 
 
 def inputs_of(model: Model, series: Any) -> dict[str, NDArray[Any]]:
-    """What the graph of a trained model reads, of series as ``Model.predict`` takes them: arrays [B, T, .] by name."""
+    """What the graph of a trained model reads, of series as ``Model.predict`` takes them: arrays [B, T, .] by name.
+
+    Raises:
+        InputError: the model reads events, which no graph does.
+    """
+    _check_events(model)
     steps = model.recipe.apply(model.series_of(series))
     lengths = np.diff(steps.offsets)
     padded: dict[str, NDArray[Any]] = {}
     within = np.arange(max(lengths, default=0)) < lengths[:, None]
-    for name in _STEPS:
-        rows = getattr(steps, name)
-        padded[name] = np.zeros((*within.shape, rows.shape[1]), np.float32)
-        padded[name][within] = rows
-    if not padded["extra"].shape[2]:
-        del padded["extra"]
+    for name, width in _widths(model).items():
+        padded[name] = np.zeros((*within.shape, width), np.float32)
+        padded[name][within] = getattr(steps, name)
+    if model.config.facts:
+        padded["facts"] = steps.facts
+    if model.config.summary:
+        padded["summary"] = steps.summary
     if model.task == "forecast":
         padded["anchor"] = steps.anchor[steps.offsets[1:] - 1]
     return padded | {"lengths": lengths}
 
 
 def model_graph(model: Model, inputs: Collection[str]) -> Graph:
-    """The equations of ``memcell.model.stack.run`` and of the head."""
-    graph, config, w = Graph(), model.config, model.weights
-    widths = dict.fromkeys(_STEPS, config.channels) | {"gap": 1, "extra": config.extra}
-    steps = {name: _time_first(graph, graph.input(name, ["B", "T", widths[name]])) for name in _STEPS if widths[name]}
+    """The equations of ``memcell.model.stack.run`` and of the head, averaged over the members.
+
+    Raises:
+        InputError: the model reads events, or several networks should take a state.
+    """
+    _check_events(model)
+    if "states" in inputs and (len(model.members) > 1 or model.config.bidirectional):
+        raise InputError("`states` are for a model of one network that runs forwards; leave them out of `inputs`.")
+    graph, config = Graph(), model.config
+    steps = {name: _time_first(graph, graph.input(name, ["B", "T", width])) for name, width in _widths(model).items()}
+    facts = graph.input("facts", ["B", config.facts]) if config.facts else None
+    summary = graph.input("summary", ["B", config.summary]) if config.summary else None
     lengths = graph.input("lengths", ["B"], INT64) if "lengths" in inputs else None
-    zero = graph.constant(0.0)
-
-    def falling(rates: str) -> str:
-        """exp(-max(rates, 0))"""
-        return graph.op("Exp", graph.op("Neg", graph.op("Max", rates, zero)))
-
-    rate = np.maximum(w["input_decay.rate"], 0)
-    decay = graph.op("Exp", graph.op("Mul", steps["since"], graph.constant(-rate)))
-    unseen = graph.op("Sub", graph.constant(1.0), steps["mask"])
-    kept = graph.op("Mul", graph.op("Mul", unseen, decay), steps["last"])
-    filled = graph.op("Add", graph.op("Mul", steps["mask"], steps["values"]), kept)
-    since = graph.op("Log", graph.op("Add", steps["since"], graph.constant(1.0)))
-    parts = [filled, steps["mask"], since, *([steps["extra"]] if config.extra else [])]
-    first = graph.op("Concat", *parts, axis=2)
-    linear = graph.op("MatMul", steps["since"], graph.constant(w["state_decay.weight"].T))
-    carry_h = falling(graph.op("Add", linear, graph.constant(w["state_decay.bias"])))
     shape = [config.num_layers, "B", config.hidden_size]
     states = [graph.input(name, shape) for name in ("h_0", "c_0")] if "states" in inputs else None
-    x, finals = first, []
-    for k in range(config.num_layers):
-        weights = Direction(*(w.get(f"layers.{k}.{name}") for name in ("w_x", "w_h", "bias", "peephole")))  # type: ignore[arg-type]
-        forgetting = np.logaddexp(w[f"layers.{k}.forgetting"], 0)
-        carry_c = graph.op("Exp", graph.op("Mul", steps["gap"], graph.constant(-forgetting)))
-        h0, c0 = _initial(graph, states, k, steps["gap"], config.hidden_size)
-        entering = Entering(h0, c0, carry_h if k == 0 else None, carry_c)
-        x, final = add_layer(graph, config.spec, x, lengths, [weights], [entering])
-        finals += final
-    last = _last_rows(graph, first, lengths)
-    _head(graph, model, finals[-1][0], last)
+    answers: list[str] = []
+    for w in model.members:
+        x, h, finals = _stack(graph, config, w, steps, facts, lengths, states)
+        if config.head.whole:
+            read = _read_whole(graph, config, w, [final[0] for final in finals], facts, summary)
+        elif isinstance(config.head, QuantileForecast):
+            read, x = finals[-1][0], _last_rows(graph, x, lengths)
+        else:
+            read = graph.op("Transpose", h, perm=[1, 0, 2])
+        answers.append(_head(graph, model, w, read, x))
+    answer = answers[0]
+    for other in answers[1:]:
+        answer = graph.op("Add", answer, other)
+    if len(answers) > 1:
+        kind = np.float32 if isinstance(config.head, (Classification, MultiLabel)) else np.float64
+        answer = graph.op("Div", answer, graph.constant(float(len(answers)), kind))
+    _name_output(graph, model, answer)
     if states is not None:
         axis = graph.constant([0], np.int64)
         for name, column in (("h_n", 0), ("c_n", 1)):
@@ -77,17 +83,110 @@ def model_graph(model: Model, inputs: Collection[str]) -> Graph:
     return graph
 
 
+def _check_events(model: Model) -> None:
+    if model.config.events:
+        raise InputError(
+            "This model reads events (words, sets or sparse channels), whose number differs from row to row; a graph "
+            "has no such input. Run it with memcell."
+        )
+
+
+def _widths(model: Model) -> dict[str, int]:
+    """The inputs of rows and their widths; those that a model does not use are left out."""
+    config = model.config
+    widths = dict.fromkeys(("values", "mask", "last", "since"), config.channels) | {"gap": 1, "extra": config.extra}
+    if not config.has("input_decay"):
+        del widths["last"]
+    if not any(config.has(name) for name in ("since", "input_decay", "state_decay")):
+        del widths["since"]
+    return {name: width for name, width in widths.items() if width}
+
+
+def _stack(
+    graph: Graph,
+    config: ModelConfig,
+    w: Mapping[str, NDArray[Any]],
+    steps: dict[str, str],
+    facts: str | None,
+    lengths: str | None,
+    states: list[str] | None,
+) -> tuple[str, str, list[tuple[str, str]]]:
+    """``memcell.model.stack.run``: inputs and outputs [T, B, .], and the final h, c of every layer and direction."""
+    zero = graph.constant(0.0)
+
+    def falling(rates: str) -> str:
+        """exp(-max(rates, 0))"""
+        return graph.op("Exp", graph.op("Neg", graph.op("Max", rates, zero)))
+
+    parts: list[str] = []
+    if config.channels:
+        filled = graph.op("Mul", steps["mask"], steps["values"])
+        if config.has("input_decay"):
+            rate = np.maximum(w["input_decay.rate"], 0)
+            decay = graph.op("Exp", graph.op("Mul", steps["since"], graph.constant(-rate)))
+            unseen = graph.op("Sub", graph.constant(1.0), steps["mask"])
+            kept = graph.op("Mul", graph.op("Mul", unseen, decay), steps["last"])
+            filled = graph.op("Add", filled, kept)
+        parts.append(filled)
+    if config.has("mask"):
+        parts.append(steps["mask"])
+    if config.has("since"):
+        parts.append(graph.op("Log", graph.op("Add", steps["since"], graph.constant(1.0))))
+    if config.extra:
+        parts.append(steps["extra"])
+    x = graph.op("Concat", *parts, axis=2)
+    carry_h = None
+    if config.has("state_decay"):
+        linear = graph.op("MatMul", steps["since"], graph.constant(w["state_decay.weight"].T))
+        carry_h = falling(graph.op("Add", linear, graph.constant(w["state_decay.bias"])))
+    h, finals = x, []
+    for k in range(config.num_layers):
+        directions, entering = [], []
+        for way, direction in enumerate(config.directions):
+            name = f"layers.{k}.{direction}"
+            directions.append(Direction(*(w.get(name + part) for part in ("w_x", "w_h", "bias", "peephole"))))  # type: ignore[arg-type]
+            carry_c = None
+            if config.has("time_decay"):
+                gap = steps["gap"] if way == 0 else _gap_after(graph, steps["gap"])
+                forgetting = np.logaddexp(w[name + "forgetting"], 0)
+                carry_c = graph.op("Exp", graph.op("Mul", gap, graph.constant(-forgetting)))
+            h0, c0 = _initial(graph, config, w.get(name + "facts"), states, facts, k, steps["gap"])
+            entering.append(Entering(h0, c0, carry_h if k == way == 0 else None, carry_c))
+        h, final = add_layer(graph, config.spec, h, lengths, directions, entering)
+        finals += final
+    return x, h, finals
+
+
 def _time_first(graph: Graph, x: str) -> str:
     return graph.op("Transpose", x, perm=[1, 0, 2])
 
 
-def _initial(graph: Graph, states: list[str] | None, layer: int, like: str, units: int) -> tuple[str, str]:
-    """h0 and c0 [B, H] of a layer: given, or zeros for the batch of ``like`` [T, B, .]."""
-    if states is None:
-        zeros = zeros_for(graph, like, units)
-        return zeros, zeros
-    at = graph.constant(layer, np.int64)
-    return graph.op("Gather", states[0], at, axis=0), graph.op("Gather", states[1], at, axis=0)
+def _gap_after(graph: Graph, gap: str) -> str:
+    """Of each row the gap [T, B, 1] to the one after it, 0 at the end; rows past a length are not used."""
+    later = graph.op("Slice", gap, *(graph.constant([one], np.int64) for one in (1, np.iinfo(np.int64).max, 0)))
+    first = graph.op("Slice", gap, *(graph.constant([one], np.int64) for one in (0, 1, 0)))
+    return graph.op("Concat", later, graph.op("Mul", first, graph.constant(0.0)), axis=0)
+
+
+def _initial(
+    graph: Graph,
+    config: ModelConfig,
+    weight: NDArray[Any] | None,
+    states: list[str] | None,
+    facts: str | None,
+    layer: int,
+    like: str,
+) -> tuple[str, str]:
+    """h0 and c0 [B, H] of a layer: given, set by the facts, or zeros for the batch of ``like`` [T, B, .]."""
+    if states is not None:
+        at = graph.constant(layer, np.int64)
+        return graph.op("Gather", states[0], at, axis=0), graph.op("Gather", states[1], at, axis=0)
+    if weight is not None and facts is not None:
+        size = config.hidden_size
+        h, c = (graph.op("MatMul", facts, graph.constant(part.T)) for part in (weight[:size], weight[size:]))
+        return graph.op("Tanh", h), c
+    zeros = zeros_for(graph, like, config.hidden_size)
+    return zeros, zeros
 
 
 def _last_rows(graph: Graph, x: str, lengths: str | None) -> str:
@@ -99,20 +198,63 @@ def _last_rows(graph: Graph, x: str, lengths: str | None) -> str:
     return graph.op("GatherND", graph.op("Transpose", x, perm=[1, 0, 2]), index, batch_dims=1)
 
 
-def _head(graph: Graph, model: Model, h: str, x: str) -> None:
-    head, w = model.config.head, model.weights
+def _read_whole(
+    graph: Graph, config: ModelConfig, w: Mapping[str, NDArray[Any]], finals: list[str], facts: str | None,
+    summary: str | None,
+) -> str:  # fmt: skip
+    """``memcell.model.stack.read_whole``."""
+    known = [] if facts is None else [facts]
+    parts = [*finals[-len(config.directions) :], *known]
+    if summary is not None:
+        wide = graph.op("Concat", summary, *known, axis=1)
+        linear = graph.op("MatMul", wide, graph.constant(w["summary.weight"].T))
+        parts.append(graph.op("Relu", graph.op("Add", linear, graph.constant(w["summary.bias"]))))
+    return graph.op("Concat", *parts, axis=1)
+
+
+def _head(graph: Graph, model: Model, w: Mapping[str, NDArray[Any]], read: str, x: str) -> str:
+    """What the head says, decoded."""
+    head = model.config.head
+    if isinstance(head, QuantileForecast):
+        return _quantiles(graph, model, head, w, read, x)
+    raw = graph.op("Add", graph.op("MatMul", read, graph.constant(w["head.weight"].T)),
+                   graph.constant(w["head.bias"]))  # fmt: skip
     if isinstance(head, Classification):
-        logits = graph.op("Add", graph.op("MatMul", h, graph.constant(w["head.weight"].T)),
-                          graph.constant(w["head.bias"]))  # fmt: skip
-        graph.output(graph.op("Softmax", logits, axis=1), "probabilities", ["B", len(head.classes)])
-        return
-    graph.output(_quantiles(graph, model, h, x), "quantiles", ["B", head.horizon, 3], DOUBLE)
+        return graph.op("Softmax", raw, axis=-1)
+    return graph.op("Sigmoid", raw) if isinstance(head, MultiLabel) else _regression(graph, head, raw)
 
 
-def _quantiles(graph: Graph, model: Model, h: str, x: str) -> str:
+def _name_output(graph: Graph, model: Model, answer: str) -> None:
+    head = model.config.head
+    if isinstance(head, QuantileForecast):
+        graph.output(answer, "quantiles", ["B", head.horizon, 3], DOUBLE)
+    elif isinstance(head, Regression):
+        graph.output(answer, "quantiles", ["B", len(head.names), 3], DOUBLE)
+    else:
+        dims: list[str | int] = ["B", len(model.classes)] if head.whole else ["B", "T", len(model.classes)]
+        graph.output(answer, "probabilities", dims)
+
+
+def _regression(graph: Graph, head: Regression, raw: str) -> str:
+    """``Regression.decode``."""
+    count = len(head.names)
+    split = graph.constant([count, count], np.int64)
+    location, spread = (graph.op("Cast", one, to=DOUBLE) for one in graph.ops("Split", [raw, split], 2, axis=1))
+    width = np.array(head.band) * T90
+    half = graph.op("Mul", graph.constant(width, np.float64),
+                    graph.op("Add", graph.op("Softplus", spread), graph.constant(NARROWEST, np.float64)))  # fmt: skip
+    axis = graph.constant([2], np.int64)
+    columns = [graph.op("Sub", location, half), location, graph.op("Add", location, half)]
+    quantiles = graph.op("Concat", *(graph.op("Unsqueeze", column, axis) for column in columns), axis=2)
+    scale, center = (graph.constant(np.array(one)[:, None], np.float64) for one in (head.scale, head.center))
+    return graph.op("Add", center, graph.op("Mul", scale, quantiles))
+
+
+def _quantiles(
+    graph: Graph, model: Model, head: QuantileForecast, w: Mapping[str, NDArray[Any]], h: str, x: str
+) -> str:
     """``QuantileForecast.readout``, then ``TargetRecipe.forecast``: in double, as there, for large levels."""
-    head, w, target = model.config.head, model.weights, model.recipe.target
-    assert isinstance(head, QuantileForecast)
+    target = model.recipe.target
     assert target is not None
     parts = graph.op("Add", graph.op("MatMul", h, graph.constant(w["head.weight"].T)),
                      graph.constant(w["head.bias"]))  # fmt: skip

@@ -2,5 +2,7 @@
 
 from memcell.sklearn.classifier import SequenceClassifier
 from memcell.sklearn.forecaster import SequenceForecaster
+from memcell.sklearn.regressor import SequenceRegressor
+from memcell.sklearn.tagger import SequenceTagger
 
-__all__ = ["SequenceClassifier", "SequenceForecaster"]
+__all__ = ["SequenceClassifier", "SequenceForecaster", "SequenceRegressor", "SequenceTagger"]

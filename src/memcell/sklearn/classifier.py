@@ -1,5 +1,6 @@
 """A classifier of sequences that scikit-learn can clone, search and cross-validate."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,21 +9,32 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from memcell.contract import InputError
+from memcell.data import Series
 from memcell.sklearn.estimator import SequenceEstimator
-from memcell.sklearn.inputs import schema_of, series_for_fit
-from memcell.training import fit_classifier
+from memcell.sklearn.inputs import names_of, schema_of, series_for_fit
+from memcell.training import Partial, fit_classifier, fit_multilabel
 
 __all__ = ["SequenceClassifier"]
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):
-    """One label a series, from sequences with missing values, uneven times and any length.
+    """Classes of series, from sequences with missing values, uneven times and any length.
+
+    One class a series, of two or many; or, where y is [n, K] of 0 and 1, several labels at once.
 
     Args:
-        hidden_size: units of each layer.
+        hidden_size: units of each layer; None: chosen from the amount of data.
         num_layers: layers, each reading the one below.
         peephole, output_peek: the cell, see ``memcell.LstmSpec``.
-        epochs: at most; training stops early when the loss on held-out series no longer falls.
+        members: networks, each with another part of the series held out, whose predictions are averaged.
+        without: mechanisms to leave out, of ``memcell.model.MECHANISMS`` and ``"clipping"``.
+        events: whether numbers enter as events, each with an embedding of its channel; None: where channels are many
+            and sparse, or hold several values at a time.
+        cycles: periods whose phase is a feature, in the unit of time; ``"calendar"`` or ``"detect"``.
+        chrono: whether gates start out remembering over the length of a series; None: where series are long.
+        class_weight: how much the series of each class count: by class, ``"balanced"``, or None.
+        epochs: at most; training stops early when the loss on held-out series no longer falls. None: chosen from the
+            amount of data, as are batch_size and patience.
         batch_size: series a step.
         learning_rate: of AdamW, at its peak.
         dropout: on what the head reads.
@@ -30,6 +42,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         validation: share of the series that is held out to decide when to stop.
         seed: of every random draw.
         progress: show a progress bar.
+        checkpoint: a file that holds the state of training after every epoch.
+        resume: go on from that file, if it is there; the result is that of the unbroken run.
 
     Attributes:
         classes_: labels, in the order of ``predict_proba``'s columns.
@@ -43,23 +57,37 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     def __init__(
         self,
-        hidden_size: int = 64,
+        hidden_size: int | None = None,
         num_layers: int = 1,
         peephole: str = "full",
         output_peek: str = "previous",
-        epochs: int = 60,
-        batch_size: int = 32,
+        members: int = 1,
+        without: Sequence[str] = (),
+        events: bool | None = None,
+        cycles: str | Sequence[float] = "calendar",
+        chrono: bool | None = None,
+        class_weight: Any = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
         learning_rate: float = 4e-3,
         dropout: float = 0.1,
-        patience: int = 12,
+        patience: int | None = None,
         validation: float = 0.2,
         seed: int = 0,
         progress: bool = True,
+        checkpoint: Any = None,
+        resume: bool = False,
     ) -> None:
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.peephole = peephole
         self.output_peek = output_peek
+        self.members = members
+        self.without = without
+        self.events = events
+        self.cycles = cycles
+        self.chrono = chrono
+        self.class_weight = class_weight
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -68,32 +96,91 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         self.validation = validation
         self.seed = seed
         self.progress = progress
+        self.checkpoint = checkpoint
+        self.resume = resume
 
-    def fit(self, X: Any, y: Any = None) -> "SequenceClassifier":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None) -> "SequenceClassifier":
         """Train on n series.
 
         Args:
             X: what ``memcell.read`` gives, or what ``memcell.as_series`` takes: a list of arrays [T_i, C] or one array
                 [n, T, C], NaN where missing.
-            y: n labels; None takes those the series carry.
+            y: n labels, or [n, K] of 0 and 1; None takes those the series carry.
+            sample_weight: [n], how much each series counts; None takes what the series carry.
+            groups: [n], what the series of one subject share, so that they are held out together; None takes what the
+                series carry.
 
         Raises:
             InputError: names what does not fit.
         """
-        series = series_for_fit(X)
-        labels = [one.label for one in series] if y is None else list(y)
-        if any(label is None for label in labels):
-            raise InputError("`y` is missing: the series carry no labels. Give `y`, or read the table with `label=`.")
-        self.model_ = fit_classifier(series, labels, schema_of(series), self._settings(), **self._stack())
+        series = series_for_fit(X, sample_weight, groups)
+        labels, several = _labels(series, y)
+        common = schema_of(series), self._settings(), self._design()
+        checkpoint = self._checkpoint(series, labels)
+        if several:
+            names = names_of(y, series, len(labels[0]))
+            self.model_ = fit_multilabel(series, np.array(labels), names, *common, checkpoint)
+        else:
+            self.model_ = fit_classifier(series, labels, *common, self.class_weight, checkpoint)
+        return self._fitted(series)
+
+    def partial_fit(
+        self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None
+    ) -> "SequenceClassifier":
+        """Go on training: one more pass over these series, none of them held out.
+
+        Args:
+            X, y, sample_weight: as for ``fit``.
+            classes: all classes that there will be; needed in the first call.
+
+        Raises:
+            InputError: no classes in the first call, an unknown class, or what ``fit`` refuses.
+        """
+        series = series_for_fit(X, sample_weight, None)
+        labels, several = _labels(series, y)
+        so_far = getattr(self, "model_", None)
+        if so_far is None and classes is None and not several:
+            raise InputError("`classes` is missing: the first call of `partial_fit` must say all that there will be.")
+        known = (
+            so_far.classes if so_far is not None else () if several else tuple(np.unique(np.asarray(classes)).tolist())
+        )
+        partial = Partial(so_far, known)
+        schema = schema_of(series) if so_far is None else so_far.recipe.schema
+        series = series if so_far is None else so_far.series_of(series)
+        common = schema, self._settings(), self._design()
+        if several:
+            names = names_of(y, series, len(labels[0]))
+            self.model_ = fit_multilabel(series, np.array(labels), names, *common, None, partial)
+        else:
+            self.model_ = fit_classifier(series, labels, *common, self.class_weight, None, partial)
+        return self._fitted(series)
+
+    def _fitted(self, series: list[Series]) -> "SequenceClassifier":
+        self._remember(series)
         self.classes_ = np.array(self.model_.classes)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities [n, classes]."""
         check_is_fitted(self)
-        return self.model_.predict_proba(X)
+        return self.model_.predict_proba(self._checked(X))
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Labels [n]."""
+        """Labels [n], or 0 and 1 [n, K]."""
         check_is_fitted(self)
-        return self.model_.predict(X)
+        return self.model_.predict(self._checked(X))
+
+
+def _labels(series: list[Series], y: Any) -> tuple[list[Any], bool]:
+    """One label a series, or a row of them; and which of the two."""
+    labels = [one.label for one in series] if y is None else list(np.asarray(y)) if _is_table(y) else list(y)
+    if any(label is None for label in labels):
+        raise InputError("`y` is missing: the series carry no labels. Give `y`, or read the table with `label=`.")
+    several = bool(labels) and (isinstance(labels[0], tuple | list) or np.ndim(labels[0]) == 1)
+    if several and all(len(label) == 1 for label in labels):
+        return [label[0] for label in labels], False
+    return labels, several
+
+
+def _is_table(y: Any) -> bool:
+    return np.ndim(y) == 2 if hasattr(y, "shape") else False

@@ -1,35 +1,64 @@
-"""What the estimators share: how their parameters reach the training, and saving."""
+"""What the estimators share: how their parameters reach the training, resuming, and saving."""
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from memcell.contract import LstmSpec
+from memcell.contract import InputError, LstmSpec
+from memcell.data import Series
 from memcell.model import Model, save
-from memcell.training import TrainingSettings
+from memcell.training import Checkpoint, Design, TrainingSettings, fingerprint
 
 __all__ = ["SequenceEstimator"]
 
+_SPEC = ("peephole", "output_peek")
+
 
 class SequenceEstimator(BaseEstimator):
-    """An estimator whose parameters include those of ``TrainingSettings`` and of the stack, by their names."""
+    """An estimator whose parameters are those of ``TrainingSettings`` and of ``Design``, by their names."""
 
     model_: Model
-    hidden_size: int
-    num_layers: int
-    peephole: Any
-    output_peek: Any
+    checkpoint: Any = None
+    resume: bool = False
 
     def _settings(self) -> TrainingSettings:
         return TrainingSettings(**{field.name: getattr(self, field.name) for field in fields(TrainingSettings)})
 
-    def _stack(self) -> dict[str, Any]:
-        spec = LstmSpec(self.peephole, self.output_peek)
-        return {"hidden_size": self.hidden_size, "num_layers": self.num_layers, "spec": spec}
+    def _design(self) -> Design:
+        given = {field.name for field in fields(Design)} & set(self.get_params(deep=False))
+        spec = LstmSpec(*(getattr(self, name) for name in _SPEC))
+        values: dict[str, Any] = {name: getattr(self, name) for name in given}
+        values["without"] = tuple(values.get("without") or ())
+        return Design(spec=spec, **values)
+
+    def _checkpoint(self, series: list[Series], *what: Any) -> Checkpoint | None:
+        """Where a run that may be killed is kept, if that was asked for."""
+        if self.checkpoint is None:
+            return None
+        parameters = {name: value for name, value in self.get_params().items() if name not in _NOT_DECISIVE}
+        return Checkpoint(Path(self.checkpoint), fingerprint(series, parameters, *what), self.resume)
+
+    def _remember(self, series: list[Series]) -> None:
+        """What scikit-learn wants to know of the data: a series without times is a row of numbers to it."""
+        if series[0].time_kind == "order" and len(series[0].channels) == 1 and len({len(one) for one in series}) == 1:
+            self.n_features_in_ = len(series[0])
+
+    def _checked(self, x: Any) -> Any:
+        """X as it is, unless it is a table of numbers of another width than the one that was trained on."""
+        wanted = getattr(self, "n_features_in_", None)
+        if isinstance(x, np.ndarray) and x.ndim == 2 and wanted is not None and x.shape[1] != wanted:
+            name = type(self).__name__
+            raise InputError(f"X has {x.shape[1]} features, but {name} is expecting {wanted} features as input.")
+        return x
 
     def save(self, path: Any, overwrite: bool = False) -> None:
         """Write the model to one file that ``memcell.load`` reads without torch."""
         check_is_fitted(self)
         save(self.model_, path, overwrite)
+
+
+_NOT_DECISIVE = ("checkpoint", "resume", "progress")

@@ -1,5 +1,6 @@
 """A forecaster of sequences in scikit-learn's manner."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,18 +24,22 @@ class SequenceForecaster(SequenceEstimator):
     Args:
         horizon: K, steps to forecast.
         target: the channel to forecast; None takes the only one.
-        hidden_size: units of each layer.
+        hidden_size: units of each layer; None: 48.
         num_layers: layers, each reading the one below.
         peephole, output_peek: the cell, see ``memcell.LstmSpec``.
+        without: mechanisms to leave out, of ``memcell.model.MECHANISMS`` and ``"clipping"``.
+        cycles: periods whose phase is a feature, in the unit of time; ``"calendar"`` or ``"detect"``.
         epochs: at most, of 20 steps each; training stops early when the loss on the last part of the time no longer
-            falls, and is then repeated on everything for as long.
-        batch_size: four times the stretches of series a step.
+            falls, and is then repeated on everything for as long. None: 30.
+        batch_size: four times the stretches of series a step. None: 32.
         learning_rate: of AdamW, at its peak.
         dropout: on what the head reads.
-        patience: epochs without a lower validation loss before training stops.
+        patience: epochs without a lower validation loss before training stops. None: 12.
         validation: share of the time that is held out to decide when to stop and how wide the band is.
         seed: of every random draw.
         progress: show a progress bar.
+        checkpoint: a file that holds the state of training after every epoch.
+        resume: go on from that file, if it is there; the result is that of the unbroken run.
 
     Attributes:
         model_: the trained ``memcell.model.Model``.
@@ -50,18 +55,22 @@ class SequenceForecaster(SequenceEstimator):
         self,
         horizon: int = 1,
         target: str | None = None,
-        hidden_size: int = 48,
+        hidden_size: int | None = None,
         num_layers: int = 1,
         peephole: str = "full",
         output_peek: str = "previous",
-        epochs: int = 30,
-        batch_size: int = 32,
+        without: Sequence[str] = (),
+        cycles: str | Sequence[float] = (),
+        epochs: int | None = None,
+        batch_size: int | None = None,
         learning_rate: float = 4e-3,
         dropout: float = 0.1,
-        patience: int = 12,
+        patience: int | None = None,
         validation: float = 0.15,
         seed: int = 0,
         progress: bool = True,
+        checkpoint: Any = None,
+        resume: bool = False,
     ) -> None:
         self.horizon = horizon
         self.target = target
@@ -69,6 +78,8 @@ class SequenceForecaster(SequenceEstimator):
         self.num_layers = num_layers
         self.peephole = peephole
         self.output_peek = output_peek
+        self.without = without
+        self.cycles = cycles
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -77,6 +88,8 @@ class SequenceForecaster(SequenceEstimator):
         self.validation = validation
         self.seed = seed
         self.progress = progress
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     def fit(self, X: Any, y: None = None) -> "SequenceForecaster":  # noqa: ARG002
         """Train on n series, each to its end.
@@ -93,7 +106,10 @@ class SequenceForecaster(SequenceEstimator):
         if self.target is None and len(channels) != 1:
             raise InputError(f"`target` is missing: say which of {', '.join(map(repr, channels))} to forecast.")
         target = self.target or next(iter(channels))
-        self.model_ = fit_forecaster(series, target, self.horizon, schema_of(series), self._settings(), **self._stack())
+        self.model_ = fit_forecaster(
+            series, target, self.horizon, schema_of(series), self._settings(), self._design(), self._checkpoint(series)
+        )
+        self._remember(series)
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:

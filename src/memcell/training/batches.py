@@ -6,13 +6,29 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from memcell.data.steps import Steps
 
-__all__ = ["Batch", "Batches"]
+__all__ = ["Batch", "Batches", "Part"]
 
 Draw = Callable[[np.random.Generator], Iterator["Batch"]]
+
+_ROWS = 50_000  # that pass the stack at once; a batch with more goes in several parts
+
+
+@dataclass(frozen=True)
+class Part:
+    """Consecutive rows of every series of a batch.
+
+    Attributes:
+        steps: with tensors in place of arrays.
+        rows: int64, rows at which the head reads; None: it reads whole series.
+    """
+
+    steps: Steps
+    rows: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -20,20 +36,40 @@ class Batch:
     """What the stack reads and what the head should have said.
 
     Attributes:
-        steps: with tensors in place of arrays.
-        rows: int64, rows at which the head reads; None: after the last row of each series.
-        target: as the head's loss takes it.
+        parts: the rows; the state goes on from one part to the next.
+        target: as the head's loss takes it, in the order of the parts.
+        weight: how much each entry of the target counts; None: all the same.
     """
 
-    steps: Steps
-    rows: Tensor | None
+    parts: list[Part]
     target: Tensor
+    weight: Tensor | None = None
 
     @classmethod
-    def of(cls, steps: Steps, rows: Any, target: Any) -> "Batch":
-        """From arrays."""
-        tensors = Steps(*(torch.from_numpy(getattr(steps, field.name)) for field in fields(steps)))  # type: ignore[arg-type]
-        return cls(tensors, None if rows is None else torch.from_numpy(rows), torch.from_numpy(target))
+    def of(
+        cls, steps: Steps, rows: NDArray[Any] | None, target: NDArray[Any], weight: NDArray[Any] | None = None
+    ) -> "Batch":
+        """From arrays; ``rows`` in increasing order. Long series are cut into parts, so that memory is bounded."""
+        lengths = np.diff(steps.offsets)
+        longest, count = int(lengths.max(initial=0)), max(1, len(lengths))
+        size = max(1, _ROWS // count) if len(steps.values) > _ROWS else max(1, longest)
+        parts: list[Part] = []
+        order: list[NDArray[np.int64]] = []
+        for start in range(0, max(1, longest), size):
+            begin = steps.offsets[:-1] + np.minimum(start, lengths)
+            within = np.clip(lengths - start, 0, size)
+            part = steps if size >= longest else steps.ranges(begin, within)
+            read = None
+            if rows is not None:
+                series = np.searchsorted(steps.offsets, rows, side="right") - 1
+                at = rows - steps.offsets[series] - start
+                here = (at >= 0) & (at < size)
+                read = torch.from_numpy(part.offsets[series[here]] + at[here])
+                order.append(np.flatnonzero(here))
+            parts.append(Part(_tensors(part), read))
+        if order:
+            target, weight = (None if one is None else one[np.concatenate(order)] for one in (target, weight))  # type: ignore[assignment]
+        return cls(parts, torch.from_numpy(target), None if weight is None else torch.from_numpy(weight))
 
 
 @dataclass(frozen=True)
@@ -49,3 +85,7 @@ class Batches:
     draw: Draw
     steps_per_epoch: int
     validation: list[Batch]
+
+
+def _tensors(steps: Steps) -> Steps:
+    return Steps(*(torch.from_numpy(getattr(steps, field.name)) for field in fields(steps)))  # type: ignore[arg-type]

@@ -6,22 +6,25 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-from memcell.contract import InputError, LstmSpec
-from memcell.data import Series, TableSchema
+from memcell.contract import InputError
+from memcell.data import Cadence, Series, TableSchema, step_of
 from memcell.data.grid import on_grid
 from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
 from memcell.heads import QuantileForecast
 from memcell.model import Model, ModelConfig
-from memcell.ragged import offsets_of
 from memcell.training.batches import Batch, Batches
-from memcell.training.settings import TrainingSettings
+from memcell.training.checkpoint import Checkpoint
+from memcell.training.networks import config_of, start_of
+from memcell.training.settings import Design, TrainingSettings
 from memcell.training.train import Trained, train
 
 __all__ = ["fit_forecaster"]
 
 _STEPS_PER_EPOCH = 20
+_HIDDEN_SIZE = 48
 _COPIES = 2  # of each series with stretches taken out, so that a forecast over a gap has been practised
 _COVERAGE = 0.8  # what the band from the 0.1 to the 0.9 quantile claims
 
@@ -40,10 +43,8 @@ def fit_forecaster(
     horizon: int,
     schema: TableSchema,
     settings: TrainingSettings,
-    *,
-    hidden_size: int = 48,
-    num_layers: int = 1,
-    spec: LstmSpec | None = None,
+    design: Design | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Model:
     """A model that forecasts ``target`` for each of ``horizon`` steps after a series' end.
 
@@ -55,29 +56,40 @@ def fit_forecaster(
     """
     if target not in schema.channels:
         raise InputError(f"The target {target!r} is no channel; there are {', '.join(map(repr, schema.channels))}.")
+    if target in schema.kinds:
+        raise InputError(f"The target {target!r} holds words; only numbers can be forecast.")
     if not isinstance(horizon, int) or horizon < 1:
         raise InputError(f"`horizon` is {horizon!r}; it must be a whole number of at least 1.")
-    recipe = Recipe.learn(series, schema, target, horizon)
-    _check_lengths(series, recipe, target, horizon)
-    spec = spec or LstmSpec()
-    config = ModelConfig(len(schema.channels), recipe.extra, QuantileForecast(horizon), hidden_size, num_layers, spec)
-    grids = [_even(one, recipe) for one in series]
+    design, settings = _forecasting(design or Design()), _with_defaults(settings)
+
+    def learn(training: list[Series]) -> Recipe:
+        return Recipe.learn(
+            training, schema, target, horizon, clipping="clipping" not in design.without, events=False,
+            cycles=design.cycles,
+        )  # fmt: skip
+
+    cadence = step_of(series)
+    _check_lengths(series, cadence, schema.channels.index(target), target, horizon)
+    grids = [on_grid(one, cadence) for one in series]
     channel = schema.channels.index(target)
     cuts = [_cut(one.values[:, channel], settings.validation) for one in grids]
-    early = [_rows(one, 0, cut) for one, cut in zip(grids, cuts, strict=True)]
-    recipe = Recipe.learn(early, schema, target, horizon)
+    early = [one.between(0, cut) for one, cut in zip(grids, cuts, strict=True)]
+    recipe = learn(early)
+    config = config_of(recipe, QuantileForecast(horizon), design, len(series))
     held_out = _prepare(grids, recipe)
     for row, cut in zip(held_out.steps.offsets, cuts, strict=False):
         held_out.outcomes[row : row + cut - 1] = np.nan
-    draw = _segments(early, recipe, settings)
-    batches = Batches(draw, _STEPS_PER_EPOCH, [_everywhere(held_out)])
-    first = train(config, batches, settings, "Training")
-    band = _band(Model(recipe, config, first.weights), held_out, horizon)
+    batches = Batches(_segments(early, recipe, settings), _STEPS_PER_EPOCH, [_everywhere(held_out)])
+    start = start_of(config, recipe, design, early, settings.seed)
+    first = train(config, start, batches, settings, "Training", checkpoint=checkpoint)
+    band = _band(Model(recipe, config, (first.weights,)), held_out, horizon)
 
     weights, interrupted = first.weights, first.interrupted
     if not interrupted:
-        everything = Recipe.learn(grids, schema, target, horizon)
-        final = _repeated(config, grids, everything, settings, first.step)
+        everything = learn(grids)
+        batches = Batches(_segments(grids, everything, settings), _STEPS_PER_EPOCH, [])
+        start = start_of(config, everything, design, grids, settings.seed)
+        final = _repeated(config, start, batches, settings, first.step, checkpoint)
         interrupted = final is None
         weights, recipe = (weights, recipe) if final is None else (final.weights, everything)
     record = {
@@ -88,27 +100,46 @@ def fit_forecaster(
         "steps": first.step,
         "epochs": len(first.history),
         "interrupted": interrupted,
+        "history": [first.history],
     }
-    return Model(recipe, replace(config, head=QuantileForecast(horizon, band)), weights, record)
+    return Model(recipe, replace(config, head=QuantileForecast(horizon, band)), (weights,), record)
+
+
+def _forecasting(design: Design) -> Design:
+    """The design with nothing left open."""
+    if design.bidirectional or design.members != 1:
+        raise InputError(
+            "A forecast is made by one network that runs forwards; leave out `bidirectional` and `members`."
+        )
+    return replace(design, hidden_size=design.hidden_size or _HIDDEN_SIZE, chrono=bool(design.chrono))
+
+
+def _with_defaults(settings: TrainingSettings) -> TrainingSettings:
+    return replace(
+        settings, epochs=settings.epochs or 30, batch_size=settings.batch_size or 32, patience=settings.patience or 12
+    )
 
 
 def _repeated(
-    config: ModelConfig, grids: list[Series], recipe: Recipe, settings: TrainingSettings, steps: int
+    config: ModelConfig,
+    start: dict[str, Tensor],
+    batches: Batches,
+    settings: TrainingSettings,
+    steps: int,
+    checkpoint: Checkpoint | None,
 ) -> Trained | None:
     """Training on all rows for so many steps; None where Ctrl-C cut it short, which has learnt less than the first."""
     try:
-        batches = Batches(_segments(grids, recipe, settings), _STEPS_PER_EPOCH, [])
-        final = train(config, batches, settings, "On all rows", stop_after=max(1, steps))
+        final = train(config, start, batches, settings, "On all rows", max(1, steps), checkpoint)
     except KeyboardInterrupt:
         return None
     return None if final.interrupted else final
 
 
-def _check_lengths(series: list[Series], recipe: Recipe, target: str, horizon: int) -> None:
-    channel = recipe.schema.channels.index(target)
+def _check_lengths(series: list[Series], cadence: Cadence, channel: int, target: str, horizon: int) -> None:
     for one in series:
         name = "The series" if one.id is None else f"Series {one.id!r}"
-        y = on_grid(one, recipe.cadence)[0][:, channel]
+        y = on_grid(one, cadence).values[:, channel]
         if len(y) <= horizon:
             raise InputError(
                 f"{name} is {len(y)} steps long, no longer than the horizon of {horizon}. Give more history, leave the "
@@ -127,15 +158,6 @@ def _cut(y: NDArray[np.float64], share: float) -> int:
     known = np.flatnonzero(~np.isnan(y))
     end = int(known[-1]) + 1
     return min(max(end - max(1, round(share * end)), int(known[2]) + 1), int(known[-1]))
-
-
-def _even(one: Series, recipe: Recipe) -> Series:
-    values, times = on_grid(one, recipe.cadence)
-    return replace(one, values=values, times=times)
-
-
-def _rows(one: Series, start: int, stop: int) -> Series:
-    return replace(one, values=one.values[start:stop], times=one.times[start:stop])
 
 
 def _prepare(grids: list[Series], recipe: Recipe, truths: list[Series] | None = None) -> _Part:
@@ -162,7 +184,7 @@ def _with_gaps(one: Series, horizon: int, random: np.random.Generator) -> Series
         length = int(random.integers(1, max(2, horizon // 2 + 1)))
         values[at : at + length] = np.nan
         at += length
-    return replace(one, values=values)
+    return replace(one, observations=values)
 
 
 def _segments(grids: list[Series], recipe: Recipe, settings: TrainingSettings) -> Any:
@@ -173,7 +195,7 @@ def _segments(grids: list[Series], recipe: Recipe, settings: TrainingSettings) -
     copies = [[_with_gaps(one, horizon, random) for one in grids] for _ in range(_COPIES)]
     parts = [_prepare(grids, recipe), *(_prepare(copy, recipe, grids) for copy in copies)]
     longest = max(3 * horizon, 128)
-    size = max(2, settings.batch_size // 4)
+    size = max(2, (settings.batch_size or 32) // 4)
     lengths = np.array([len(one) for one in grids])
 
     def one_batch(random: np.random.Generator) -> Batch:
@@ -185,12 +207,12 @@ def _segments(grids: list[Series], recipe: Recipe, settings: TrainingSettings) -
             part = parts[0] if k < size // 2 else parts[1 + k % _COPIES]
             b = int(random.choice(len(grids), p=lengths / lengths.sum()))
             length = int(min(longest, lengths[b]))
-            start = int(part.steps.offsets[b] + random.integers(0, lengths[b] - length + 1))
-            stretch = np.arange(start, start + length)
+            start = int(random.integers(0, lengths[b] - length + 1))
+            first = int(part.steps.offsets[b]) + start
             warm_up = min(horizon // 2, length // 3)
-            pieces.append(part.steps.rows(stretch, offsets_of([length])))
+            pieces.append(part.steps.stretch(b, start, start + length))
             read.append(begin + np.arange(warm_up, length))
-            outcomes.append(part.outcomes[stretch[warm_up:]])
+            outcomes.append(part.outcomes[first + warm_up : first + length])
             begin += length
         return Batch.of(Steps.concatenate(pieces), np.concatenate(read), np.concatenate(outcomes))
 

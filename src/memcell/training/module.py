@@ -8,31 +8,62 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from memcell.model.config import ModelConfig
-from memcell.model.stack import run
-from memcell.torch import lstm
-from memcell.training.batches import Batch
+from memcell.model.stack import State, read_whole, run
+from memcell.training.batches import Batch, Part
+from memcell.training.engine import TorchEngine
 
 __all__ = ["SequenceModule", "initial_weights"]
 
 _AVERAGING = 0.98  # of the weights over steps; the average is what is validated and kept
+_FORGETTING = (0.05, 3.0)  # of the cell's units over the usual duration of a series, from the slowest to the fastest
+_LONGEST = 150.0  # steps that count as that duration at most
 
 
-def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
-    """Weights to start from: the cell uniform in ±1/sqrt(H), decays slow and of many speeds, the head at zero."""
+def initial_weights(config: ModelConfig, duration: float, chrono: float | None = None) -> dict[str, Tensor]:
+    """Weights to start from: the cell uniform in ±1/sqrt(H), decays slow and of many speeds, the head at zero.
+
+    Args:
+        config: the model's shape.
+        duration: usual length of a series in steps of time, which sets the speeds of forgetting.
+        chrono: rows over which to remember: biases of forget gates are logarithms of numbers uniform in 1 to this, those
+            of input gates the opposite (Tallec and Ollivier, arXiv 1804.11188, eq. 16).
+    """
     bound = 1 / math.sqrt(config.hidden_size)
+    speeds = torch.logspace(*(math.log10(speed / min(max(duration, 1.0), _LONGEST)) for speed in _FORGETTING),
+                            steps=config.hidden_size)  # fmt: skip
     weights: dict[str, Tensor] = {}
     for name, shape in config.weight_shapes().items():
-        if name.startswith("head.") or name.endswith("bias"):
+        part = name.rpartition(".")[2]
+        if name.startswith("head.") or part == "facts" or name in ("state_decay.bias", "events.gate", "summary.bias"):
             weights[name] = torch.zeros(shape)
-        elif name.startswith("layers.") and not name.endswith("forgetting"):
+        elif part == "forgetting":
+            weights[name] = torch.log(torch.expm1(speeds))  # the inverse of softplus
+        elif name.startswith("layers.") and part != "bias":
             weights[name] = torch.empty(shape).uniform_(-bound, bound)
-        elif name.endswith("forgetting"):
-            weights[name] = torch.linspace(-8.0, -3.0, shape[0])
+        elif part == "bias":
+            weights[name] = torch.zeros(shape)
+            if chrono is not None:
+                _set_chrono(config, weights[name], chrono)
+        elif name == "summary.weight":
+            weights[name] = torch.empty(shape).uniform_(-1.0, 1.0) / math.sqrt(shape[1])
+        elif name.startswith("events."):
+            weights[name] = torch.randn(shape)
         else:
             weights[name] = torch.empty(shape).uniform_(0.0, 0.05)
     return weights
+
+
+def _set_chrono(config: ModelConfig, bias: Tensor, longest: float) -> None:
+    size = config.hidden_size
+    remember = torch.log(torch.empty(size).uniform_(1.0, max(longest - 1.0, 1.0 + 1e-3)))
+    if not config.spec.coupled:
+        bias[:size] = -remember
+        bias[size : 2 * size] = remember
+    else:
+        bias[:size] = remember
 
 
 class SequenceModule(nn.Module):
@@ -42,26 +73,26 @@ class SequenceModule(nn.Module):
     where they would take one for each weight.
     """
 
-    def __init__(self, config: ModelConfig, dropout: float) -> None:
+    def __init__(self, config: ModelConfig, dropout: float, start: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.config, self.dropout = config, dropout
-        start = initial_weights(config)
-        self._shapes = {name: weight.shape for name, weight in start.items()}
-        self.vector = nn.Parameter(torch.cat([weight.flatten() for weight in start.values()]))
-        self._averaged = self.vector.detach().clone()
+        self._engine = TorchEngine()
+        self._shapes = config.weight_shapes()
+        self.vector = nn.Parameter(torch.cat([start[name].flatten() for name in self._shapes]))
+        self.averaged_vector = self.vector.detach().clone()
 
     def _parts(self, vector: Tensor) -> dict[str, Tensor]:
-        parts = vector.split([shape.numel() for shape in self._shapes.values()])
+        parts = vector.split([math.prod(shape) for shape in self._shapes.values()])
         return {name: part.view(shape) for (name, shape), part in zip(self._shapes.items(), parts, strict=True)}
 
     def averaged(self) -> dict[str, NDArray[np.float32]]:
         """A copy of the averaged weights, by name."""
-        return {name: weight.numpy() for name, weight in self._parts(self._averaged.clone()).items()}
+        return {name: weight.numpy() for name, weight in self._parts(self.averaged_vector.clone()).items()}
 
     def average(self, step: int) -> None:
         """Take the weights after optimiser step ``step``, from 1, into the average."""
         keep = min(_AVERAGING, (step + 1) / (step + 10))
-        self._averaged.lerp_(self.vector.detach(), 1 - keep)
+        self.averaged_vector.lerp_(self.vector.detach(), 1 - keep)
 
     def loss(self, batch: Batch) -> Tensor:
         """The head's loss with the weights in training."""
@@ -70,10 +101,35 @@ class SequenceModule(nn.Module):
     @torch.no_grad()
     def validation_loss(self, batch: Batch) -> float:
         """The head's loss with the averaged weights."""
-        return float(self._loss(self._parts(self._averaged), batch, 0.0))
+        return float(self._loss(self._parts(self.averaged_vector), batch, 0.0))
 
     def _loss(self, weights: Mapping[str, Tensor], batch: Batch, dropout: float) -> Tensor:
-        x, h, state = run(self.config, weights, batch.steps, lstm)
-        read, x = (state.h[-1], x) if batch.rows is None else (h[batch.rows], x[batch.rows])
-        read = functional.dropout(read, dropout)
-        return self.config.head.loss(self.config.head.readout(weights, read, x), batch.target)
+        config, head = self.config, self.config.head
+        steps = batch.parts[0].steps
+        state = State.begin(config, weights, steps.facts)
+        answers: list[Tensor] = []
+        for part in batch.parts:
+            answer, state = self._pass(weights, part, state, dropout, len(batch.parts) > 1)
+            answers += [] if answer is None else [answer]
+        if head.whole:
+            read = read_whole(config, weights, state, steps, lambda x: functional.dropout(x, dropout))
+            answers = [head.readout(weights, read, None)]
+        return head.loss(torch.cat(answers), batch.target, batch.weight)
+
+    def _pass(
+        self, weights: Mapping[str, Tensor], part: Part, state: State, dropout: float, several: bool
+    ) -> tuple[Tensor | None, State]:
+        """The head's answers at the rows of a part, and the state after it.
+
+        Where there are several parts, a part keeps nothing but the state it began with and is run again when gradients
+        come back (Chen et al., arXiv 1604.06174): memory is that of one part, and gradients are exact over all rows.
+        """
+
+        def forward(state: State) -> tuple[Tensor | None, State]:
+            x, h, after = run(self.config, weights, part.steps, self._engine, state)
+            if part.rows is None:
+                return None, after
+            read = functional.dropout(h[part.rows], dropout)
+            return self.config.head.readout(weights, read, x[part.rows]), after
+
+        return checkpoint(forward, state, use_reentrant=False) if several else forward(state)  # type: ignore[no-any-return]

@@ -30,12 +30,12 @@ class ProgressBar:
     def __exit__(self, *_: Any) -> None:
         self._progress.stop()
 
-    def advance(self, losses: dict[str, float]) -> None:
-        """One epoch is done."""
+    def advance(self, losses: dict[str, float], epochs: int = 1) -> None:
+        """An epoch, or several, are done."""
         shown = f"loss {losses['loss']:.4f}"
         if "validation_loss" in losses:
             shown += f"  validation {losses['validation_loss']:.4f}"
-        self._progress.update(self._task, advance=1, losses=shown)
+        self._progress.update(self._task, advance=epochs, losses=shown)
 
 
 class Interrupt:

@@ -1,10 +1,16 @@
-"""How to train."""
+"""How to train, and what to train."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from memcell.contract import InputError
+from memcell.contract import InputError, LstmSpec
+from memcell.model import MECHANISMS
 
-__all__ = ["TrainingSettings"]
+__all__ = ["RECIPE_MECHANISMS", "Design", "TrainingSettings"]
+
+RECIPE_MECHANISMS = ("clipping", "merging", "summary")
+"""Mechanisms of the recipe that a fit can be told to go without, beside those of the model: cutting outliers and not
+seeing impossible values; merging rows that each see little; summaries of each channel that a head of whole series reads."""
 
 
 @dataclass(frozen=True)
@@ -12,11 +18,11 @@ class TrainingSettings:
     """What training is told beside the data and the model's shape.
 
     Attributes:
-        epochs: at most; training stops early when the validation loss no longer falls.
-        batch_size: series, or segments of series, a step.
+        epochs: at most; training stops early when the validation loss no longer falls. None: chosen from the data.
+        batch_size: series, or segments of series, a step. None: chosen from the data.
         learning_rate: at its peak; it rises over the first steps and falls as a cosine.
         dropout: probability of zeroing an output that the head reads.
-        patience: epochs without a lower validation loss before training stops.
+        patience: epochs without a lower validation loss before training stops. None: chosen from the data.
         validation: share of the series (of the time, for a forecast) that is held out to decide when to stop.
         seed: of every random draw.
         progress: show a progress bar.
@@ -25,11 +31,11 @@ class TrainingSettings:
         InputError: a value out of range.
     """
 
-    epochs: int = 60
-    batch_size: int = 32
+    epochs: int | None = None
+    batch_size: int | None = None
     learning_rate: float = 4e-3
     dropout: float = 0.1
-    patience: int = 12
+    patience: int | None = None
     validation: float = 0.2
     seed: int = 0
     progress: bool = True
@@ -37,7 +43,7 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise InputError(f"`{name}` is {value!r}; it must be a whole number of at least 1.")
         if not 0 < self.learning_rate <= 1:
             raise InputError(f"`learning_rate` is {self.learning_rate!r}; it must be above 0 and at most 1.")
@@ -47,3 +53,52 @@ class TrainingSettings:
             raise InputError(f"`validation` is {self.validation!r}; it must lie between 0 and 1.")
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**32:
             raise InputError(f"`seed` is {self.seed!r}; it must be a whole number from 0 to {2**32 - 1}.")
+
+    def for_data(self, series: int) -> "TrainingSettings":
+        """The same with nothing left open, for so many training series: few are seen more often, a few at a time."""
+        batch_size = self.batch_size or min(32, max(8, series // 10))
+        steps = -(-series // batch_size)
+        epochs = self.epochs or min(300, max(40, 2000 // steps))
+        return replace(self, batch_size=batch_size, epochs=epochs, patience=self.patience or max(10, epochs // 6))
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is built: the cell, its size, and which mechanisms work around it.
+
+    Attributes:
+        hidden_size: units of each layer in each direction; None: chosen from the amount of data.
+        num_layers: layers, each reading the one below.
+        spec: the cell.
+        bidirectional: whether layers also run from the end; for tags that may look ahead.
+        members: networks, each with another part of the data held out, whose predictions are averaged.
+        without: mechanisms to leave out, see ``memcell.model.MECHANISMS`` and ``RECIPE_MECHANISMS``.
+        events: whether numbers enter as events; None: where channels are many and sparse, or hold sets.
+        cycles: periods whose phase is a feature, ``"calendar"`` or ``"detect"``.
+        chrono: whether gates start out remembering over the length of a series; None: where series are long.
+
+    Raises:
+        InputError: a value out of range.
+    """
+
+    hidden_size: int | None = None
+    num_layers: int = 1
+    spec: LstmSpec = field(default_factory=LstmSpec)
+    bidirectional: bool = False
+    members: int = 1
+    without: tuple[str, ...] = ()
+    events: bool | None = None
+    cycles: str | Sequence[float] = ()
+    chrono: bool | None = None
+
+    def __post_init__(self) -> None:
+        known = (*MECHANISMS, *RECIPE_MECHANISMS)
+        if isinstance(self.without, str) or not set(self.without) <= set(known):
+            raise InputError(f"`without` is {self.without!r}; it must be a list of some of {', '.join(known)}.")
+        if not isinstance(self.members, int) or self.members < 1:
+            raise InputError(f"`members` is {self.members!r}; it must be a whole number of at least 1.")
+
+    @property
+    def without_in_model(self) -> tuple[str, ...]:
+        """Those of ``without`` that concern the model, not the recipe."""
+        return tuple(name for name in self.without if name in MECHANISMS)

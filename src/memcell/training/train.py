@@ -1,16 +1,18 @@
 """One run of training over drawn batches."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from memcell.contract import InputError
 from memcell.model.config import ModelConfig
 from memcell.training.batches import Batch, Batches
+from memcell.training.checkpoint import Checkpoint
 from memcell.training.module import SequenceModule
 from memcell.training.progress import Interrupt, ProgressBar
 from memcell.training.settings import TrainingSettings
@@ -46,9 +48,23 @@ class Trained:
         losses = [epoch.get("validation_loss", -math.inf) for epoch in self.history]
         return next((k for k, loss in enumerate(reversed(losses)) if loss <= self.validation_loss), len(losses))
 
+    def take(self, epoch: dict[str, float], module: SequenceModule, step: int) -> None:
+        """An epoch is done; keep its weights if they are the best."""
+        self.history.append(epoch)
+        loss = epoch.get("validation_loss")
+        if loss is None or loss < self.validation_loss - _IMPROVEMENT:
+            self.weights, self.step = module.averaged(), step
+            self.validation_loss = math.inf if loss is None else loss
+
 
 def train(
-    config: ModelConfig, batches: Batches, settings: TrainingSettings, title: str, stop_after: int | None = None
+    config: ModelConfig,
+    start: dict[str, Tensor],
+    batches: Batches,
+    settings: TrainingSettings,
+    title: str,
+    stop_after: int | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Trained:
     """Train until the validation loss stops falling, or for ``stop_after`` steps of the same schedule.
 
@@ -56,40 +72,94 @@ def train(
     a cosine (arXiv 1608.03983), gradients clipped by their norm (Pascanu et al., arXiv 1211.5063), weights averaged
     over the steps (Polyak and Juditsky, 1992).
 
+    Args:
+        config: the model's shape.
+        start: the weights to start from, by name.
+        batches: what to train and validate on.
+        settings: how.
+        title: what the user is shown; also the stage's name in the checkpoint.
+        stop_after: steps, where it is known when to stop.
+        checkpoint: where the state goes after every epoch, and comes from where there is one of this stage.
+
     Raises:
         KeyboardInterrupt: Ctrl-C came before there was anything to keep.
         InputError: the loss was never finite.
     """
+    assert settings.epochs is not None
+    assert settings.patience is not None
     total = settings.epochs * batches.steps_per_epoch
     limit = total if stop_after is None else min(total, stop_after)
     bar = ProgressBar(title, -(-limit // batches.steps_per_epoch), settings.progress)
-    best, step = Trained(), 0
     with torch.random.fork_rng(devices=[]), Interrupt() as interrupt, bar:  # the caller's draws go on as before
         torch.manual_seed(settings.seed)
-        random = np.random.default_rng(settings.seed)
-        module = SequenceModule(config, settings.dropout)
-        optimizer = torch.optim.AdamW([module.vector], lr=settings.learning_rate, weight_decay=1e-3, fused=True)
-        while step < limit and not interrupt.came:
+        run = _Run(SequenceModule(config, settings.dropout, start), settings)
+        kept = None if checkpoint is None else checkpoint.restore(title)
+        if kept is not None:
+            run.restore(*kept)
+            bar.advance(run.best.history[-1], len(run.best.history))
+        while run.step < limit and not run.done and not interrupt.came:
             losses: list[float] = []
-            for batch in batches.draw(random):
-                step += 1
-                losses.append(_advance(module, optimizer, batch, settings.learning_rate * _rise_and_fall(step, total)))
-                module.average(step)
-                if interrupt.came or step == limit:
+            for batch in batches.draw(run.random):
+                run.step += 1
+                rate = settings.learning_rate * _rise_and_fall(run.step, total)
+                losses.append(_advance(run.module, run.optimizer, batch, rate))
+                run.module.average(run.step)
+                if interrupt.came or run.step == limit:
                     break
             epoch = {"loss": float(np.mean(losses))}
             if batches.validation:
-                epoch["validation_loss"] = _validate(module, batches.validation)
-            _keep_best(best, epoch, module, step)
+                epoch["validation_loss"] = _validate(run.module, batches.validation)
+            run.best.take(epoch, run.module, run.step)
             bar.advance(epoch)
-            if not math.isfinite(epoch.get("validation_loss", 0.0)) or best.epochs_since_best >= settings.patience:
-                break
+            run.done = not math.isfinite(epoch.get("validation_loss", 0.0))
+            run.done |= run.best.epochs_since_best >= settings.patience
+            if checkpoint is not None and not interrupt.came:
+                checkpoint.keep(title, *run.kept())
+        best = run.best
         best.interrupted = interrupt.came
     if not best.weights:
         if best.interrupted:
             raise KeyboardInterrupt
         raise InputError("Training never reached a finite loss. Try a smaller `learning_rate`.")
     return best
+
+
+class _Run:
+    """Everything that changes while training."""
+
+    def __init__(self, module: SequenceModule, settings: TrainingSettings) -> None:
+        self.module = module
+        self.optimizer = torch.optim.AdamW([module.vector], lr=settings.learning_rate, weight_decay=1e-3, fused=True)
+        self.random = np.random.default_rng(settings.seed)
+        self.best = Trained()
+        self.step = 0
+        self.done = False
+
+    def kept(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """The state, from which ``restore`` goes on as if nothing had been."""
+        moments = {name: one.numpy() for name, one in self.optimizer.state[self.module.vector].items()}
+        arrays = {f"optimizer.{name}": one for name, one in moments.items()}
+        arrays |= {f"best.{name}": one for name, one in self.best.weights.items()}
+        arrays |= {"vector": self.module.vector.detach().numpy(), "averaged": self.module.averaged_vector.numpy()}
+        arrays["torch_random"] = torch.get_rng_state().numpy()
+        best = {name: value for name, value in asdict(self.best).items() if name != "weights"}
+        return arrays, {"best": best, "step": self.step, "done": self.done, "random": self.random.bit_generator.state}
+
+    def restore(self, arrays: dict[str, NDArray[Any]], info: dict[str, Any]) -> None:
+        """Go on from there."""
+        weights = {name.removeprefix("best."): one for name, one in arrays.items() if name.startswith("best.")}
+        self.best = Trained(weights=weights, **info["best"])
+        self.step, self.done = info["step"], info["done"]
+        self.random.bit_generator.state = info["random"]
+        with torch.no_grad():
+            self.module.vector.copy_(torch.from_numpy(arrays["vector"]))
+            self.module.averaged_vector.copy_(torch.from_numpy(arrays["averaged"]))
+        self.optimizer.state[self.module.vector] = {
+            name.removeprefix("optimizer."): torch.from_numpy(one.copy())
+            for name, one in arrays.items()
+            if name.startswith("optimizer.")
+        }
+        torch.set_rng_state(torch.from_numpy(arrays["torch_random"].copy()))
 
 
 def _rise_and_fall(step: int, total: int) -> float:
@@ -109,13 +179,5 @@ def _advance(module: SequenceModule, optimizer: torch.optim.Optimizer, batch: Ba
 
 
 def _validate(module: SequenceModule, batches: list[Batch]) -> float:
-    sizes = [len(batch.target) for batch in batches]
+    sizes = [len(batch.target) if batch.weight is None else float(batch.weight.sum()) for batch in batches]
     return float(np.average([module.validation_loss(batch) for batch in batches], weights=sizes))
-
-
-def _keep_best(best: Trained, epoch: dict[str, float], module: SequenceModule, step: int) -> None:
-    best.history.append(epoch)
-    loss = epoch.get("validation_loss")
-    if loss is None or loss < best.validation_loss - _IMPROVEMENT:
-        best.weights, best.step = module.averaged(), step
-        best.validation_loss = math.inf if loss is None else loss

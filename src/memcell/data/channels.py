@@ -1,0 +1,183 @@
+"""What one channel or fact means to a model: how its numbers are scaled, or which words it knows."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract import InputError
+from memcell.data.schema import Kind
+from memcell.data.summary import KNOTS
+
+__all__ = [
+    "Channel", "NumberChannel", "WordChannel", "channel_from_json", "channel_to_json", "scaled",
+    "words_in",
+]  # fmt: skip
+
+Array = NDArray[np.float64]
+
+_CUT = 10.0  # scaled values beyond it are cut
+_IMPOSSIBLE = 100.0  # scaled values beyond it are errors, and count as not seen
+_LARGEST = 1e100  # squares of larger values leave float64
+_MOST_WORDS = 2000
+_WORD = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]|[^\W\u3040-\u30ff\u4e00-\u9fff]+")
+"""A run of letters and digits, or one sign of a script that is written without spaces."""
+
+
+@dataclass(frozen=True)
+class NumberChannel:
+    """A channel of numbers.
+
+    Attributes:
+        name: of the channel.
+        center, scale: mean and standard deviation of the training rows, outliers drawn in to the 0.5 % and 99.5 %
+            quantiles first.
+        clipping: whether scaled values are cut at 10, and count as not seen beyond 100.
+        events: whether its values enter as events, each with the channel's embedding, and not as a column of their own.
+        quantiles: of the training values, at the shares ``memcell.data.summary.KNOTS``.
+    """
+
+    kind: ClassVar[str] = "number"
+    name: str
+    center: float
+    scale: float
+    clipping: bool = True
+    events: bool = False
+    quantiles: tuple[float, ...] = (0.0,) * len(KNOTS)
+
+    @property
+    def features(self) -> int:
+        """Numbers of the channel among the features of events."""
+        return 1
+
+    @classmethod
+    def learn(cls, name: str, seen: Array, clipping: bool, events: bool) -> NumberChannel:
+        """From the channel's training values.
+
+        Raises:
+            InputError: values too large to be scaled.
+        """
+        if not len(seen):
+            return cls(name, 0.0, 1.0, clipping, events)
+        largest = float(np.abs(seen).max())
+        if largest > _LARGEST:
+            raise InputError(
+                f"Channel {name!r} has a value of size {largest:g}, too large to be scaled. Mend it, leave the cell "
+                "empty if it is unknown, or choose another unit."
+            )
+        if clipping:
+            seen = np.clip(seen, *np.quantile(seen, [0.005, 0.995]))
+        center, spread = float(seen.mean()), float(seen.std())
+        # A constant's deviation is what rounding left of it, and no unit to measure in.
+        scale = spread if spread > 1e-12 * abs(center) else 1.0
+        return cls(name, center, scale, clipping, events, tuple(np.quantile(seen, KNOTS).tolist()))
+
+
+def scaled(values: Array, center: Array, scale: Array, clipping: Array, keep_all: bool = False) -> Array:
+    """Values in units of the scales; NaN where not seen or, unless all are to be kept, impossible.
+
+    Args:
+        values: one column a channel, or one entry an observation.
+        center, scale, clipping: of each column or entry, as in ``NumberChannel``.
+        keep_all: cut impossible values as well, and keep them.
+    """
+    with np.errstate(invalid="ignore"):
+        result = (values - center) / scale
+        if not keep_all:
+            result = np.where(clipping & (np.abs(result) > _IMPOSSIBLE), np.nan, result)
+        return np.where(clipping, np.clip(result, -_CUT, _CUT), result)
+
+
+@dataclass(frozen=True)
+class WordChannel:
+    """A channel of words: categories, or texts as sets of words. Words of no model's share one feature.
+
+    Attributes:
+        name: of the channel.
+        kind: ``"category"`` or ``"text"``.
+        words: those that training knew, in order; any other counts as unknown, the last feature.
+    """
+
+    name: str
+    kind: Literal["category", "text"]
+    words: tuple[str, ...]
+
+    @property
+    def features(self) -> int:
+        """Numbers of the channel among the features of events."""
+        return len(self.words) + 1
+
+    @classmethod
+    def learn(cls, name: str, kind: Kind, seen: list[list[str]]) -> WordChannel:
+        """From the words of each training series.
+
+        A word must occur in two series, or it says nothing of a third; the most frequent 2,000 are kept.
+        """
+        counts = Counter(word for words in seen for word in set(words))
+        least = min(2, len(seen))
+        kept = sorted(
+            (word for word, count in counts.items() if count >= least), key=lambda word: (-counts[word], word)
+        )
+        return cls(name, "text" if kind == "text" else "category", tuple(sorted(kept[:_MOST_WORDS])))
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Words that the values of a stream number: those known, and one that stands for all others."""
+        return (*self.words, "")
+
+    def codes_of(self, text: str) -> list[int]:
+        """The places among ``levels`` of a category, or of the words of a text."""
+        found = words_in(text) if self.kind == "text" else [text.strip()]
+        return [self.words.index(word) if word in self.words else len(self.words) for word in found]
+
+    def numbers_of(self, words: Sequence[str]) -> NDArray[np.int64]:
+        """The feature of each word, from 0."""
+        place = {word: number for number, word in enumerate(self.words)}
+        return np.array([place.get(word, len(self.words)) for word in words], np.int64)
+
+
+Channel = NumberChannel | WordChannel
+
+
+def words_in(text: str) -> list[str]:
+    """The different words of a text, in lower case and in order."""
+    return sorted(set(_WORD.findall(text.lower())))
+
+
+def channel_to_json(channel: Channel) -> dict[str, Any]:
+    """The channel as values that ``json.dumps`` takes."""
+    if isinstance(channel, WordChannel):
+        return {"name": channel.name, "kind": channel.kind, "words": list(channel.words)}
+    return {
+        "name": channel.name, "kind": "number", "center": channel.center, "scale": channel.scale,
+        "clipping": channel.clipping, "events": channel.events, "quantiles": list(channel.quantiles),
+    }  # fmt: skip
+
+
+def channel_from_json(data: object) -> Channel:
+    """The channel that ``channel_to_json`` gave ``data`` for.
+
+    Raises:
+        InputError: a field lacks, is unknown or has a value that does not fit.
+    """
+    try:
+        record = dict(cast("Mapping[str, Any]", data))
+        if record["kind"] == "number":
+            del record["kind"]
+            channel = NumberChannel(quantiles=tuple(map(float, record.pop("quantiles"))), **record)
+            sane = np.isfinite([channel.center, *channel.quantiles]).all() and len(channel.quantiles) == len(KNOTS)
+            if not sane or not 0 < channel.scale < np.inf:
+                raise InputError(f"The recipe's center and scale of {channel.name!r} do not fit.")
+            return channel
+        words = tuple(record.pop("words"))
+        if record["kind"] not in ("category", "text") or not all(isinstance(word, str) for word in words):
+            raise InputError(f"The recipe's words of {record['name']!r} do not fit.")
+        return WordChannel(words=words, **record)
+    except (TypeError, ValueError, KeyError) as error:
+        raise InputError(f"A channel of the recipe does not have the fields it should have: {error}.") from error

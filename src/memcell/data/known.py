@@ -1,0 +1,174 @@
+"""What is known of each series beside its observations, from whichever of the tables says it, put together by id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from memcell.contract.errors import InputError
+from memcell.data.columns import channel_values
+from memcell.data.grouping import Members, called, one_a_series
+from memcell.data.observations import Observations
+from memcell.data.roles import Roles
+from memcell.data.schema import Kind
+from memcell.data.table_libraries import pl
+from memcell.data.words import kind_of, levels_of, split_texts
+
+__all__ = ["Facts", "Known", "known_of"]
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The facts of S series: row s of ``seen`` holds those of series s.
+
+    Attributes:
+        seen: the facts.
+        names: what they are.
+        levels: the words of those that hold words.
+        kinds: what those hold that are no numbers.
+    """
+
+    seen: Observations = field(default_factory=lambda: Observations.of([], [], []))
+    names: tuple[str, ...] = ()
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The series that there are, and what is known of each.
+
+    Attributes:
+        ids: of the series.
+        codes: its place among the series of the main table, None where that has no row of it.
+        facts: row s holds those of series s.
+        labels: what is to be learnt: a value, a tuple of several, or None.
+        groups: the subject, or None.
+        weights: how much it counts.
+        notes: what the user should know.
+    """
+
+    ids: list[Any]
+    codes: list[int | None]
+    facts: Facts
+    labels: list[Any]
+    groups: list[Any]
+    weights: list[float]
+    notes: list[str]
+
+    def facts_at(self, k: int) -> Observations:
+        """The facts of series k, as observations of row 0."""
+        return self.facts.seen.between(k, k + 1)
+
+
+def known_of(tables: Sequence[Members], roles: Roles, fitting: bool, with_targets: bool) -> Known:
+    """What the tables know of the series.
+
+    Args:
+        tables: the main table first.
+        roles: the columns.
+        fitting: whether a model is to be trained, which takes what columns hold from their values.
+        with_targets: whether the targets are in the last table; series without one are then left out.
+
+    Raises:
+        InputError: facts, labels, groups or weights that contradict each other, or tables with no id in common.
+    """
+    main, targets = tables[0], tables[-1]
+    for other in tables[1:]:
+        _check_overlap(main, other)
+    ids = list(dict.fromkeys(id for table in (tables[:-1] if with_targets else tables) for id in table.ids))
+    labels = _labels(targets, roles.label, complete=not with_targets) if roles.label else {}
+    notes: list[str] = []
+    if with_targets and roles.label:
+        _note_left_out(
+            notes, "Targets without any observation, left out", [id for id in targets.ids if id not in {*ids}]
+        )
+        without = [id for id in ids if labels.get(id) is None]
+        _note_left_out(notes, "Series without a target, left out", without)
+        ids = [id for id in ids if labels.get(id) is not None]
+        if not ids:
+            raise InputError(f"No series has a target in {targets.table.name}.")
+    place = {id: code for code, id in enumerate(main.ids)}
+    silent = [id for id in ids if id not in place]
+    _note_left_out(notes, "Series without any observation, known by their facts alone", silent)
+    groups = _by_id(tables, roles.group, one_a_series)
+    weights = _by_id(tables, roles.weight, _weights)
+    return Known(
+        ids, [place.get(id) for id in ids], _facts(tables, roles, ids, fitting), [labels.get(id) for id in ids],
+        [groups.get(id) for id in ids], [weights.get(id, 1.0) for id in ids], notes,
+    )  # fmt: skip
+
+
+def _check_overlap(main: Members, other: Members) -> None:
+    if not set(main.ids) & set(other.ids):
+        raise InputError(
+            f"No id of {other.table.name}, such as {other.ids[0]!r}, is an id of {main.table.name}, such as "
+            f"{main.ids[0]!r}. Write them alike in both."
+        )
+
+
+def _note_left_out(notes: list[str], what: str, ids: list[Any]) -> None:
+    if ids:
+        more = ", ..." if len(ids) > _SHOWN else ""
+        notes.append(f"{what}: {len(ids)} ({', '.join(map(repr, ids[:_SHOWN]))}{more}).")
+
+
+def _labels(members: Members, names: Sequence[str], complete: bool) -> dict[Any, Any]:
+    """Of each id what is to be learnt; None where a column is blank, which is refused where they must be complete."""
+    columns = [one_a_series(members, name) for name in names]
+    for name, column in zip(names, columns, strict=True):
+        lacking = [number for number, value in enumerate(column) if value is None]
+        if lacking and complete:
+            others = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+            raise InputError(
+                f"Label column {name!r} is empty on every row of {called(members.ids[lacking[0]])}{others}. "
+                "Give the label on one row of each series, or leave the series out."
+            )
+    rows = zip(*columns, strict=True)
+    labels = [None if None in row else row[0] if len(names) == 1 else row for row in rows]
+    return dict(zip(members.ids, labels, strict=True))
+
+
+def _by_id(tables: Sequence[Members], name: str | None, values_of: Any) -> dict[Any, Any]:
+    """Of each id the value of a column, in the first table that has it."""
+    if name is None:
+        return {}
+    members = next(table for table in tables if name in table.table.frame.columns)
+    return dict(zip(members.ids, values_of(members, name), strict=True))
+
+
+def _weights(members: Members, name: str) -> list[float]:
+    weights = one_a_series(members, name, pl.Series(channel_values(members.table, name)).fill_nan(None), "Weight")
+    for id, weight in zip(members.ids, weights, strict=True):
+        if weight is not None and weight < 0:
+            raise InputError(f"Weight column {name!r} is {weight:g} for {called(id)}; a weight is not negative.")
+    return [1.0 if weight is None else weight for weight in weights]
+
+
+def _facts(tables: Sequence[Members], roles: Roles, ids: list[Any], fitting: bool) -> Facts:
+    kinds: dict[str, Kind] = {}
+    words: dict[str, tuple[str, ...]] = {}
+    columns = np.full((len(ids), len(roles.facts)), np.nan)
+    for c, name in enumerate(roles.facts):
+        members = next(one for one in (*tables[1:], tables[0]) if name in one.table.frame.columns)
+        kind = roles.fact_kinds.get(name) or (kind_of(members.table, name) if fitting else "number")
+        if kind == "vector":
+            raise InputError(f"Fact {name!r} holds lists; a fact is a number or words. Give a column for each number.")
+        if kind == "number":
+            values = channel_values(members.table, name)
+        else:
+            kinds[name] = kind
+            values, words[name] = levels_of(members.table.frame[name])
+        found = one_a_series(members, name, pl.Series(values).fill_nan(None), "Fact")
+        by_id = dict(zip(members.ids, found, strict=True))
+        columns[:, c] = [np.nan if by_id.get(id) is None else by_id[id] for id in ids]
+    seen = Observations.of_dense(columns)
+    for c, name in enumerate(roles.facts):
+        if kinds.get(name) == "text":
+            seen, words[name] = split_texts(seen, c, words[name])
+    return Facts(seen, roles.facts, words, kinds)

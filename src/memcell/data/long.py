@@ -1,0 +1,126 @@
+"""A long table: a row an observation, with a column that names the channel and one that holds the value."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract.errors import InputError
+from memcell.data.columns import channel_values, cleaned, is_text
+from memcell.data.grouping import Members, Rows
+from memcell.data.observations import Observations
+from memcell.data.roles import Roles
+from memcell.data.schema import Kind, TableSchema
+from memcell.data.source import Table
+from memcell.data.table_libraries import pl
+from memcell.data.words import kind_of_texts, levels_of, split_texts
+
+__all__ = ["long_rows"]
+
+
+def long_rows(
+    members: Members, times: NDArray[np.float64], roles: Roles, schema: TableSchema | None
+) -> tuple[Rows, dict[str, Kind]]:
+    """The rows of a long table, and what its channels hold.
+
+    Channels come in the order of their names. Several values of one channel at one time are a set.
+
+    Raises:
+        InputError: a row without a channel, a value that its channel cannot hold, or channels that do not occur.
+    """
+    assert roles.channel is not None
+    assert roles.value is not None
+    table = members.table
+    # "Na" is sodium here, and no sign of a missing value.
+    named = table.frame[roles.channel].cast(pl.String).str.strip_chars().replace({"": None})
+    if named.null_count():
+        row = int(named.is_null().arg_max() or 0)
+        raise InputError(f"Channel column {roles.channel!r} is empty in {table.row(row)}. Every row needs a channel.")
+    notes: list[str] = []
+    found = named.unique().sort().to_list()
+    wanted = found if roles.channels is None else list(roles.channels)
+    _check_channels(table, roles, found, wanted, schema, notes)
+    place = pl.DataFrame({"name": wanted, "place": np.arange(len(wanted))})
+    places = named.to_frame("name").join(place, on="name", how="left", maintain_order="left")["place"]
+    channel = places.fill_null(-1).to_numpy()
+    values, kinds, words = _values(table, roles, wanted, channel, schema)
+    known = (channel >= 0) & ~np.isnan(values)
+    silent = [wanted[c] for c in np.setdiff1d(np.arange(len(wanted)), channel[known])]
+    if silent and schema is None:
+        if len(silent) == len(wanted) and not roles.facts:
+            raise InputError(f"No value in any channel of {table.name}.")
+        notes.append(f"Dropped {', '.join(map(repr, silent))}: missing in every row of {table.name}.")
+        kept = [c for c, name in enumerate(wanted) if name not in silent]
+        renumbered = np.full(len(wanted) + 1, -1)
+        renumbered[kept] = np.arange(len(kept))
+        wanted, channel = [wanted[c] for c in kept], renumbered[channel]
+    order = np.lexsort((times, members.codes))
+    codes, times = members.codes[order], times[order]
+    begins = np.ones(len(order), bool)
+    begins[1:] = (np.diff(codes) != 0) | (np.diff(times) != 0)
+    row = np.empty(len(order), np.int64)
+    row[order] = np.cumsum(begins) - 1
+    seen = Observations.of(row[known], channel[known], values[known])
+    if seen.surplus:
+        notes.append(
+            f"Values beside another one of the same id, time and channel: {seen.surplus}. They are read as a set."
+        )
+    for c, name in enumerate(wanted):
+        if kinds.get(name) == "text":
+            seen, words[name] = split_texts(seen, c, words[name])
+    kinds = {name: kind for name, kind in kinds.items() if name in wanted}
+    return Rows(codes[begins], times[begins], seen, tuple(wanted), words, order[begins], notes), kinds
+
+
+def _check_channels(
+    table: Table, roles: Roles, found: list[str], wanted: list[str], schema: TableSchema | None, notes: list[str]
+) -> None:
+    lacking = [name for name in wanted if name not in set(found)]
+    strange = [name for name in found if name not in set(wanted)]
+    if schema is None:
+        if lacking:
+            raise InputError(
+                f"No channel {', '.join(map(repr, lacking))} in column {roles.channel!r} of {table.name}; there are "
+                f"{', '.join(map(repr, found[:20]))}."
+            )
+        return
+    if len(lacking) == len(wanted) and wanted:
+        raise InputError(
+            f"Column {roles.channel!r} of {table.name} has none of the model's channels, "
+            f"{', '.join(map(repr, wanted[:20]))}; it has {', '.join(map(repr, found[:20]))}."
+        )
+    if lacking:
+        notes.append(
+            f"No value of {', '.join(map(repr, lacking))} in {table.name}, though the model was trained with it."
+        )
+    if strange:
+        notes.append(f"Not used, because the model does not know them: {', '.join(map(repr, strange))}.")
+
+
+def _values(
+    table: Table, roles: Roles, names: list[str], channel: NDArray[np.int64], schema: TableSchema | None
+) -> tuple[NDArray[np.float64], dict[str, Kind], dict[str, tuple[str, ...]]]:
+    """Values [N], words as codes; what the channels hold; their words."""
+    assert roles.value is not None
+    column = table.frame[roles.value]
+    kinds: dict[str, Kind] = {name: kind for name, kind in roles.kinds.items() if name in names}
+    if schema is None and is_text(column):
+        plain = column.cast(pl.Float64, strict=False).is_null() & cleaned(column).is_not_null()
+        for c in np.unique(channel[plain.to_numpy()]):
+            if c >= 0 and names[c] not in kinds:
+                kinds[names[c]] = kind_of_texts(column.filter(pl.Series(channel == c)))
+    kinds = {name: kind for name, kind in kinds.items() if kind != "number"}
+    codes = {name: number for number, name in enumerate(names)}
+    worded = np.isin(channel, [codes[name] for name in kinds]) | (channel < 0)
+    values = np.full(len(column), np.nan)
+    words: dict[str, tuple[str, ...]] = {}
+    numbers = Table(
+        table.frame.with_columns(pl.when(pl.Series(~worded)).then(pl.col(roles.value)).alias(roles.value)),
+        table.name,
+        table.lines,
+    )
+    values[~worded] = channel_values(numbers, roles.value)[~worded]
+    for name in kinds:
+        here = channel == codes[name]
+        values[here], words[name] = levels_of(column.filter(pl.Series(here)))
+    return values, kinds, words

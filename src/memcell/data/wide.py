@@ -1,0 +1,119 @@
+"""A wide table: a row a time, a column a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract.errors import InputError
+from memcell.data.columns import channel_values, vector_values
+from memcell.data.duplicates import Conflict, Duplicates, find_conflict, groups_of, joined
+from memcell.data.grouping import Members, Rows, called
+from memcell.data.observations import Observations
+from memcell.data.roles import Roles
+from memcell.data.schema import Kind, TableSchema
+from memcell.data.source import Table
+from memcell.data.words import kind_of, levels_of, split_texts
+
+__all__ = ["wide_rows"]
+
+
+def wide_rows(
+    members: Members, times: NDArray[np.float64], roles: Roles, duplicates: Duplicates, schema: TableSchema | None
+) -> tuple[Rows, dict[str, Kind]]:
+    """The rows of a wide table, and what its columns hold.
+
+    Args:
+        members, times: series and time of each row.
+        roles: with channels named.
+        duplicates: what becomes of rows of one series and time.
+        schema: the model's, at prediction.
+
+    Raises:
+        InputError: a column that does not hold what it should, or rows that contradict each other.
+    """
+    table = members.table
+    kinds: dict[str, Kind] = {}
+    columns: dict[str, NDArray[np.float64]] = {}
+    words: dict[str, tuple[str, ...]] = {}
+    for name in roles.channels or ():
+        kind = roles.kinds.get(name) or ("number" if schema else kind_of(table, name))
+        if kind == "number":
+            columns[name] = channel_values(table, name)
+            continue
+        kinds[name] = kind
+        if kind == "vector":
+            width = None if schema is None else sum(one.startswith(f"{name}[") for one in schema.channels)
+            for k, column in enumerate(vector_values(table, name, width).T):
+                columns[f"{name}[{k}]"] = column
+        else:
+            columns[name], words[name] = levels_of(table.frame[name])
+    silent = [name for name, column in columns.items() if np.isnan(column).all()]
+    notes = [_silent_note(table, silent, columns, schema, bool(roles.facts))] if silent else []
+    if schema is None:
+        columns = {name: column for name, column in columns.items() if name not in silent}
+    names = tuple(columns)
+    values = np.column_stack(list(columns.values())) if columns else np.empty((len(times), 0))
+    order = np.lexsort((times, members.codes))
+    codes, times, values, origin = members.codes[order], times[order], values[order], np.arange(len(order))[order]
+    if roles.time is not None:
+        groups = groups_of(codes, times)
+        if groups.surplus:
+            conflict = find_conflict(values, groups)
+            if conflict is not None and duplicates == "error":
+                raise InputError(_conflict_message(members, roles.time, conflict, codes, values, names, origin, words))
+            if conflict is None:
+                values = values[groups.begins]
+                notes.append(
+                    f"Rows left out, because they repeat another one (same id, time and values): {groups.surplus}."
+                )
+            else:
+                last = joined(values, groups, "last")
+                numbers = [name not in words for name in names]  # words have no mean
+                values = np.where(numbers, joined(values, groups, duplicates), last) if duplicates == "mean" else last  # type: ignore[arg-type]
+                notes.append(f"Rows joined to another one of the same id and time ({duplicates}): {groups.surplus}.")
+            codes, times, origin = codes[groups.begins], times[groups.begins], origin[groups.begins]
+    seen = Observations.of_dense(values)
+    for name in names:
+        if kinds.get(name) == "text":
+            seen, words[name] = split_texts(seen, names.index(name), words[name])
+    kept = {name: kind for name, kind in kinds.items() if kind == "vector" or name in names}
+    return Rows(codes, times, seen, names, words, origin, notes), kept
+
+
+def _silent_note(
+    table: Table, silent: list[str], columns: Collection[str], schema: TableSchema | None, facts: bool
+) -> str:
+    """What the user should know of channels that are missing throughout."""
+    listed = ", ".join(map(repr, silent))
+    if schema is not None:
+        return f"No value of {listed} in {table.name}: missing in every row, though the model was trained with it."
+    if len(silent) == len(columns) and not facts:
+        raise InputError(f"No value in any channel of {table.name}: {listed} missing in every row.")
+    return f"Dropped {listed}: missing in every row of {table.name}."
+
+
+def _conflict_message(
+    members: Members,
+    time: str,
+    conflict: Conflict,
+    codes: NDArray[np.int64],
+    values: NDArray[np.float64],
+    channels: tuple[str, ...],
+    origin: NDArray[np.int64],
+    words: dict[str, tuple[str, ...]],
+) -> str:
+    table, channel = members.table, channels[conflict.channel]
+    first, second = (int(origin[row]) for row in (conflict.first, conflict.second))
+    shown = [
+        "missing" if np.isnan(value) else repr(words[channel][int(value)]) if channel in words else f"{value:g}"
+        for value in values[[conflict.first, conflict.second], conflict.channel]
+    ]
+    return (
+        f"Time {table.frame[time][first]} comes twice in {called(members.ids[codes[conflict.first]])}: "
+        f"{channel!r} is {shown[0]} in {table.row(first)} and {shown[1]} in {table.row(second)}. "
+        "Correct one, or let such rows be joined: `duplicates='mean'` or 'last' (on the command line "
+        "`--duplicates mean` or `--duplicates last`)."
+    )

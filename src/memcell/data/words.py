@@ -1,0 +1,81 @@
+"""Columns of words: what a column holds, categories as numbered levels, running text as sets of words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.data.channels import words_in
+from memcell.data.columns import cleaned, is_text
+from memcell.data.observations import Observations
+from memcell.data.schema import Kind
+from memcell.data.source import Table
+from memcell.data.table_libraries import pl
+
+__all__ = ["Levels", "kind_of", "levels_of", "split_texts", "word_sets"]
+
+_LONG = 3.0
+"""Words a cell has on average, from which on a column is running text."""
+
+
+class Levels(NamedTuple):
+    """A column of words: float64 codes [N], NaN where missing, and the words they number from 0, in order."""
+
+    codes: NDArray[np.float64]
+    words: tuple[str, ...]
+
+
+def kind_of(table: Table, name: str) -> Kind:
+    """What a column holds, judged by most of its values."""
+    column = table.frame[name]
+    if isinstance(column.dtype, (pl.List, pl.Array)):
+        return "vector"
+    return kind_of_texts(column) if is_text(column) else "number"
+
+
+def kind_of_texts(column: pl.Series) -> Kind:
+    """What a column of text holds: numbers if half of its values are, running text if they have several words."""
+    values = cleaned(column).drop_nulls()
+    lower = values.str.to_lowercase()
+    comma = values.str.contains(r"^[+-]?[0-9]+,[0-9]+$")  # a number too, and refused as such
+    numbers = values.cast(pl.Float64, strict=False).is_not_null() | lower.is_in(["true", "false"]) | comma
+    if not len(values) or 2 * int(numbers.sum()) >= len(values):
+        return "number"
+    words = values.str.count_matches(r"\S+").mean()
+    return "text" if isinstance(words, float) and words >= _LONG else "category"
+
+
+def levels_of(column: pl.Series) -> Levels:
+    """The words of a column [N] of anything that can be written as text, spaces around them removed."""
+    text = cleaned(column.cast(pl.String))
+    words = text.drop_nulls().unique().sort().to_list()
+    place = pl.DataFrame({"word": pl.Series(words, dtype=pl.String), "code": np.arange(len(words), dtype=np.float64)})
+    codes = text.to_frame("word").join(place, on="word", how="left", maintain_order="left")["code"]
+    return Levels(codes.fill_null(float("nan")).to_numpy(), tuple(words))
+
+
+def word_sets(texts: Sequence[str]) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
+    """Of each text the numbers of its different words, lower case; and the words."""
+    found = [words_in(text) for text in texts]
+    words = tuple(sorted({word for several in found for word in several}))
+    place = {word: number for number, word in enumerate(words)}
+    return [np.array([place[word] for word in several], np.int64) for several in found], words
+
+
+def split_texts(seen: Observations, channel: int, texts: Sequence[str]) -> tuple[Observations, tuple[str, ...]]:
+    """Observations whose values in one channel number whole texts, with the words of each text in their place."""
+    sets, words = word_sets(texts)
+    whole = seen.channel == channel
+    parts = [sets[int(code)] for code in seen.value[whole]]
+    rows = np.repeat(seen.row[whole], [len(part) for part in parts])
+    codes = np.concatenate([np.empty(0, np.int64), *parts])
+    rest = seen.select(~whole)
+    joined = Observations.of(
+        np.concatenate([rest.row, rows]),
+        np.concatenate([rest.channel, np.full(len(rows), channel)]),
+        np.concatenate([rest.value, codes]),
+    )
+    return joined, words

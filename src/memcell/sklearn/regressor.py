@@ -1,0 +1,153 @@
+"""A regressor of sequences that scikit-learn can clone, search and cross-validate."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from memcell.contract import InputError
+from memcell.data import Series
+from memcell.sklearn.estimator import SequenceEstimator
+from memcell.sklearn.inputs import names_of, schema_of, series_for_fit
+from memcell.training import Partial, fit_regressor
+
+__all__ = ["SequenceRegressor"]
+
+
+class SequenceRegressor(RegressorMixin, SequenceEstimator):
+    """Numbers of series, one or several, with intervals, from sequences with missing values and any length.
+
+    Args:
+        hidden_size: units of each layer; None: chosen from the amount of data.
+        num_layers: layers, each reading the one below.
+        peephole, output_peek: the cell, see ``memcell.LstmSpec``.
+        members: networks, each with another part of the series held out, whose predictions are averaged.
+        without: mechanisms to leave out, of ``memcell.model.MECHANISMS`` and ``"clipping"``.
+        events: whether numbers enter as events, each with an embedding of its channel; None: where channels are many
+            and sparse, or hold several values at a time.
+        cycles: periods whose phase is a feature, in the unit of time; ``"calendar"`` or ``"detect"``.
+        chrono: whether gates start out remembering over the length of a series; None: where series are long.
+        epochs: at most; training stops early when the loss on held-out series no longer falls. None: chosen from the
+            amount of data, as are batch_size and patience.
+        batch_size: series a step.
+        learning_rate: of AdamW, at its peak.
+        dropout: on what the head reads.
+        patience: epochs without a lower validation loss before training stops.
+        validation: share of the series that is held out to decide when to stop.
+        seed: of every random draw.
+        progress: show a progress bar.
+        checkpoint: a file that holds the state of training after every epoch.
+        resume: go on from that file, if it is there; the result is that of the unbroken run.
+
+    Attributes:
+        model_: the trained ``memcell.model.Model``.
+
+    Example:
+        >>> x = [np.full((5, 1), level) for level in np.linspace(0, 1, 20)]
+        >>> regressor = SequenceRegressor(epochs=2, progress=False).fit(x, np.linspace(0, 1, 20))
+        >>> regressor.predict(x).shape, regressor.predict_quantiles(x).shape
+        ((20,), (20, 1, 3))
+    """
+
+    def __init__(
+        self,
+        hidden_size: int | None = None,
+        num_layers: int = 1,
+        peephole: str = "full",
+        output_peek: str = "previous",
+        members: int = 1,
+        without: Sequence[str] = (),
+        events: bool | None = None,
+        cycles: str | Sequence[float] = "calendar",
+        chrono: bool | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float = 4e-3,
+        dropout: float = 0.1,
+        patience: int | None = None,
+        validation: float = 0.2,
+        seed: int = 0,
+        progress: bool = True,
+        checkpoint: Any = None,
+        resume: bool = False,
+    ) -> None:
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.peephole = peephole
+        self.output_peek = output_peek
+        self.members = members
+        self.without = without
+        self.events = events
+        self.cycles = cycles
+        self.chrono = chrono
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.dropout = dropout
+        self.patience = patience
+        self.validation = validation
+        self.seed = seed
+        self.progress = progress
+        self.checkpoint = checkpoint
+        self.resume = resume
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None) -> "SequenceRegressor":
+        """Train on n series.
+
+        Args:
+            X: what ``memcell.read`` gives, or what ``memcell.as_series`` takes.
+            y: [n] or [n, K] numbers, NaN where unknown; None takes those the series carry.
+            sample_weight: [n], how much each series counts; None takes what the series carry.
+            groups: [n], what the series of one subject share, so that they are held out together; None takes what the
+                series carry.
+
+        Raises:
+            InputError: names what does not fit.
+        """
+        series = series_for_fit(X, sample_weight, groups)
+        targets = _targets(series, y)
+        self.model_ = fit_regressor(
+            series, targets, names_of(y, series, targets.shape[1]), schema_of(series), self._settings(), self._design(),
+            self._checkpoint(series, targets.tolist()),
+        )  # fmt: skip
+        self._remember(series)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SequenceRegressor":
+        """Go on training: one more pass over these series, none of them held out; arguments as for ``fit``."""
+        series = series_for_fit(X, sample_weight, None)
+        targets = _targets(series, y)
+        so_far = getattr(self, "model_", None)
+        schema = schema_of(series) if so_far is None else so_far.recipe.schema
+        series = series if so_far is None else so_far.series_of(series)
+        self.model_ = fit_regressor(
+            series, targets, names_of(y, series, targets.shape[1]), schema, self._settings(), self._design(), None,
+            Partial(so_far),
+        )  # fmt: skip
+        self._remember(series)
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Medians [n], or [n, K] of several targets."""
+        check_is_fitted(self)
+        return self.model_.predict(self._checked(X))
+
+    def predict_quantiles(self, X: Any) -> NDArray[np.float64]:
+        """Quantiles 0.1, 0.5 and 0.9 of each target, [n, K, 3]."""
+        check_is_fitted(self)
+        return self.model_.predict_quantiles(self._checked(X))
+
+
+def _targets(series: list[Series], y: Any) -> NDArray[np.float64]:
+    """[n, K]."""
+    given = [one.label for one in series] if y is None else y
+    try:
+        targets = np.array([np.nan if one is None else one for one in given] if y is None else given, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"`y` must be numbers: {error}. For classes there is SequenceClassifier.") from error
+    if targets.ndim not in (1, 2) or np.isnan(targets).all():
+        raise InputError("`y` is missing: give one number a series, or [n, K], or read the table with `label=`.")
+    return targets.reshape(len(targets), -1)

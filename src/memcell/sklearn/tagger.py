@@ -1,0 +1,150 @@
+"""A tagger of the rows of sequences, in scikit-learn's manner."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from memcell.contract import InputError
+from memcell.sklearn.estimator import SequenceEstimator
+from memcell.sklearn.inputs import schema_of, series_for_fit
+from memcell.training import fit_tagger
+
+__all__ = ["SequenceTagger"]
+
+
+class SequenceTagger(ClassifierMixin, SequenceEstimator):
+    """A class of every row of series, from the rows so far or from all.
+
+    Args:
+        hidden_size: units of each layer; None: chosen from the amount of data.
+        num_layers: layers, each reading the one below.
+        peephole, output_peek: the cell, see ``memcell.LstmSpec``.
+        members: networks, each with another part of the series held out, whose predictions are averaged.
+        without: mechanisms to leave out, of ``memcell.model.MECHANISMS`` and ``"clipping"``.
+        events: whether numbers enter as events, each with an embedding of its channel; None: where channels are many
+            and sparse, or hold several values at a time.
+        cycles: periods whose phase is a feature, in the unit of time; ``"calendar"`` or ``"detect"``.
+        chrono: whether gates start out remembering over the length of a series; None: where series are long.
+        bidirectional: whether a row's class may depend on later rows.
+        class_weight: how much the rows of each class count: by class, ``"balanced"``, or None.
+        epochs: at most; training stops early when the loss on held-out series no longer falls. None: chosen from the
+            amount of data, as are batch_size and patience.
+        batch_size: series a step.
+        learning_rate: of AdamW, at its peak.
+        dropout: on what the head reads.
+        patience: epochs without a lower validation loss before training stops.
+        validation: share of the series that is held out to decide when to stop.
+        seed: of every random draw.
+        progress: show a progress bar.
+        checkpoint: a file that holds the state of training after every epoch.
+        resume: go on from that file, if it is there; the result is that of the unbroken run.
+
+    Attributes:
+        classes_: labels, in the order of ``predict_proba``'s columns.
+        model_: the trained ``memcell.model.Model``.
+
+    Example:
+        >>> x = [np.sign(np.sin(np.arange(40.0) / 5 + phase))[:, None] for phase in range(8)]
+        >>> y = [np.where(one[:, 0] > 0, "up", "down") for one in x]
+        >>> SequenceTagger(epochs=15, progress=False).fit(x, y).score(x, y) > 0.9
+        True
+    """
+
+    def __init__(
+        self,
+        hidden_size: int | None = None,
+        num_layers: int = 1,
+        peephole: str = "full",
+        output_peek: str = "previous",
+        members: int = 1,
+        without: Sequence[str] = (),
+        events: bool | None = None,
+        cycles: str | Sequence[float] = "calendar",
+        chrono: bool | None = None,
+        bidirectional: bool = False,
+        class_weight: Any = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float = 4e-3,
+        dropout: float = 0.1,
+        patience: int | None = None,
+        validation: float = 0.2,
+        seed: int = 0,
+        progress: bool = True,
+        checkpoint: Any = None,
+        resume: bool = False,
+    ) -> None:
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.peephole = peephole
+        self.output_peek = output_peek
+        self.members = members
+        self.without = without
+        self.events = events
+        self.cycles = cycles
+        self.chrono = chrono
+        self.bidirectional = bidirectional
+        self.class_weight = class_weight
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.dropout = dropout
+        self.patience = patience
+        self.validation = validation
+        self.seed = seed
+        self.progress = progress
+        self.checkpoint = checkpoint
+        self.resume = resume
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None) -> "SequenceTagger":
+        """Train on n series.
+
+        Args:
+            X: what ``memcell.read`` gives, or what ``memcell.as_series`` takes.
+            y: n arrays [T_i] of labels, None or NaN where unknown; None takes the tags the series carry.
+            sample_weight: [n], how much each series counts; None takes what the series carry.
+            groups: [n], what the series of one subject share, so that they are held out together; None takes what the
+                series carry.
+
+        Raises:
+            InputError: names what does not fit.
+        """
+        series = series_for_fit(X, sample_weight, groups)
+        tags = [one.tags for one in series] if y is None else list(y)
+        if any(row is None for row in tags):
+            raise InputError("`y` is missing: the series carry no tags. Give `y`, or read the table with `tag=`.")
+        self.model_ = fit_tagger(
+            series, tags, schema_of(series), self._settings(), self._design(), self.class_weight,  # type: ignore[arg-type]
+            self._checkpoint(series, [list(row) for row in tags]),  # type: ignore[arg-type]
+        )  # fmt: skip
+        self._remember(series)
+        self.classes_ = np.array(self.model_.classes)
+        return self
+
+    def predict_proba(self, X: Any) -> list[NDArray[np.float64]]:
+        """Of each series probabilities [T_i, classes]."""
+        check_is_fitted(self)
+        return self.model_.predict_proba(self._checked(X))
+
+    def predict(self, X: Any) -> list[NDArray[Any]]:
+        """Of each series labels [T_i]."""
+        check_is_fitted(self)
+        return self.model_.predict(self._checked(X))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:  # noqa: ARG002
+        """Share of the rows with a known label that get it."""
+        tags = [one.tags for one in series_for_fit(X)] if y is None else list(y)
+        found = self.predict(X)
+        right = [
+            tag == guess
+            for row, guesses in zip(tags, found, strict=True)
+            for tag, guess in zip(row, guesses, strict=True)  # type: ignore[arg-type]
+            if tag is not None and tag == tag  # NaN is unknown
+        ]
+        if not right:
+            raise InputError("No row has a known label to score by.")
+        return float(np.mean(right))

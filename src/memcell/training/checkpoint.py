@@ -1,0 +1,86 @@
+"""What a run leaves behind after every epoch, so that one that was killed goes on and ends where it would have ended."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from memcell.contract import InputError
+from memcell.data import Series, replacing
+
+__all__ = ["Checkpoint", "fingerprint"]
+
+
+class Checkpoint:
+    """A file with the state of every stage of a fit, replaced as a whole; nothing in it is executed.
+
+    Args:
+        path: of the file.
+        key: what the fit depends on, see ``fingerprint``.
+        resume: whether to go on from what is there; else it is begun anew.
+
+    Raises:
+        InputError: the file is no checkpoint, or one of another fit.
+    """
+
+    def __init__(self, path: Path, key: str, resume: bool) -> None:
+        self.path, self._key = path, key
+        self._info: dict[str, Any] = {}
+        self._arrays: dict[str, NDArray[Any]] = {}
+        if resume and path.exists():
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            with safe_open(self.path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                self._arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            key, info = metadata["key"], json.loads(metadata["info"])
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise InputError(f"{self.path} is no unfinished run, or is damaged: {error}. Delete it.") from error
+        if key != self._key:
+            raise InputError(
+                f"{self.path} is of another run: the data or the settings have changed since. Give the same again, or "
+                "leave out --resume to begin anew."
+            )
+        self._info = info
+
+    def restore(self, stage: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+        """Arrays and the rest of what was kept of a stage; None if nothing."""
+        if stage not in self._info:
+            return None
+        prefix = f"{stage}/"
+        arrays = {name.removeprefix(prefix): one for name, one in self._arrays.items() if name.startswith(prefix)}
+        return arrays, self._info[stage]
+
+    def keep(self, stage: str, arrays: dict[str, NDArray[Any]], info: dict[str, Any]) -> None:
+        """Replace what is kept of a stage, and write the file."""
+        prefix = f"{stage}/"
+        self._arrays = {name: one for name, one in self._arrays.items() if not name.startswith(prefix)}
+        self._arrays |= {prefix + name: np.ascontiguousarray(one) for name, one in arrays.items()}
+        self._info[stage] = info
+        content = save(self._arrays, {"key": self._key, "info": json.dumps(self._info)})
+        with replacing(self.path) as aside:
+            aside.write_bytes(content)
+
+    def remove(self) -> None:
+        """Delete the file: the run is done."""
+        self.path.unlink(missing_ok=True)
+
+
+def fingerprint(series: list[Series], *settings: Any) -> str:
+    """A digest of the data and of everything else that decides how a fit ends."""
+    digest = hashlib.sha256(repr(settings).encode())
+    for one in series:
+        digest.update(repr((one.id, one.label, one.channels, one.fact_names, one.group, one.weight)).encode())
+        for part in (one.observations, one.facts):
+            for array in (part.row, part.channel, part.value):
+                digest.update(array.tobytes())
+        digest.update(one.times.tobytes())
+        digest.update(repr(None if one.tags is None else one.tags.tolist()).encode())
+    return digest.hexdigest()

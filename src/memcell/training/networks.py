@@ -1,0 +1,134 @@
+"""The networks of a model: recipe, split, start and training of each, put together."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from memcell.data import Series, TableSchema
+from memcell.data.recipe import Recipe
+from memcell.heads import Head
+from memcell.model import Model, ModelConfig
+from memcell.training.batches import Batches
+from memcell.training.checkpoint import Checkpoint
+from memcell.training.module import initial_weights
+from memcell.training.settings import Design, TrainingSettings
+from memcell.training.splits import held_out
+from memcell.training.train import Trained, train
+
+__all__ = ["begun", "config_of", "fit_members", "pass_once", "start_of"]
+
+_LONG = 200  # rows of a series from which on gates start out remembering over its length
+
+BatchesOf = Callable[[Recipe, NDArray[np.int64], NDArray[np.int64], int], Batches]
+"""The batches of a recipe, training and validation series, and a batch size."""
+
+
+def fit_members(
+    series: list[Series],
+    head: Head,
+    schema: TableSchema,
+    settings: TrainingSettings,
+    design: Design,
+    batches_of: BatchesOf,
+    codes: NDArray[np.int64] | None,
+    checkpoint: Checkpoint | None,
+) -> Model:
+    """A model of one or several networks, each with a part of the series of its own held out to decide when to stop.
+
+    The recipe is learnt from the series that the first network is trained on.
+    """
+    groups = None if all(one.group is None for one in series) else [one.group for one in series]
+    splits = [
+        held_out(len(series), settings.validation, settings.seed + k, codes, groups) for k in range(design.members)
+    ]
+    training = splits[0][0]
+    recipe = recipe_of([series[k] for k in training], schema, design, head.whole)
+    settings = settings.for_data(len(training))
+    config = config_of(recipe, head, design, len(training))
+    runs: list[Trained] = []
+    for k, (training, validation) in enumerate(splits):
+        own = replace(settings, seed=(settings.seed + k) % 2**32)
+        title = "Training" if design.members == 1 else f"Network {k + 1} of {design.members}"
+        batches = batches_of(recipe, training, validation, min(own.batch_size or 1, len(training)))
+        start = start_of(config, recipe, design, series, own.seed)
+        runs.append(train(config, start, batches, own, title, checkpoint=checkpoint))
+        if runs[-1].interrupted:
+            break
+    record: dict[str, Any] = {
+        "validation_series": len(splits[0][1]),
+        "validation_loss": round(float(np.mean([run.validation_loss for run in runs])), 6),
+        "steps": sum(run.step for run in runs),
+        "epochs": sum(len(run.history) for run in runs),
+        "interrupted": runs[-1].interrupted,
+        "held_out": splits[0][1].tolist(),
+        "history": [run.history for run in runs],
+    }
+    return Model(recipe, replace(config, members=len(runs)), tuple(run.weights for run in runs), record)
+
+
+def pass_once(series: list[Series], model: Model, settings: TrainingSettings, batches_of: BatchesOf) -> Model:
+    """The model after one more pass over some series, nothing of which is held out; its recipe stays."""
+    settings = replace(settings.for_data(len(series)), epochs=1)
+    every, none = np.arange(len(series)), np.empty(0, np.int64)
+    batches = batches_of(model.recipe, every, none, min(settings.batch_size or 1, len(series)))
+    runs = [
+        train(model.config, {name: torch.from_numpy(one) for name, one in weights.items()}, batches,
+              replace(settings, seed=(settings.seed + k) % 2**32), "One pass")
+        for k, weights in enumerate(model.members)
+    ]  # fmt: skip
+    history = [{"history": [*before, *run.history], "steps": run.step}
+               for before, run in zip(model.record["history"], runs, strict=True)]  # fmt: skip
+    record = {
+        "passes": model.record.get("passes", 0) + 1,
+        "steps": model.record["steps"] + sum(one["steps"] for one in history),
+        "history": [one["history"] for one in history],
+        "interrupted": runs[-1].interrupted,
+    }
+    return replace(model, members=tuple(run.weights for run in runs), record=model.record | record)
+
+
+def begun(series: list[Series], head: Head, schema: TableSchema, settings: TrainingSettings, design: Design) -> Model:
+    """A model that has not been trained: its recipe learnt from the series, its weights as they start."""
+    recipe = recipe_of(series, schema, design, head.whole)
+    config = replace(config_of(recipe, head, design, len(series)), members=design.members)
+    starts = [start_of(config, recipe, design, series, (settings.seed + k) % 2**32) for k in range(design.members)]
+    members = tuple({name: one.numpy() for name, one in start.items()} for start in starts)
+    return Model(recipe, config, members, {"steps": 0, "history": [[] for _ in members], "held_out": []})
+
+
+def recipe_of(series: list[Series], schema: TableSchema, design: Design, whole: bool) -> Recipe:
+    """The recipe learnt from some series as the design says."""
+    return Recipe.learn(
+        series, schema, clipping="clipping" not in design.without, events=design.events, cycles=design.cycles,
+        summary=whole and "summary" not in design.without, merging=whole and "merging" not in design.without,
+    )  # fmt: skip
+
+
+def config_of(recipe: Recipe, head: Head, design: Design, count: int) -> ModelConfig:
+    """The shape of a network for a recipe; its size chosen from how many series there are, if it is not given."""
+    hidden_size = design.hidden_size or (32 if count < 200 else 64)
+    return ModelConfig(
+        head=head, hidden_size=hidden_size, num_layers=design.num_layers, spec=design.spec,
+        bidirectional=design.bidirectional, without=design.without_in_model, **recipe.widths,
+    )  # fmt: skip
+
+
+def start_of(
+    config: ModelConfig, recipe: Recipe, design: Design, series: list[Series], seed: int
+) -> dict[str, torch.Tensor]:
+    """Weights to start from."""
+    rows = float(np.median([len(one) for one in series])) if series else 1.0
+    chrono = rows if design.chrono or (design.chrono is None and rows > _LONG) else None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return initial_weights(config, _duration(series, recipe), chrono)
+
+
+def _duration(series: list[Series], recipe: Recipe) -> float:
+    """The usual length of the series in steps of time."""
+    spans = [recipe.cadence.steps_between(one.times[:1], one.times[-1:])[0] for one in series if len(one) > 1]
+    return float(np.median(spans)) if spans else 1.0

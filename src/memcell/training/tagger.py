@@ -1,0 +1,105 @@
+"""Training of a label a row."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract import InputError
+from memcell.data import Series, TableSchema
+from memcell.data.recipe import Recipe
+from memcell.data.steps import Steps
+from memcell.heads import Tagging
+from memcell.model import Model
+from memcell.training.batches import Batch, Batches
+from memcell.training.checkpoint import Checkpoint
+from memcell.training.networks import fit_members
+from memcell.training.settings import Design, TrainingSettings
+from memcell.training.whole import ClassWeight, class_weights, classes_of
+
+__all__ = ["fit_tagger"]
+
+_STRETCH = 300  # rows of a series that a training step sees at once
+
+
+def fit_tagger(
+    series: list[Series],
+    tags: Sequence[Sequence[Any]],
+    schema: TableSchema,
+    settings: TrainingSettings,
+    design: Design | None = None,
+    class_weight: ClassWeight = None,
+    checkpoint: Checkpoint | None = None,
+) -> Model:
+    """A model that gives each row one of the labels: from the rows so far or, bidirectional, from all rows.
+
+    Part of the series, or of the groups, decides when to stop. Training sees stretches of the series.
+
+    Raises:
+        InputError: labels that do not match the rows, or fewer than two classes.
+    """
+    if len(tags) != len(series):
+        raise InputError(f"There are labels of {len(tags)} series for {len(series)} series.")
+    known = [np.array([not _unknown(tag) for tag in row], bool) for row in tags]
+    for one, row in zip(series, tags, strict=True):
+        if len(row) != len(one):
+            raise InputError(f"Series {one.id!r} has {len(one)} rows and {len(row)} labels; give one label a row.")
+    classes = classes_of([tag for row, there in zip(tags, known, strict=True) for tag in np.array(row, object)[there]],
+                         "row")  # fmt: skip
+    place = {label: number for number, label in enumerate(classes)}
+    codes = [np.array([place[tag] if there else -1 for tag, there in zip(row, seen, strict=True)], np.int64)
+             for row, seen in zip(tags, known, strict=True)]  # fmt: skip
+    every = np.concatenate(codes)
+    counts = np.bincount(every[every >= 0], minlength=len(classes))
+    each = class_weights(classes, counts, class_weight)
+    one_hot = np.eye(len(classes), dtype=np.float32)
+    weighted = class_weight is not None or any(one.weight != 1 for one in series)
+
+    def batches(recipe: Recipe, training: NDArray[np.int64], validation: NDArray[np.int64], size: int) -> Batches:
+        steps = recipe.apply(series)
+
+        def of(pieces: list[tuple[int, int, int]]) -> Batch:
+            part = Steps.concatenate([steps.stretch(b, start, stop) for b, start, stop in pieces])
+            target = np.concatenate([codes[b][start:stop] for b, start, stop in pieces])
+            rows = np.flatnonzero(target >= 0)
+            of_series = np.concatenate([np.full(stop - start, series[b].weight) for b, start, stop in pieces])
+            weight = (each[target[rows]] * of_series[rows]).astype(np.float32) if weighted else None
+            return Batch.of(part, rows, one_hot[target[rows]], weight)
+
+        def cut(random: np.random.Generator) -> list[tuple[int, int, int]]:
+            """All rows of the training series in stretches, cut anew each time; those with nothing known left out."""
+            pieces: list[tuple[int, int, int]] = []
+            for b in training:
+                length = len(series[b])
+                cuts = range(int(random.integers(1, _STRETCH + 1)), length, _STRETCH) if length > _STRETCH else ()
+                bounds = [0, *cuts, length]
+                pieces += [(int(b), start, stop) for start, stop in zip(bounds, bounds[1:], strict=False)]
+            pieces = [(b, start, stop) for b, start, stop in pieces if (codes[b][start:stop] >= 0).any()]
+            return [pieces[k] for k in random.permutation(len(pieces))]
+
+        rows = sum(len(series[b]) for b in training)
+        count = max(-(-len(training) // size), -(-rows // (size * _STRETCH)), 1)
+
+        def draw(random: np.random.Generator) -> Iterator[Batch]:
+            pieces = cut(random)
+            for part in np.array_split(np.arange(len(pieces)), min(count, len(pieces))):
+                yield of([pieces[k] for k in part])
+
+        held = [of([(int(b), 0, len(series[b]))]) for b in validation if (codes[b] >= 0).any()]
+        return Batches(draw, count, held)
+
+    head, design = Tagging(tuple(classes)), design or Design()
+    model = fit_members(series, head, schema, settings, design, batches, None, checkpoint)
+    record = {
+        "series": len(series),
+        "rows": sum(map(len, series)),
+        "classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)},
+    }
+    return replace(model, record=record | model.record)
+
+
+def _unknown(tag: Any) -> bool:
+    return tag is None or (isinstance(tag, float | np.floating) and math.isnan(tag))

@@ -1,0 +1,264 @@
+"""Training of what is read from whole series: a class, several labels, or numbers."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract import InputError
+from memcell.data import Series, TableSchema
+from memcell.data.recipe import Recipe
+from memcell.heads import Classification, Head, MultiLabel, Regression
+from memcell.model import Model
+from memcell.ragged import offsets_of
+from memcell.training.batches import Batch, Batches
+from memcell.training.checkpoint import Checkpoint
+from memcell.training.leaks import leaking_channels
+from memcell.training.networks import begun, fit_members, pass_once
+from memcell.training.settings import Design, TrainingSettings
+
+__all__ = ["ClassWeight", "Partial", "class_weights", "classes_of", "fit_classifier", "fit_multilabel", "fit_regressor"]
+
+ClassWeight = Mapping[Any, float] | str | None
+"""How much the series of each class count: by class, ``"balanced"`` (as scikit-learn's), or None (all the same)."""
+
+
+@dataclass(frozen=True)
+class Partial:
+    """Training that goes on: one more pass.
+
+    Attributes:
+        model: what was trained so far; None to begin.
+        classes: of a classifier, all that there will be.
+    """
+
+    model: Model | None
+    classes: Sequence[Any] = ()
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """Targets [n, K] as the head's loss takes them, weights [n], classes to stratify by, what to record."""
+
+    head: Head
+    targets: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    codes: NDArray[np.int64] | None
+    record: dict[str, Any]
+
+
+def fit_classifier(
+    series: list[Series],
+    labels: Sequence[Any],
+    schema: TableSchema,
+    settings: TrainingSettings,
+    design: Design | None = None,
+    class_weight: ClassWeight = None,
+    checkpoint: Checkpoint | None = None,
+    partial: Partial | None = None,
+) -> Model:
+    """A model that gives each series one of the labels.
+
+    Part of the series, drawn class by class or group by group, decides when to stop; scaling comes from the others.
+
+    Raises:
+        InputError: fewer than two classes, a class with one series only, or labels that do not match the series.
+    """
+    _check_count(labels, series)
+    classes = list(partial.classes) if partial else classes_of(labels, "series")
+    unknown = [label for label in labels if _plain(label) not in classes]
+    if unknown:
+        raise InputError(f"The label {unknown[0]!r} is none of the classes {', '.join(map(repr, classes))}.")
+    codes = np.array([classes.index(_plain(label)) for label in labels])
+    counts = np.bincount(codes, minlength=len(classes))
+    each = class_weights(classes, counts, class_weight)
+    weights = np.array([one.weight for one in series]) * each[codes]
+    record = {
+        "classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)},
+        "leaks": leaking_channels(series, codes),
+    }
+    targets = np.eye(len(classes), dtype=np.float32)[codes]
+    problem = _Problem(Classification(tuple(classes)), targets, weights.astype(np.float32), codes, record)
+    return _fit(series, problem, schema, settings, design or Design(), checkpoint, partial)
+
+
+def fit_multilabel(
+    series: list[Series],
+    labels: NDArray[Any],
+    names: Sequence[str],
+    schema: TableSchema,
+    settings: TrainingSettings,
+    design: Design | None = None,
+    checkpoint: Checkpoint | None = None,
+    partial: Partial | None = None,
+) -> Model:
+    """A model that says of each of several labels whether a series has it; labels [n, K] of 0 and 1.
+
+    Raises:
+        InputError: other values than 0 and 1, or labels that do not match the series.
+    """
+    _check_count(labels, series)
+    targets = np.asarray(labels, np.float64)
+    if targets.ndim != 2 or targets.shape[1] != len(names) or not np.isin(targets, (0, 1)).all():
+        raise InputError(f"Labels must be 0 or 1, one column for each of {', '.join(names)}.")
+    weights = np.array([one.weight for one in series], np.float32)
+    record = {"labels": {name: int(count) for name, count in zip(names, targets.sum(axis=0), strict=True)}}
+    problem = _Problem(MultiLabel(tuple(names)), targets.astype(np.float32), weights, None, record)
+    return _fit(series, problem, schema, settings, design or Design(), checkpoint, partial)
+
+
+def fit_regressor(
+    series: list[Series],
+    targets: NDArray[Any],
+    names: Sequence[str],
+    schema: TableSchema,
+    settings: TrainingSettings,
+    design: Design | None = None,
+    checkpoint: Checkpoint | None = None,
+    partial: Partial | None = None,
+) -> Model:
+    """A model of numbers of each series, with quantiles; targets [n, K], NaN where unknown.
+
+    Raises:
+        InputError: infinite targets, a target that is never known, or targets that do not match the series.
+    """
+    _check_count(targets, series)
+    targets = np.asarray(targets, np.float64).reshape(len(series), len(names))
+    if np.isinf(targets).any():
+        raise InputError("A target is infinite. Give a finite number, or NaN where it is unknown.")
+    known = ~np.isnan(targets)
+    silent = [name for name, count in zip(names, known.sum(axis=0), strict=True) if count < 2]
+    if silent:
+        raise InputError(f"Target {silent[0]!r} is known of fewer than two series; there is nothing to learn from.")
+    center = np.nanmean(targets, axis=0)
+    spread = np.nanstd(targets, axis=0)
+    scale = np.where(spread > 1e-12 * np.abs(center), spread, 1.0)
+    head = Regression(tuple(names), tuple(center.tolist()), tuple(scale.tolist()), (1.0,) * len(names))
+    if partial and partial.model:
+        head = partial.model.config.head
+        assert isinstance(head, Regression)
+    weights = np.array([one.weight for one in series], np.float32)
+    record = {"targets": {name: int(count) for name, count in zip(names, known.sum(axis=0), strict=True)}}
+    problem = _Problem(head, head.standard(targets), weights, None, record)
+    return _fit(series, problem, schema, settings, design or Design(), checkpoint, partial)
+
+
+def _fit(
+    series: list[Series],
+    problem: _Problem,
+    schema: TableSchema,
+    settings: TrainingSettings,
+    design: Design,
+    checkpoint: Checkpoint | None,
+    partial: Partial | None,
+) -> Model:
+    weighted = bool((problem.weights != problem.weights[:1]).any())
+
+    def batches(recipe: Recipe, training: NDArray[np.int64], validation: NDArray[np.int64], size: int) -> Batches:
+        steps = recipe.apply(series)
+        count = -(-len(training) // size)
+
+        def of(part: NDArray[np.int64]) -> Batch:
+            weight = problem.weights[part] if weighted else None
+            return Batch.of(steps.sequences(part), None, problem.targets[part], weight)
+
+        def draw(random: np.random.Generator) -> Iterator[Batch]:
+            for part in np.array_split(random.permutation(training), count):
+                yield of(part)
+
+        parts = np.array_split(validation, max(1, -(-len(validation) // 256)))
+        return Batches(draw, count, [of(part) for part in parts if len(part)])
+
+    if partial is not None:
+        model = partial.model or begun(series, problem.head, schema, settings, design)
+        return pass_once(series, model, settings, batches)
+    model = fit_members(series, problem.head, schema, settings, design, batches, problem.codes, checkpoint)
+    record = {"series": len(series), "rows": int(offsets_of([len(one) for one in series])[-1])}
+    model = replace(model, record=record | model.record | problem.record)
+    if isinstance(problem.head, Regression):
+        model = _with_bands(model, series, problem)
+    return model
+
+
+def _with_bands(model: Model, series: list[Series], problem: _Problem) -> Model:
+    """The model with bands that cover 80 % of the held-out series (split conformal prediction, Vovk et al., 2005)."""
+    head = problem.head
+    assert isinstance(head, Regression)
+    held = [series[k] for k in model.record["held_out"]]
+    quantiles = model.predict_quantiles(held)
+    truth = np.array(head.center) + np.array(head.scale) * problem.targets[model.record["held_out"]]
+    ratio = np.abs(truth - quantiles[:, :, 1]) / (quantiles[:, :, 2] - quantiles[:, :, 1])
+    level = min(1.0, 0.8 * (1 + 1 / max(1, len(held))))
+    known = [column[~np.isnan(column)] for column in ratio.T]
+    band = tuple(float(np.clip(np.quantile(one, level), 0.3, 5.0)) if len(one) else 1.0 for one in known)
+    return replace(model, config=replace(model.config, head=replace(head, band=band)))
+
+
+def class_weights(classes: list[Any], counts: NDArray[np.int64], given: ClassWeight) -> NDArray[np.float64]:
+    """The weight of each class.
+
+    Raises:
+        InputError: another word than ``"balanced"``, a class that does not exist, or a weight that is not positive.
+    """
+    if given is None:
+        return np.ones(len(classes))
+    if isinstance(given, str):
+        if given != "balanced":
+            raise InputError(f"`class_weight` is {given!r}; it must be 'balanced', weights by class, or None.")
+        return counts.sum() / (len(classes) * np.maximum(counts, 1))
+    unknown = [label for label in given if label not in classes]
+    if unknown:
+        raise InputError(f"`class_weight` names {unknown[0]!r}; the classes are {', '.join(map(repr, classes))}.")
+    weights = np.array([float(given.get(label, 1.0)) for label in classes])
+    if not (weights > 0).all() or not np.isfinite(weights).all():
+        raise InputError(f"`class_weight` must be positive; got {dict(given)}.")
+    return weights
+
+
+def _check_count(labels: Any, series: list[Series]) -> None:
+    if len(labels) != len(series):
+        raise InputError(f"There are {len(labels)} labels for {len(series)} series; give one label a series.")
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def classes_of(labels: Sequence[Any], what: str) -> list[Any]:
+    """The different labels, sorted.
+
+    Args:
+        labels: one a ``what``, "series" or "row".
+        what: for messages.
+
+    Raises:
+        InputError: labels that are no classes, or too few of one.
+    """
+    plain = [_plain(label) for label in labels]
+    for label in plain:
+        if not isinstance(label, str | int | float) or (isinstance(label, float) and not math.isfinite(label)):
+            raise InputError(f"The label {label!r} is neither text, number nor flag; give one such label a {what}.")
+    counts = Counter(plain)
+    if len(counts) < 2:
+        only = next(iter(counts), None)
+        raise InputError(f"The target has one class only, {only!r}; a classifier needs at least two.")
+    rare = [label for label, count in counts.items() if count < 2]
+    fractions = any(isinstance(label, float) and not label.is_integer() for label in counts)
+    if len(counts) > max(50, len(plain) // 4) or (rare and fractions):
+        raise InputError(
+            f"The target has {len(counts)} different values in {len(plain)} {'series' if what == 'series' else 'rows'}: "
+            "it looks like a measurement or a name, not a class. Group it into classes first."
+        )
+    if rare and what == "series":
+        raise InputError(
+            f"Class {rare[0]!r} has one series only; each class needs at least two, one to train on and one to "
+            "validate on. Add series of that class or leave it out."
+        )
+    try:
+        return sorted(counts)
+    except TypeError:
+        return sorted(counts, key=str)
