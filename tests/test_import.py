@@ -24,13 +24,18 @@ PUBLIC = {
         "Cadence", "Duplicates", "Series", "TableContents", "TableSchema", "TimeKind", "as_series", "check_output",
         "format_times", "read", "read_table", "replacing", "step_of", "write_table",
     ],
-    "memcell.heads": ["HEADS", "QUANTILES", "Classification", "Head", "QuantileForecast"],
+    "memcell.heads": [
+        "HEADS", "QUANTILES", "Classification", "Head", "MultiLabel", "QuantileForecast", "Regression", "Tagging",
+    ],
     "memcell.keras": ["LSTM", "LSTMCell"],
-    "memcell.model": ["Forecast", "Model", "ModelConfig", "Stream", "load", "save"],
+    "memcell.model": ["MECHANISMS", "Forecast", "Model", "ModelConfig", "Stream", "load", "save"],
     "memcell.onnx": ["export", "inputs_of", "load_lstm"],
-    "memcell.sklearn": ["SequenceClassifier", "SequenceForecaster"],
+    "memcell.sklearn": ["SequenceClassifier", "SequenceForecaster", "SequenceRegressor", "SequenceTagger"],
     "memcell.torch": ["LSTM", "LSTMCell", "convert", "lstm", "lstm_loop"],
-    "memcell.training": ["TrainingSettings", "fit_classifier", "fit_forecaster"],
+    "memcell.training": [
+        "Checkpoint", "Design", "Partial", "TrainingSettings", "fingerprint", "fit_classifier", "fit_forecaster",
+        "fit_multilabel", "fit_regressor", "fit_tagger",
+    ],
 }  # fmt: skip
 
 LIGHT_INSTALL = f"""

@@ -75,7 +75,7 @@ def untouched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Non
     def forbidden(*_: object, **__: object) -> None:
         raise AssertionError("training began")
 
-    for name in ("classifier", "forecaster"):
+    for name in ("networks", "forecaster"):
         monkeypatch.setattr(f"memcell.training.{name}.train", forbidden)
     before: dict[str, bytes] = {}
 

@@ -55,12 +55,13 @@ CLASSIFIER = {
     "learning-rate": (STAYS, ["--learning-rate", "50"], ["`learning_rate` is 50.0"]),
     "seed": (STAYS, ["--seed", str(2**40)], ["`seed`", str(2**40)]),
     "epochs": (STAYS, ["--epochs", "0"], ["--epochs"]),
-    "task": (STAYS, ["--task", "clasify"], ["'clasify'", "'classify', 'forecast'"]),
+    "task": (STAYS, ["--task", "clasify"], ["'clasify'", "'classify', 'regress', 'tag', 'forecast'"]),
     "no-such-option": (STAYS, ["--taget", "died"], ["--taget", "--target"]),
 }
 
 FORECASTER = {
-    "no-such-target": (CO2, ["--target", "c02"], ["'c02'", "Did you mean 'co2'?"]),
+    "no-such-target": (CO2.replace(",co2", ",c02"), [], ["'co2'", "Did you mean 'c02'?"]),
+    "two-targets": (CO2, ["--target", "c02"], ["--task forecast has one --target; got co2, c02"]),
     "bad-date": (CO2 + "1960-02-30,300\n", [], ["Time column 'date' has '1960-02-30' in row"]),
     "conflict": (CO2 + FIRST_WEEK.partition(",")[0] + ",1\n", [], ["1958-03-29", "comes twice in the series", "'co2'"]),
     "short": (CO2, ["--horizon", "99"], ["is 80 steps long, no longer than the horizon of 99"]),

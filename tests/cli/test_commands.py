@@ -105,7 +105,7 @@ def test_a_column_the_forecaster_does_not_read_is_no_matter(run: Run) -> None:
 def test_evaluate_prints_scores(run: Run) -> None:
     scores = run("evaluate", "stays.memcell", "stays.csv").out
     assert [line.split()[0] for line in scores.splitlines()] == [
-        "series", "accuracy", "balanced_accuracy", "auroc", "log_loss",
+        "series", "accuracy", "balanced_accuracy", "auroc", "log_loss", "brier", "calibration_error",
     ]  # fmt: skip
     scores = run("evaluate", "co2.memcell", "co2.csv", "--origins", 3).out
     assert [line.split()[0] for line in scores.splitlines()] == ["origins", "mae", "mase", "coverage", "pinball"]

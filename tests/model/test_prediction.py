@@ -121,5 +121,5 @@ def test_times_of_another_kind_are_refused(trained: TimeKind, given: TimeKind) -
 def test_a_forecaster_has_no_classes(series: list[Series]) -> None:
     model = forecaster()
     for ask in (lambda: model.classes, lambda: model.predict_proba(series), model.stream().predict_proba):
-        with pytest.raises(InputError, match="forecasts; it has no classes"):
+        with pytest.raises(InputError, match="is to forecast; it has no classes"):
             ask()

@@ -18,7 +18,7 @@ from training.small_series import levels, wave
 import memcell
 from memcell import InputError, Series
 from memcell.evaluation import evaluate_classifier, evaluate_forecaster
-from memcell.sklearn import SequenceClassifier, SequenceForecaster
+from memcell.sklearn import SequenceClassifier, SequenceForecaster, SequenceRegressor, SequenceTagger
 
 FAST: dict[str, Any] = {"hidden_size": 4, "epochs": 2, "progress": False}
 
@@ -47,7 +47,7 @@ def labelled(tmp_path: Path) -> list[Series]:
     return memcell.read(tmp_path / "t.csv", id="stay", time="hour", label="level")
 
 
-@pytest.mark.parametrize("estimator", [SequenceClassifier, SequenceForecaster])
+@pytest.mark.parametrize("estimator", [SequenceClassifier, SequenceForecaster, SequenceRegressor, SequenceTagger])
 def test_every_argument_is_a_parameter_that_clone_keeps(estimator: type) -> None:
     first = estimator()
     changed = dict.fromkeys(first.get_params(), "other")

@@ -5,9 +5,9 @@ import numpy as np
 from memcell import Series
 from memcell.data import TableSchema
 from memcell.model import Model
-from memcell.training import TrainingSettings, fit_classifier, fit_forecaster
+from memcell.training import Design, TrainingSettings, fit_classifier, fit_forecaster
 
-SCHEMA = TableSchema("id", "time", None, ("x",), "number", date_only=False)
+SCHEMA = TableSchema("id", "time", (), ("x",), "number", date_only=False)
 
 
 def settings(**changes: object) -> TrainingSettings:
@@ -39,8 +39,8 @@ def wave(length: int = 120, missing: float = 0.1, seed: int = 0) -> list[Series]
 
 
 def small_classifier(**changes: object) -> Model:
-    return fit_classifier(*levels(), SCHEMA, settings(**changes), hidden_size=6)
+    return fit_classifier(*levels(), SCHEMA, settings(**changes), Design(hidden_size=6))
 
 
 def small_forecaster(series: list[Series] | None = None, horizon: int = 4, **changes: object) -> Model:
-    return fit_forecaster(series or wave(), "x", horizon, SCHEMA, settings(**changes), hidden_size=6)
+    return fit_forecaster(series or wave(), "x", horizon, SCHEMA, settings(**changes), Design(hidden_size=6))

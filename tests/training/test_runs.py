@@ -13,7 +13,7 @@ import rich
 from rich.console import Console
 from training.small_series import small_classifier, small_forecaster
 
-from memcell.training import classifier, forecaster
+from memcell.training import forecaster, networks
 from memcell.training import train as training_run
 from memcell.training.module import SequenceModule
 from memcell.training.progress import Interrupt
@@ -49,7 +49,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[Trained]:
         kept.append(training_run.train(*arguments, **options))
         return kept[-1]
 
-    for room in (classifier, forecaster):
+    for room in (networks, forecaster):
         monkeypatch.setattr(room, "train", remembered)
     return kept
 

@@ -45,7 +45,7 @@ def channel_values(table: Table, name: str) -> NDArray[np.float64]:
         numbers = column.cast(pl.Float64)
     else:
         raise InputError(_wrong_type(column, "a channel must hold numbers") + _leave_out(name))
-    return _finite(table, column, numbers.fill_null(float("nan")).to_numpy().astype(np.float64, copy=False))
+    return _finite(table, name, numbers.fill_null(float("nan")).to_numpy().astype(np.float64, copy=False))
 
 
 def vector_values(table: Table, name: str, width: int | None = None) -> NDArray[np.float64]:
@@ -70,7 +70,7 @@ def vector_values(table: Table, name: str, width: int | None = None) -> NDArray[
     values = np.full((len(column), width), np.nan)
     flat = lists.drop_nulls().explode().to_numpy().astype(np.float64)
     values[column.is_not_null().to_numpy()] = flat.reshape(-1, width)
-    return _finite(table, column, values)
+    return _finite(table, name, values)
 
 
 def _finite(table: Table, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -78,7 +78,7 @@ def _finite(table: Table, name: str, values: NDArray[np.float64]) -> NDArray[np.
     if infinite.any():
         row = int(infinite.argmax())
         raise InputError(
-            f"Channel {name!r} is infinite in {table.row(row)}: {values[row]}. "
+            f"Channel {name!r} is infinite in {table.row(row)}: {table.frame[name][row]}. "
             "Leave the cell empty if the value is unknown, or put a finite number."
         )
     return values

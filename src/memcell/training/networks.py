@@ -21,6 +21,7 @@ from memcell.training.train import Trained, train
 
 __all__ = ["begun", "config_of", "fit_members", "pass_once", "start_of"]
 
+_FEW = 200  # series, below which networks are smaller
 _LONG = 200  # rows of a series from which on gates start out remembering over its length
 
 BatchesOf = Callable[[Recipe, NDArray[np.int64], NDArray[np.int64], int], Batches]
@@ -42,9 +43,7 @@ def fit_members(
     The recipe is learnt from the series that the first network is trained on.
     """
     groups = None if all(one.group is None for one in series) else [one.group for one in series]
-    splits = [
-        held_out(len(series), settings.validation, settings.seed + k, codes, groups) for k in range(design.members)
-    ]
+    splits = held_out(len(series), settings.validation, settings.seed, codes, groups, design.members)
     training = splits[0][0]
     recipe = recipe_of([series[k] for k in training], schema, design, head.whole)
     settings = settings.for_data(len(training))
@@ -110,7 +109,9 @@ def recipe_of(series: list[Series], schema: TableSchema, design: Design, whole: 
 
 def config_of(recipe: Recipe, head: Head, design: Design, count: int) -> ModelConfig:
     """The shape of a network for a recipe; its size chosen from how many series there are, if it is not given."""
-    hidden_size = design.hidden_size or (32 if count < 200 else 64)
+    hidden_size = design.hidden_size
+    if hidden_size is None:
+        hidden_size = 32 if count < _FEW else 64
     return ModelConfig(
         head=head, hidden_size=hidden_size, num_layers=design.num_layers, spec=design.spec,
         bidirectional=design.bidirectional, without=design.without_in_model, **recipe.widths,
