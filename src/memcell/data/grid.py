@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data.cadence import Cadence
+from memcell.data.observations import Observations
 from memcell.data.series import Series
 
-__all__ = ["merged", "on_grid", "places_of", "spans_of"]
+__all__ = ["merged", "on_grid", "patched", "places_of", "spans_of"]
 
 _LONGEST_GRID = 50  # cells a row
 
@@ -55,6 +56,21 @@ def merged(series: Series, width: float, start: float | None = None) -> Series:
     place = np.cumsum(ends) - ends
     tags = None if series.tags is None else series.tags[ends]
     return replace(series, observations=series.observations.at_rows(place), times=series.times[ends], tags=tags)
+
+
+def patched(series: Series, size: int) -> Series:
+    """The series with every ``size`` rows as one of ``size`` times the channels; the last may be of fewer.
+
+    Row k of those that become one fills the k-th copy of the channels, in order; the time is that of the last of them.
+    """
+    rows, channels = np.arange(len(series)), len(series.channels)
+    ends = np.minimum(np.arange(size - 1, len(series) + size - 1, size), len(series) - 1)
+    seen = series.observations
+    place = seen.channel + channels * (seen.row % size)
+    joined = Observations.of(seen.row // size, place, seen.value)
+    names = tuple(f"{name}@{k}" for k in range(size) for name in series.channels)
+    tags = None if series.tags is None else series.tags[ends]
+    return replace(series, observations=joined, times=series.times[rows[ends]], channels=names, tags=tags)
 
 
 def spans_of(width: float, start: float, times: NDArray[np.float64]) -> NDArray[np.float64]:

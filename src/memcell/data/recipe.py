@@ -15,7 +15,7 @@ from memcell.data.channels import Channel, NumberChannel, WordChannel, channel_f
 from memcell.data.cycles import cycle_features, periods_of
 from memcell.data.encoding import Encoding
 from memcell.data.gaps import LastSeen, observe
-from memcell.data.grid import merged, on_grid, places_of, spans_of
+from memcell.data.grid import merged, on_grid, patched, places_of, spans_of
 from memcell.data.observations import Observations
 from memcell.data.schema import Kind, TableSchema
 from memcell.data.series import Series
@@ -33,6 +33,9 @@ _MANY = 64  # channels of numbers from which on they enter as events if they are
 _SPARSE = 0.1  # share of the rows in which a channel has a value
 _ROWS_KEPT = 50  # of a series at least, where rows are merged
 _FULL = 1 / 3  # share of the channels that a row sees from which on rows stay as they are
+_LONG, _PATCHES = 64, 32  # rows of a series from which on patches are made, and how many patches
+_COMPLETE = 0.98  # share of values that even and complete series have
+_WIDEST = 64  # columns of a patch at most
 _SETS = 0.05  # share of the values beside another one of their row and channel from which on they are sets
 
 
@@ -49,6 +52,7 @@ class Recipe:
         target: of a forecast, how its channel is made relative; None otherwise.
         summary: whether a series comes with a summary of each column, see ``memcell.data.summary``.
         span: the time over which rows become one, 0 for none: rows that each see little become fewer that see more.
+        patch: how many rows of an even and complete series become one with as many times the channels.
 
     Example:
         >>> from memcell.data import as_series
@@ -66,6 +70,7 @@ class Recipe:
     target: TargetRecipe | None = None
     summary: bool = False
     span: float = 0.0
+    patch: int = 1
 
     @classmethod
     def learn(
@@ -91,14 +96,16 @@ class Recipe:
             events: whether numbers enter as events; None: where channels are many and sparse, or hold sets.
             cycles: as in ``memcell.data.cycles.periods_of``.
             summary: whether a series comes with a summary of each column.
-            merging: whether rows may be merged, where they are many and each sees few of the channels.
+            merging: whether rows may become one, where they are many: within spans of time where each sees few of the
+                channels, in patches where they are even and complete.
 
         Raises:
             InputError: values too large to be scaled, or times too uneven for a forecast.
         """
         cadence = step_of(series)
         if events is None:
-            events = target is None and _sparse_or_sets(series, len(schema.channels))
+            numbers = np.array([name not in schema.kinds for name in schema.channels], bool)
+            events = target is None and _sparse_or_sets(series, numbers)
         split = _split([one.observations for one in series], len(schema.channels))
         channels = tuple(
             _learnt(name, schema.kinds.get(name), seen, [one.levels for one in series], clipping, events)
@@ -114,13 +121,20 @@ class Recipe:
             channel = schema.channels.index(target)
             grids = [on_grid(one, cadence).values[:, channel] for one in series]
             target_recipe = TargetRecipe.learn(grids, channel, horizon)
-        return cls(schema, cadence, channels, facts, periods_of(series, cycles), target_recipe, summary,
-                   _span(series, len(schema.channels)) if merging else 0.0)  # fmt: skip
+        span = _span(series, len(schema.channels)) if merging else 0.0
+        patch = _patch(series, cadence, channels) if merging and not span else 1
+        periods = periods_of(series, cycles)
+        return cls(schema, cadence, channels, facts, periods, target_recipe, summary, span, patch)
 
     @cached_property
     def encoding(self) -> Encoding:
         """How observations and facts become the features of steps."""
-        return Encoding(self.channels, self.facts)
+        return Encoding(self.channels * self.patch, self.facts)
+
+    @cached_property
+    def row_encoding(self) -> Encoding:
+        """The same of single rows."""
+        return self.encoding if self.patch == 1 else Encoding(self.channels, self.facts)
 
     @property
     def extra(self) -> int:
@@ -134,7 +148,7 @@ class Recipe:
         columns = len(encoding.columns)
         return {
             "channels": columns, "extra": self.extra, "events": encoding.event_kinds, "facts": encoding.fact_width,
-            "summary": PER_CHANNEL * columns if self.summary else 0,
+            "summary": PER_CHANNEL * (columns // self.patch) if self.summary else 0,
         }  # fmt: skip
 
     @cached_property
@@ -169,6 +183,7 @@ class Recipe:
             "target": None if self.target is None else self.target.to_json(),
             "summary": self.summary,
             "span": self.span,
+            "patch": self.patch,
         }
 
     @classmethod
@@ -194,7 +209,10 @@ class Recipe:
         span = record["span"]
         if not isinstance(span, float) or not 0 <= span < np.inf:
             raise InputError(f"The recipe's span is {span!r}; it must be a number of at least 0.")
-        return cls(schema, cadence, channels, facts, cycles, target, record["summary"] is True, span)
+        patch = record["patch"]
+        if type(patch) is not int or patch < 1:
+            raise InputError(f"The recipe's patch is {patch!r}; it must be a whole number of at least 1.")
+        return cls(schema, cadence, channels, facts, cycles, target, record["summary"] is True, span, patch)
 
 
 class RecipeState:
@@ -203,7 +221,8 @@ class RecipeState:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._seen = LastSeen.nothing(len(recipe.encoding.columns))
-        self._summary = Summary.nothing(len(recipe.encoding.columns))
+        self._summary = Summary.nothing(len(recipe.row_encoding.columns))
+        self._count = 0
         self._start: float | None = None
         self._time: float | None = None
         self._place = -1
@@ -220,6 +239,8 @@ class RecipeState:
         recipe = self._recipe
         if self._start is None or self._time is None:
             return False
+        if recipe.patch > 1:
+            return self._count % recipe.patch > 0
         if recipe.span:
             now, before = spans_of(recipe.span, self._start, np.array([time, self._time]))
             return bool(now == before)
@@ -245,8 +266,11 @@ class RecipeState:
         begins, last_time = self._start is None, rows.times[-1:]
         if begins and len(rows):
             self._start = float(rows.times[0])
-        seen = self._recipe.encoding.columns_of(rows) if recipe.summary else None
-        if recipe.span:
+        seen = recipe.row_encoding.columns_of(rows) if recipe.summary else None
+        self._count += len(rows)
+        if recipe.patch > 1:
+            rows = patched(rows, recipe.patch)
+        elif recipe.span:
             rows = merged(rows, recipe.span, self._start)
         if recipe.target is None:
             previous = rows.times[:1] if self._time is None else np.array([self._time])
@@ -260,8 +284,8 @@ class RecipeState:
         observed, self._seen = observe(scaled, gap, self._seen)
         summary = np.empty(0, np.float32)
         if seen is not None:
-            self._summary = self._summary.after(recipe.scaled(seen))
-            summary = self._summary.features(recipe.encoding.knots)
+            self._summary = self._summary.after(recipe.row_encoding.scaled(seen))
+            summary = self._summary.features(recipe.row_encoding.knots)
         extra, anchor = cycle_features(rows.times, recipe.cycles), np.full((len(rows), 2), np.nan)
         if self._target is not None and recipe.target is not None:
             column = recipe.target_column
@@ -349,8 +373,21 @@ def _span(series: list[Series], channels: int) -> float:
     return float(np.median([one.times[-1] - one.times[0] for one in series if len(one)])) / _ROWS_KEPT
 
 
-def _sparse_or_sets(series: list[Series], channels: int) -> bool:
-    seen = sum(len(one.observations) for one in series)
-    surplus = sum(one.observations.surplus for one in series)
-    cells = sum(map(len, series)) * channels
-    return (channels > _MANY and seen < _SPARSE * cells) or surplus > _SETS * seen
+def _patch(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
+    """How many rows become one: so many that a usual series has about thirty of them, where all are even and complete."""
+    rows = float(np.median([len(one) for one in series])) if series else 0.0
+    if rows <= _LONG or not all(isinstance(one, NumberChannel) and not one.events for one in channels):
+        return 1
+    if sum(len(one.observations) for one in series) < _COMPLETE * sum(map(len, series)) * len(channels):
+        return 1
+    if any((np.abs(cadence.steps_between(one.times[:-1], one.times[1:]) - 1) > 0.01).any() for one in series):
+        return 1
+    return max(1, min(round(rows / _PATCHES), _WIDEST // len(channels)))
+
+
+def _sparse_or_sets(series: list[Series], numbers: NDArray[np.bool_]) -> bool:
+    """Whether the channels of numbers are many and sparse, or have several values at a time."""
+    seen = [one.observations.select(numbers[one.observations.channel]) for one in series]
+    values, surplus = sum(map(len, seen)), sum(one.surplus for one in seen)
+    cells = sum(map(len, series)) * int(numbers.sum())
+    return (numbers.sum() > _MANY and values < _SPARSE * cells) or surplus > _SETS * values

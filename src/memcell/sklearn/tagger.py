@@ -50,7 +50,7 @@ class SequenceTagger(ClassifierMixin, SequenceEstimator):
     Example:
         >>> x = [np.sign(np.sin(np.arange(40.0) / 5 + phase))[:, None] for phase in range(8)]
         >>> y = [np.where(one[:, 0] > 0, "up", "down") for one in x]
-        >>> SequenceTagger(epochs=15, progress=False).fit(x, y).score(x, y) > 0.9
+        >>> SequenceTagger(progress=False).fit(x, y).score(x, y) > 0.9
         True
     """
 

@@ -51,6 +51,8 @@ def initial_weights(config: ModelConfig, duration: float, chrono: float | None =
             weights[name] = torch.empty(shape).uniform_(-1.0, 1.0) / math.sqrt(shape[1])
         elif name.startswith("events."):
             weights[name] = torch.randn(shape)
+        elif name == "state_decay.weight":
+            weights[name] = torch.empty(shape).uniform_(0.0, 0.05) / shape[1]  # their sum must not erase the state
         else:
             weights[name] = torch.empty(shape).uniform_(0.0, 0.05)
     return weights
