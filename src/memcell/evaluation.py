@@ -165,7 +165,9 @@ def _calibration_error(confidence: NDArray[Any], right: NDArray[Any]) -> float:
 def _targets_of(model: Model, series: list[Series]) -> NDArray[np.float64]:
     """[n, K], what the series carry, of a model with several labels or numbers."""
     try:
-        return np.array([np.nan if one.label is None else one.label for one in series], np.float64).reshape(len(series), -1)
+        return np.array([np.nan if one.label is None else one.label for one in series], np.float64).reshape(
+            len(series), -1
+        )
     except (TypeError, ValueError) as error:
         raise InputError(f"The series must carry the model's targets, numbers: {error}.") from error
 

@@ -49,10 +49,14 @@ class PeepholeOption(StrEnum):
 
 
 def fit(
-    table: Annotated[Path, Argument(help="Table to learn from: .csv, .tsv or .parquet; a row a time or an observation.")],
+    table: Annotated[
+        Path, Argument(help="Table to learn from: .csv, .tsv or .parquet; a row a time or an observation.")
+    ],
     task: Annotated[
         Task,
-        Option(help="classify: a label a series. regress: a number a series. tag: a label a row. forecast: steps to come."),
+        Option(
+            help="classify: a label a series. regress: a number a series. tag: a label a row. forecast: steps to come."
+        ),
     ],
     target: Annotated[list[str], Option(help="Column to predict; repeat for several labels or numbers.")],
     out: Annotated[Path, Option(help="File to write the model to.")],

@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 
 _CUT = 10.0  # scaled values beyond it are cut
 _IMPOSSIBLE = 100.0  # scaled values beyond it are errors, and count as not seen
+_ENOUGH = 50  # training values from which on it is known what is impossible
 _LARGEST = 1e100  # squares of larger values leave float64
 _MOST_WORDS = 2000
 _WORD = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]|[^\W\u3040-\u30ff\u4e00-\u9fff]+")
@@ -38,7 +39,9 @@ class NumberChannel:
         name: of the channel.
         center, scale: mean and standard deviation of the training rows, outliers drawn in to the 0.5 % and 99.5 %
             quantiles first.
-        clipping: whether scaled values are cut at 10, and count as not seen beyond 100.
+        cut: scaled values beyond it are drawn in to it; None: none are.
+        impossible: scaled values beyond it are errors, and count as not seen; None: none do, as where training saw too
+            few values to tell.
         events: whether its values enter as events, each with the channel's embedding, and not as a column of their own.
         quantiles: of the training values, at the shares ``memcell.data.summary.KNOTS``.
     """
@@ -47,7 +50,8 @@ class NumberChannel:
     name: str
     center: float
     scale: float
-    clipping: bool = True
+    cut: float | None = None
+    impossible: float | None = None
     events: bool = False
     quantiles: tuple[float, ...] = (0.0,) * len(KNOTS)
 
@@ -64,7 +68,7 @@ class NumberChannel:
             InputError: values too large to be scaled.
         """
         if not len(seen):
-            return cls(name, 0.0, 1.0, clipping, events)
+            return cls(name, 0.0, 1.0, _CUT if clipping else None, None, events)
         largest = float(np.abs(seen).max())
         if largest > _LARGEST:
             raise InputError(
@@ -76,22 +80,30 @@ class NumberChannel:
         center, spread = float(seen.mean()), float(seen.std())
         # A constant's deviation is what rounding left of it, and no unit to measure in.
         scale = spread if spread > 1e-12 * abs(center) else 1.0
-        return cls(name, center, scale, clipping, events, tuple(np.quantile(seen, KNOTS).tolist()))
+        cut = _CUT if clipping else None
+        impossible = _IMPOSSIBLE if clipping and len(seen) >= _ENOUGH else None
+        return cls(name, center, scale, cut, impossible, events, tuple(np.quantile(seen, KNOTS).tolist()))
+
+    @property
+    def scaling(self) -> tuple[float, float, float, float]:
+        """Center, scale, cut and limit of what is possible, infinite where there is none."""
+        return self.center, self.scale, self.cut or np.inf, self.impossible or np.inf
 
 
-def scaled(values: Array, center: Array, scale: Array, clipping: Array, keep_all: bool = False) -> Array:
+def scaled(values: Array, scaling: Array, keep_all: bool = False) -> Array:
     """Values in units of the scales; NaN where not seen or, unless all are to be kept, impossible.
 
     Args:
         values: one column a channel, or one entry an observation.
-        center, scale, clipping: of each column or entry, as in ``NumberChannel``.
+        scaling: [4, ...], of each column or entry, as in ``NumberChannel``.
         keep_all: cut impossible values as well, and keep them.
     """
+    center, scale, cut, impossible = scaling
     with np.errstate(invalid="ignore"):
         result = (values - center) / scale
         if not keep_all:
-            result = np.where(clipping & (np.abs(result) > _IMPOSSIBLE), np.nan, result)
-        return np.where(clipping, np.clip(result, -_CUT, _CUT), result)
+            result = np.where(np.abs(result) > impossible, np.nan, result)
+        return np.clip(result, -cut, cut)
 
 
 @dataclass(frozen=True)
@@ -156,7 +168,7 @@ def channel_to_json(channel: Channel) -> dict[str, Any]:
         return {"name": channel.name, "kind": channel.kind, "words": list(channel.words)}
     return {
         "name": channel.name, "kind": "number", "center": channel.center, "scale": channel.scale,
-        "clipping": channel.clipping, "events": channel.events, "quantiles": list(channel.quantiles),
+        "cut": channel.cut, "impossible": channel.impossible, "events": channel.events, "quantiles": list(channel.quantiles),
     }  # fmt: skip
 
 
@@ -172,7 +184,8 @@ def channel_from_json(data: object) -> Channel:
             del record["kind"]
             channel = NumberChannel(quantiles=tuple(map(float, record.pop("quantiles"))), **record)
             sane = np.isfinite([channel.center, *channel.quantiles]).all() and len(channel.quantiles) == len(KNOTS)
-            if not sane or not 0 < channel.scale < np.inf:
+            limits = [one for one in (channel.cut, channel.impossible) if one is not None]
+            if not sane or not all(0 < one < np.inf for one in (channel.scale, *limits)):
                 raise InputError(f"The recipe's center and scale of {channel.name!r} do not fit.")
             return channel
         words = tuple(record.pop("words"))

@@ -48,8 +48,7 @@ class Encoding:
 
     def scaled(self, values: Array, keep_all: bool = False) -> Array:
         """[T, D], scaled; NaN where impossible, unless all are to be kept."""
-        center, scale, clipping = self._scales[:, self.columns]
-        return scaled(values, center, scale, clipping > 0, keep_all)
+        return scaled(values, self._scaling[:, self.columns], keep_all)
 
     def events_of(self, rows: Series) -> tuple[Array, Array, Array]:
         """Row, feature and scaled value [M] of what enters as events; words have the value 0."""
@@ -58,8 +57,7 @@ class Encoding:
         seen = rows.observations
         first = self._first_feature[seen.channel]
         worded = self._worded[seen.channel]
-        center, scale, clipping = self._scales[:, seen.channel]
-        value = np.where(worded, 0.0, scaled(seen.value, center, scale, clipping > 0))
+        value = np.where(worded, 0.0, scaled(seen.value, self._scaling[:, seen.channel]))
         feature = first.copy()
         for c in np.unique(seen.channel[worded]):
             of_channel = seen.channel == c
@@ -78,7 +76,7 @@ class Encoding:
             if isinstance(one, WordChannel):
                 result[begin + self._features_of(one, rows.fact_levels[one.name])[seen.astype(np.int64)]] = 1.0
             elif len(seen):
-                value = scaled(seen.mean(), np.array(one.center), np.array(one.scale), np.array(one.clipping))
+                value = scaled(seen.mean(), np.array(one.scaling))
                 result[begin : begin + 2] = (0.0, 0.0) if np.isnan(value) else (value, 1.0)
             begin += 2 if isinstance(one, NumberChannel) else one.features
         return result
@@ -122,12 +120,10 @@ class Encoding:
         )
 
     @cached_property
-    def _scales(self) -> Array:
-        """[3, C], center, scale and clipping of each channel; those of words are not used."""
-        return np.array(
-            [(one.center, one.scale, one.clipping) if isinstance(one, NumberChannel) else (0.0, 1.0, 0.0)
-             for one in self.channels]
-        ).reshape(len(self.channels), 3).T  # fmt: skip
+    def _scaling(self) -> Array:
+        """[4, C], the scaling of each channel; those of words are not used."""
+        every = [one.scaling if isinstance(one, NumberChannel) else (0.0, 1.0, 1.0, 1.0) for one in self.channels]
+        return np.array(every).reshape(len(every), 4).T
 
 
 def _is_column(channel: Channel) -> bool:

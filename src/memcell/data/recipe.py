@@ -113,7 +113,9 @@ class Recipe:
         )
         split = _split([one.facts for one in series], len(schema.facts))
         facts = tuple(
-            _learnt(name, schema.fact_kinds.get(name), seen, [one.fact_levels for one in series], clipping, events=False)
+            _learnt(
+                name, schema.fact_kinds.get(name), seen, [one.fact_levels for one in series], clipping, events=False
+            )
             for name, seen in zip(schema.facts, split, strict=True)
         )
         target_recipe = None

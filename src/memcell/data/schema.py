@@ -100,7 +100,11 @@ class TableSchema:
 
     def to_json(self) -> dict[str, Any]:
         """The schema as values that `json.dumps` takes."""
-        return {**asdict(self), **{name: list(getattr(self, name)) for name in _LISTS}, **{name: dict(getattr(self, name)) for name in _KINDS}}
+        return {
+            **asdict(self),
+            **{name: list(getattr(self, name)) for name in _LISTS},
+            **{name: dict(getattr(self, name)) for name in _KINDS},
+        }
 
     @classmethod
     def from_json(cls, data: object) -> TableSchema:

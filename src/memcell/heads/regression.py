@@ -27,7 +27,7 @@ class Regression:
 
     Attributes:
         names: of the K targets.
-        center, scale: of each, mean and standard deviation in training.
+        center, scale: of each, median and spread in training, from the quartiles.
         band: of each, factor on the distance of the quantiles 0.1 and 0.9 from the median, set on held-out series so
             that 80 % lie between.
     """

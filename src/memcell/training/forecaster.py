@@ -111,7 +111,11 @@ def _forecasting(design: Design) -> Design:
         raise InputError(
             "A forecast is made by one network that runs forwards; leave out `bidirectional` and `members`."
         )
-    return replace(design, hidden_size=_HIDDEN_SIZE if design.hidden_size is None else design.hidden_size, chrono=bool(design.chrono))
+    return replace(
+        design,
+        hidden_size=_HIDDEN_SIZE if design.hidden_size is None else design.hidden_size,
+        chrono=bool(design.chrono),
+    )
 
 
 def _with_defaults(settings: TrainingSettings) -> TrainingSettings:

@@ -23,6 +23,8 @@ from memcell.training.settings import Design, TrainingSettings
 
 __all__ = ["ClassWeight", "Partial", "class_weights", "classes_of", "fit_classifier", "fit_multilabel", "fit_regressor"]
 
+_QUARTILES_APART = 1.349  # of a normal distribution, in standard deviations
+
 ClassWeight = Mapping[Any, float] | str | None
 """How much the series of each class count: by class, ``"balanced"`` (as scikit-learn's), or None (all the same)."""
 
@@ -134,8 +136,9 @@ def fit_regressor(
     silent = [name for name, count in zip(names, known.sum(axis=0), strict=True) if count < 2]
     if silent:
         raise InputError(f"Target {silent[0]!r} is known of fewer than two series; there is nothing to learn from.")
-    center = np.nanmean(targets, axis=0)
-    spread = np.nanstd(targets, axis=0)
+    # Quartiles, which outliers do not move; the deviation where half of the targets are one number.
+    low, center, high = np.nanquantile(targets, [0.25, 0.5, 0.75], axis=0)
+    spread = np.where(high > low, (high - low) / _QUARTILES_APART, np.nanstd(targets, axis=0))
     scale = np.where(spread > 1e-12 * np.abs(center), spread, 1.0)
     head = Regression(tuple(names), tuple(center.tolist()), tuple(scale.tolist()), (1.0,) * len(names))
     if partial and partial.model:

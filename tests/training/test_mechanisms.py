@@ -1,0 +1,210 @@
+"""Each mechanism on data that only it can make sense of: learnt with it, not without."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from memcell import Series
+from memcell.data.observations import Observations
+from memcell.sklearn import SequenceClassifier
+
+WITHOUT_SUMMARY = ("summary",)
+Data = tuple[list[Series], NDArray[np.int64]]
+
+
+def score(data: Callable[[int], Data], **options: Any) -> float:
+    """Share of fresh series that get their class."""
+    settings: dict[str, Any] = {"hidden_size": 12, "epochs": 25, "patience": 25, "learning_rate": 0.02, "dropout": 0.0}
+    x, y = data(0)
+    model = SequenceClassifier(progress=False, **settings | options).fit(x, y)
+    fresh, truth = data(1)
+    return float(np.mean(model.predict(fresh) == truth))
+
+
+def dense(values: NDArray[np.float64], times: Any = None, **more: Any) -> Series:
+    columns = tuple(f"x{k}" for k in range(values.shape[1]))
+    kind = "order" if times is None else "number"
+    return Series(values, np.arange(len(values)) if times is None else times, columns, time_kind=kind, **more)  # type: ignore[arg-type]
+
+
+def missing(seed: int) -> Data:
+    """Whether the second channel is seen in one row of five is the class; what is seen is always 0."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, 160)
+    series = []
+    for label in y:
+        values = rng.normal(size=(5, 2))
+        values[rng.integers(0, 5) if label else slice(None), 1] = np.nan
+        values[:, 1] *= 0.0
+        series.append(dense(values))
+    return series, y
+
+
+def test_that_a_value_is_missing_is_learnt() -> None:
+    assert score(missing, without=WITHOUT_SUMMARY) > 0.9
+    rest = ("mask", "since", "input_decay", "state_decay", "summary")
+    assert score(missing, without=rest) < 0.7
+
+
+def gaps(seed: int) -> Data:
+    """The class is whether the one long gap comes before or after the spike, which must be forgotten or not."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, 160)
+    series = []
+    for label in y:
+        times = np.cumsum(np.where(np.arange(6) == (4 if label else 1), 20.0, 1.0))
+        values = rng.normal(0, 0.1, (6, 1))
+        values[2] += 1.0
+        series.append(dense(values, times))
+    return series, y
+
+
+def test_uneven_gaps_are_learnt() -> None:
+    assert score(gaps, without=WITHOUT_SUMMARY) > 0.9
+    assert score(gaps, without=(*WITHOUT_SUMMARY, "since", "input_decay", "state_decay", "time_decay")) < 0.7
+
+
+def sets(seed: int) -> Data:
+    """One time, many values: the class is whether they lie near -1 and 1 or near 0, and their mean says nothing."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, 160)
+    series = []
+    for label in y:
+        count = 2 * int(rng.integers(3, 6))
+        value = rng.normal(0, 0.2, count) + (np.resize([-1.0, 1.0], count) if label else 0.0)
+        seen = Observations.of(np.zeros(count), np.zeros(count), value)
+        series.append(Series(seen, np.zeros(1), ("x0",), time_kind="number"))
+    return series, y
+
+
+def test_a_set_at_one_time_is_more_than_its_mean() -> None:
+    assert score(sets) > 0.9, "events, because there are sets"
+    assert score(sets, events=False) < 0.75
+
+
+def words(seed: int) -> Data:
+    """The class is a word, among numbers that say nothing."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, 120)
+    names = ("calm", "fever", "moon")
+    series = []
+    for label in y:
+        seen = Observations.of([0, 1, 1, 2], [0, 0, 1, 0], [*rng.normal(size=2), (1.0, 0.0)[label], rng.normal()])
+        one = Series(seen, np.arange(3.0), ("x0", "word"), time_kind="number", levels={"word": names})
+        series.append(one)
+    return series, y
+
+
+def test_words_are_learnt_beside_numbers() -> None:
+    assert score(words) > 0.95
+    x, _ = words(0)
+    numbers_only = [replace(one, observations=one.observations.select(one.observations.channel == 0)) for one in x]
+    assert all(len(one.observations) == 3 for one in numbers_only)
+    assert score(lambda seed: ([replace(one, observations=one.observations.select(one.observations.channel == 0))
+                                for one in words(seed)[0]], words(seed)[1])) < 0.7  # fmt: skip
+
+
+def turned(seed: int) -> Data:
+    """The sign of a channel is the class, or its opposite where a fact says so."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, 200)
+    series = []
+    for label in y:
+        fact = rng.integers(0, 2)
+        values = rng.normal(0, 0.2, (4, 1)) + (1.0 if label != fact else -1.0)
+        series.append(dense(values, facts=np.array([float(fact)]), fact_names=("turned",)))
+    return series, y
+
+
+def test_facts_turn_what_is_seen() -> None:
+    assert score(turned, without=WITHOUT_SUMMARY) > 0.9
+    assert score(turned, without=(*WITHOUT_SUMMARY, "facts_state")) < 0.75, "a sum of both cannot say it"
+
+
+def clock(seed: int) -> Data:
+    """The class is whether the last row falls into the first half of a day of 24, on any of many days."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, 200)
+    series = []
+    for label in y:
+        end = 24.0 * rng.integers(40, 400) + rng.uniform(1, 11) + (0.0 if label else 12.0)
+        times = end - np.array([9.0, 5.0, 2.0, 0.0]) * rng.uniform(5, 50)
+        series.append(dense(rng.normal(size=(4, 1)), times))
+    return series, y
+
+
+def test_the_time_of_day_is_learnt_from_its_cycle() -> None:
+    assert score(clock, cycles=(24.0,)) > 0.9
+    assert score(clock) < 0.7
+
+
+def peaks(seed: int) -> Data:
+    """The class is whether a value near the beginning of 60 was high."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, 160)
+    series = []
+    for label in y:
+        values = rng.normal(size=(60, 1)).clip(-2, 2)
+        values[rng.integers(0, 10)] = 4.0 if label else 0.0
+        series.append(dense(values))
+    return series, y
+
+
+def test_a_summary_remembers_what_the_state_has_lost() -> None:
+    short: dict[str, Any] = {"epochs": 6, "learning_rate": 0.005}
+    assert score(peaks, **short) > 0.95
+    assert score(peaks, without=WITHOUT_SUMMARY, **short) < 0.75
+
+
+def levels_of(seed: int, wild: bool) -> Data:
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, 200)
+    series = []
+    for label in y:
+        values = rng.normal(1.5 * label, 1.0, (12, 2))
+        if wild:
+            values[rng.random(values.shape) < 0.05] *= 1e6
+        series.append(dense(values))
+    return series, y
+
+
+def test_impossible_values_at_prediction_do_little() -> None:
+    x, y = levels_of(0, wild=False)
+    fresh, truth = levels_of(1, wild=False)
+    wild, _ = levels_of(1, wild=True)
+    lost = {}
+    for without in ((), ("clipping",)):
+        settings: dict[str, Any] = {"hidden_size": 8, "epochs": 15, "learning_rate": 0.01, "progress": False}
+        model = SequenceClassifier(without=without, **settings).fit(x, y)
+        lost[without] = np.mean(model.predict(fresh) == truth) - np.mean(model.predict(wild) == truth)
+    assert lost[()] < 0.02
+    assert lost[("clipping",)] > 0.1
+
+
+@pytest.mark.parametrize("events", [True, False])
+def test_many_sparse_channels_take_memory_for_what_is_filled(events: bool) -> None:
+    rng = np.random.default_rng(0)
+    names = tuple(f"c{k}" for k in range(2000))
+    y = rng.integers(0, 2, 60)
+    series = []
+    for label in y:
+        channel = np.append(rng.integers(0, 2000, 40), 7 + label)
+        seen = Observations.of(rng.integers(0, 10, 41), channel, rng.normal(size=41))
+        series.append(Series(seen, np.arange(10.0), names, time_kind="number"))
+    model = SequenceClassifier(
+        epochs=2, events=None if events else False, progress=False, without=("merging", "summary")
+    )
+    if events:
+        recipe = model.fit(series, y).model_.recipe
+        steps = recipe.apply(series)
+        assert steps.values.shape == (600, 0)
+        assert len(steps.event_row) == sum(len(one.observations) for one in series)
+        # Which channel was seen is what tells the classes apart.
+        learnt = SequenceClassifier(epochs=30, patience=30, learning_rate=0.02, progress=False).fit(series, y)
+        assert np.mean(learnt.predict(series) == y) > 0.85
+    else:
+        assert model.fit(series, y).model_.recipe.apply(series).values.shape == (600, 2000)
