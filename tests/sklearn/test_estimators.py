@@ -25,7 +25,7 @@ FAST: dict[str, Any] = {"hidden_size": 4, "epochs": 2, "progress": False}
 
 @pytest.fixture
 def classifier() -> SequenceClassifier:
-    return SequenceClassifier(**FAST)
+    return SequenceClassifier(members=1, **FAST)
 
 
 @pytest.fixture

@@ -39,8 +39,8 @@ def wave(length: int = 120, missing: float = 0.1, seed: int = 0) -> list[Series]
 
 
 def small_classifier(**changes: object) -> Model:
-    return fit_classifier(*levels(), SCHEMA, settings(**changes), Design(hidden_size=6))
+    return fit_classifier(*levels(), SCHEMA, settings(**changes), Design(hidden_size=6, members=1))
 
 
 def small_forecaster(series: list[Series] | None = None, horizon: int = 4, **changes: object) -> Model:
-    return fit_forecaster(series or wave(), "x", horizon, SCHEMA, settings(**changes), Design(hidden_size=6))
+    return fit_forecaster(series or wave(), "x", horizon, SCHEMA, settings(**changes), Design(hidden_size=6, members=1))

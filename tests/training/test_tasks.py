@@ -16,7 +16,7 @@ from memcell.training.leaks import leaking_channels
 from memcell.training.module import SequenceModule, initial_weights
 from memcell.training.splits import held_out
 
-FAST: dict[str, Any] = {"hidden_size": 8, "epochs": 20, "learning_rate": 0.02, "progress": False}
+FAST: dict[str, Any] = {"members": 1, "dropout": 0.0, "hidden_size": 8, "epochs": 20, "learning_rate": 0.02, "progress": False}
 
 
 def sums(count: int, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray]:
@@ -211,7 +211,7 @@ def test_a_channel_that_gives_the_answer_away_is_reported() -> None:
         series.append(Series(values, np.arange(6.0), ("a", "b", "c")))
     assert leaking_channels(series, y) == ["b"]
     model = fit_classifier(series, y.tolist(), replace(SCHEMA, channels=("a", "b", "c")), settings(epochs=1),
-                           Design(hidden_size=3))  # fmt: skip
+                           Design(hidden_size=3, members=1))  # fmt: skip
     assert model.record["leaks"] == ["b"]
 
 

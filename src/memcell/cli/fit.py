@@ -86,7 +86,7 @@ def fit(
     num_layers: Annotated[int, Option(min=1, help="Layers.")] = 1,
     members: Annotated[int | None, Option(min=1, help="Networks whose predictions are averaged.")] = None,
     batch_size: Annotated[int | None, Option(min=1, help="Series a training step.")] = None,
-    learning_rate: Annotated[float, Option(min=0, help="Learning rate at its peak.")] = 4e-3,
+    learning_rate: Annotated[float | None, Option(min=0, help="Learning rate at its peak.")] = None,
     peephole: Annotated[PeepholeOption, Option(help="What the gates see of the cell.")] = PeepholeOption.full,
     class_weight: Annotated[str | None, Option(help="'balanced': rare classes count as much as frequent ones.")] = None,
     look_ahead: Annotated[bool, Option("--look-ahead", help="Tags may depend on later rows.")] = False,
@@ -115,11 +115,11 @@ def fit(
     estimator = _estimator(task, target, horizon)
     given = {
         "epochs": epochs, "hidden_size": hidden_size, "members": members, "batch_size": batch_size,
-        "class_weight": class_weight, "bidirectional": look_ahead or None, "cycles": _cycles(cycles),
+        "learning_rate": learning_rate, "class_weight": class_weight, "bidirectional": look_ahead or None, "cycles": _cycles(cycles),
         "without": tuple(without or ()) or None,
     }  # fmt: skip
     estimator.set_params(
-        num_layers=num_layers, learning_rate=learning_rate, seed=seed, peephole=peephole.value, progress=not quiet,
+        num_layers=num_layers, seed=seed, peephole=peephole.value, progress=not quiet,
         checkpoint=partial, resume=resume, **{name: one for name, one in given.items() if one is not None},
     )  # fmt: skip
     if resume and not partial.exists():

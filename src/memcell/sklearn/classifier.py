@@ -26,7 +26,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         hidden_size: units of each layer; None: chosen from the amount of data.
         num_layers: layers, each reading the one below.
         peephole, output_peek: the cell, see ``memcell.LstmSpec``.
-        members: networks, each with another part of the series held out, whose predictions are averaged.
+        members: networks, each with another part of the series held out, whose predictions are averaged; None: five, or
+            fewer of many rows.
         without: mechanisms to leave out, of ``memcell.model.MECHANISMS`` and ``"clipping"``.
         events: whether numbers enter as events, each with an embedding of its channel; None: where channels are many
             and sparse, or hold several values at a time.
@@ -34,7 +35,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         chrono: whether gates start out remembering over the length of a series; None: where series are long.
         class_weight: how much the series of each class count: by class, ``"balanced"``, or None.
         epochs: at most; training stops early when the loss on held-out series no longer falls. None: chosen from the
-            amount of data, as are batch_size and patience.
+            amount of data, as are batch_size, learning_rate and patience.
         batch_size: series a step.
         learning_rate: of AdamW, at its peak.
         dropout: on what the head reads.
@@ -61,7 +62,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         num_layers: int = 1,
         peephole: str = "full",
         output_peek: str = "previous",
-        members: int = 1,
+        members: int | None = None,
         without: Sequence[str] = (),
         events: bool | None = None,
         cycles: str | Sequence[float] = "calendar",
@@ -69,8 +70,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         class_weight: Any = None,
         epochs: int | None = None,
         batch_size: int | None = None,
-        learning_rate: float = 4e-3,
-        dropout: float = 0.1,
+        learning_rate: float | None = None,
+        dropout: float = 0.4,
         patience: int | None = None,
         validation: float = 0.2,
         seed: int = 0,

@@ -32,7 +32,7 @@ class SequenceForecaster(SequenceEstimator):
         epochs: at most, of 20 steps each; training stops early when the loss on the last part of the time no longer
             falls, and is then repeated on everything for as long. None: 30.
         batch_size: four times the stretches of series a step. None: 32.
-        learning_rate: of AdamW, at its peak.
+        learning_rate: of AdamW, at its peak. None: 0.004.
         dropout: on what the head reads.
         patience: epochs without a lower validation loss before training stops. None: 12.
         validation: share of the time that is held out to decide when to stop and how wide the band is.
@@ -63,7 +63,7 @@ class SequenceForecaster(SequenceEstimator):
         cycles: str | Sequence[float] = (),
         epochs: int | None = None,
         batch_size: int | None = None,
-        learning_rate: float = 4e-3,
+        learning_rate: float | None = None,
         dropout: float = 0.1,
         patience: int | None = None,
         validation: float = 0.15,

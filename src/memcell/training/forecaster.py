@@ -107,7 +107,7 @@ def fit_forecaster(
 
 def _forecasting(design: Design) -> Design:
     """The design with nothing left open."""
-    if design.bidirectional or design.members != 1:
+    if design.bidirectional or design.members not in (None, 1):
         raise InputError(
             "A forecast is made by one network that runs forwards; leave out `bidirectional` and `members`."
         )
@@ -120,8 +120,9 @@ def _forecasting(design: Design) -> Design:
 
 def _with_defaults(settings: TrainingSettings) -> TrainingSettings:
     return replace(
-        settings, epochs=settings.epochs or 30, batch_size=settings.batch_size or 32, patience=settings.patience or 12
-    )
+        settings, epochs=settings.epochs or 30, batch_size=settings.batch_size or 32, patience=settings.patience or 12,
+        learning_rate=settings.learning_rate or 4e-3,
+    )  # fmt: skip
 
 
 def _repeated(

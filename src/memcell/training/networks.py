@@ -43,7 +43,8 @@ def fit_members(
     The recipe is learnt from the series that the first network is trained on.
     """
     groups = None if all(one.group is None for one in series) else [one.group for one in series]
-    splits = held_out(len(series), settings.validation, settings.seed, codes, groups, design.members)
+    count = design.members_for(sum(map(len, series)))
+    splits = held_out(len(series), settings.validation, settings.seed, codes, groups, count)
     training = splits[0][0]
     recipe = recipe_of([series[k] for k in training], schema, design, head.whole)
     settings = settings.for_data(len(training))
@@ -51,7 +52,7 @@ def fit_members(
     runs: list[Trained] = []
     for k, (training, validation) in enumerate(splits):
         own = replace(settings, seed=(settings.seed + k) % 2**32)
-        title = "Training" if design.members == 1 else f"Network {k + 1} of {design.members}"
+        title = "Training" if count == 1 else f"Network {k + 1} of {count}"
         batches = batches_of(recipe, training, validation, min(own.batch_size or 1, len(training)))
         start = start_of(config, recipe, design, series, own.seed)
         runs.append(train(config, start, batches, own, title, checkpoint=checkpoint))
@@ -92,9 +93,9 @@ def pass_once(series: list[Series], model: Model, settings: TrainingSettings, ba
 
 def begun(series: list[Series], head: Head, schema: TableSchema, settings: TrainingSettings, design: Design) -> Model:
     """A model that has not been trained: its recipe learnt from the series, its weights as they start."""
-    recipe = recipe_of(series, schema, design, head.whole)
-    config = replace(config_of(recipe, head, design, len(series)), members=design.members)
-    starts = [start_of(config, recipe, design, series, (settings.seed + k) % 2**32) for k in range(design.members)]
+    recipe, count = recipe_of(series, schema, design, head.whole), design.members or 1
+    config = replace(config_of(recipe, head, design, len(series)), members=count)
+    starts = [start_of(config, recipe, design, series, (settings.seed + k) % 2**32) for k in range(count)]
     members = tuple({name: one.numpy() for name, one in start.items()} for start in starts)
     return Model(recipe, config, members, {"steps": 0, "history": [[] for _ in members], "held_out": []})
 

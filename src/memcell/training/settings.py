@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from memcell.contract import InputError, LstmSpec
 from memcell.model import MECHANISMS
 
+_MANY = 1000  # series from which on steps are smaller
+_CHEAP, _BEARABLE = 500_000, 2_000_000  # rows up to which five networks are trained, or three
+
 __all__ = ["RECIPE_MECHANISMS", "Design", "TrainingSettings"]
 
 RECIPE_MECHANISMS = ("clipping", "merging", "summary")
@@ -20,7 +23,7 @@ class TrainingSettings:
     Attributes:
         epochs: at most; training stops early when the validation loss no longer falls. None: chosen from the data.
         batch_size: series, or segments of series, a step. None: chosen from the data.
-        learning_rate: at its peak; it rises over the first steps and falls as a cosine.
+        learning_rate: at its peak; it rises over the first steps and falls as a cosine. None: chosen from the data.
         dropout: probability of zeroing an output that the head reads.
         patience: epochs without a lower validation loss before training stops. None: chosen from the data.
         validation: share of the series (of the time, for a forecast) that is held out to decide when to stop.
@@ -33,8 +36,8 @@ class TrainingSettings:
 
     epochs: int | None = None
     batch_size: int | None = None
-    learning_rate: float = 4e-3
-    dropout: float = 0.1
+    learning_rate: float | None = None
+    dropout: float = 0.4
     patience: int | None = None
     validation: float = 0.2
     seed: int = 0
@@ -45,7 +48,7 @@ class TrainingSettings:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise InputError(f"`{name}` is {value!r}; it must be a whole number of at least 1.")
-        if not 0 < self.learning_rate <= 1:
+        if self.learning_rate is not None and not 0 < self.learning_rate <= 1:
             raise InputError(f"`learning_rate` is {self.learning_rate!r}; it must be above 0 and at most 1.")
         if not 0 <= self.dropout < 1:
             raise InputError(f"`dropout` is {self.dropout!r}; it must be at least 0 and below 1.")
@@ -58,8 +61,10 @@ class TrainingSettings:
         """The same with nothing left open, for so many training series: few are seen more often, a few at a time."""
         batch_size = self.batch_size or min(32, max(8, series // 10))
         steps = -(-series // batch_size)
-        epochs = self.epochs or min(300, max(40, 2000 // steps))
-        return replace(self, batch_size=batch_size, epochs=epochs, patience=self.patience or max(10, epochs // 6))
+        epochs = self.epochs or min(300, max(12, 2000 // steps))
+        rate = self.learning_rate or (4e-3 if series < _MANY else 2e-3)
+        patience = self.patience or max(10, epochs // 6)
+        return replace(self, batch_size=batch_size, epochs=epochs, patience=patience, learning_rate=rate)
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,8 @@ class Design:
         num_layers: layers, each reading the one below.
         spec: the cell.
         bidirectional: whether layers also run from the end; for tags that may look ahead.
-        members: networks, each with another part of the data held out, whose predictions are averaged.
+        members: networks, each with another part of the data held out, whose predictions are averaged. None: five, or
+            fewer of many rows.
         without: mechanisms to leave out, see ``memcell.model.MECHANISMS`` and ``RECIPE_MECHANISMS``.
         events: whether numbers enter as events; None: where channels are many and sparse, or hold sets.
         cycles: periods whose phase is a feature, ``"calendar"`` or ``"detect"``.
@@ -85,7 +91,7 @@ class Design:
     num_layers: int = 1
     spec: LstmSpec = field(default_factory=LstmSpec)
     bidirectional: bool = False
-    members: int = 1
+    members: int | None = None
     without: tuple[str, ...] = ()
     events: bool | None = None
     cycles: str | Sequence[float] = ()
@@ -95,8 +101,12 @@ class Design:
         known = (*MECHANISMS, *RECIPE_MECHANISMS)
         if isinstance(self.without, str) or not set(self.without) <= set(known):
             raise InputError(f"`without` is {self.without!r}; it must be a list of some of {', '.join(known)}.")
-        if not isinstance(self.members, int) or self.members < 1:
+        if self.members is not None and (not isinstance(self.members, int) or self.members < 1):
             raise InputError(f"`members` is {self.members!r}; it must be a whole number of at least 1.")
+
+    def members_for(self, rows: int) -> int:
+        """How many networks to train on so many rows."""
+        return self.members or (5 if rows < _CHEAP else 3 if rows < _BEARABLE else 1)
 
     @property
     def without_in_model(self) -> tuple[str, ...]:

@@ -87,6 +87,7 @@ def train(
     """
     assert settings.epochs is not None
     assert settings.patience is not None
+    assert settings.learning_rate is not None
     total = settings.epochs * batches.steps_per_epoch
     limit = total if stop_after is None else min(total, stop_after)
     bar = ProgressBar(title, -(-limit // batches.steps_per_epoch), settings.progress)
@@ -129,7 +130,7 @@ class _Run:
 
     def __init__(self, module: SequenceModule, settings: TrainingSettings) -> None:
         self.module = module
-        self.optimizer = torch.optim.AdamW([module.vector], lr=settings.learning_rate, weight_decay=1e-3, fused=True)
+        self.optimizer = torch.optim.AdamW([module.vector], lr=settings.learning_rate or 0.0, weight_decay=1e-3, fused=True)
         self.random = np.random.default_rng(settings.seed)
         self.best = Trained()
         self.step = 0
