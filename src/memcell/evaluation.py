@@ -1,7 +1,7 @@
 """How good a trained model is on series it has not seen."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,18 +162,17 @@ def _calibration_error(confidence: NDArray[Any], right: NDArray[Any]) -> float:
     return float(sum(len(part) * abs(confidence[part].mean() - right[part].mean()) for part in bins) / len(order))
 
 
-def _targets_of(model: Model, series: list[Series]) -> NDArray[np.float64]:
+def _targets_of(series: list[Series]) -> NDArray[np.float64]:
     """[n, K], what the series carry, of a model with several labels or numbers."""
+    labels: list[Any] = [np.nan if one.label is None else one.label for one in series]
     try:
-        return np.array([np.nan if one.label is None else one.label for one in series], np.float64).reshape(
-            len(series), -1
-        )
+        return np.array(labels, np.float64).reshape(len(series), -1)
     except (TypeError, ValueError) as error:
         raise InputError(f"The series must carry the model's targets, numbers: {error}.") from error
 
 
 def _evaluate_multilabel(model: Model, series: list[Series]) -> MultiLabelScore:
-    truth, probabilities = _targets_of(model, series), model.predict_proba(series)
+    truth, probabilities = _targets_of(series), model.predict_proba(series)
     if truth.shape != probabilities.shape or not np.isin(truth, (0, 1)).all():
         raise InputError(f"Every series must have 0 or 1 for each of {', '.join(model.classes)}.")
     both = [k for k in range(truth.shape[1]) if 0 < truth[:, k].mean() < 1]
@@ -182,7 +181,7 @@ def _evaluate_multilabel(model: Model, series: list[Series]) -> MultiLabelScore:
     return MultiLabelScore(
         len(series),
         float(np.mean(areas)) if areas else float("nan"),
-        float(metrics.f1_score(truth, probabilities > 0.5, average="macro", zero_division=0)),
+        float(metrics.f1_score(truth, probabilities > 0.5, average="macro", zero_division=cast("Any", 0))),
         float(-np.log(given).mean()),
     )
 
@@ -190,7 +189,7 @@ def _evaluate_multilabel(model: Model, series: list[Series]) -> MultiLabelScore:
 def _evaluate_regressor(model: Model, series: list[Series]) -> RegressionScore:
     head = model.config.head
     assert isinstance(head, Regression)
-    truth, quantiles = _targets_of(model, series), model.predict_quantiles(series)
+    truth, quantiles = _targets_of(series), model.predict_quantiles(series)
     if truth.shape != quantiles.shape[:2]:
         raise InputError(f"Every series must have a number for each of {', '.join(head.names)}.")
     unit = np.array(head.scale) if len(head.names) > 1 else np.ones(1)
@@ -227,7 +226,7 @@ def _evaluate_tagger(model: Model, series: list[Series]) -> TaggerScore:
         len(series),
         len(codes),
         float((best == codes).mean()),
-        float(metrics.f1_score(codes, best, average="macro", zero_division=0)),
+        float(metrics.f1_score(codes, best, average="macro", zero_division=cast("Any", 0))),
         float(-np.log(np.clip(given[np.arange(len(codes)), codes], 1e-12, 1)).mean()),
     )
 

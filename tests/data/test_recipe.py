@@ -1,7 +1,7 @@
 """Series on their way to the stack: statistics, grids, features row by row, what may and may not matter."""
 
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest

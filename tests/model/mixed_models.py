@@ -12,7 +12,7 @@ from memcell.data import TableSchema
 from memcell.data.observations import Observations
 from memcell.data.recipe import Recipe
 from memcell.heads import Classification, Head, MultiLabel, Regression, Tagging
-from memcell.model import Model, ModelConfig
+from memcell.model import MECHANISMS, Model, ModelConfig
 
 CHANNELS = ("pulse", "ph", "ward", "note")
 FACTS = ("age", "sex")
@@ -66,7 +66,7 @@ MIXED: dict[str, Callable[..., Model]] = {
     "tag": lambda **options: _model(Tagging(("a", "b", "c")), **options),
     "tag-both-ways": lambda **options: _model(Tagging(("a", "b")), bidirectional=True, num_layers=2, **options),
     "without": lambda **options: _model(
-        Classification(("no", "yes")), without=("mask", "since", "input_decay", "state_decay", "time_decay", "facts_state"),
+        Classification(("no", "yes")), without=MECHANISMS,
         **options,
     ),
 }  # fmt: skip

@@ -57,8 +57,8 @@ def test_time_and_missing_values_reach_the_cell() -> None:
     model = MAKERS["classify"]()
     one = series_of(np.random.default_rng(1), 6, missing=0.3)
     later = Series(one.values, one.times * [1, 1, 1, 1, 1, 3], one.channels, time_kind="number")
-    filled = Series(np.where(np.isnan(one.values), [one.center for one in model.recipe.channels], one.values), one.times, one.channels,
-                    time_kind="number")  # fmt: skip
+    means = [channel.center for channel in model.recipe.channels]
+    filled = Series(np.where(np.isnan(one.values), means, one.values), one.times, one.channels, time_kind="number")
     usual, gap, complete = model.predict_proba([one, later, filled])
     assert np.abs(usual - gap).max() > 1e-3
     assert np.abs(usual - complete).max() > 1e-3

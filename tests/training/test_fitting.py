@@ -35,7 +35,9 @@ def test_a_seed_settles_every_draw(task: str) -> None:
 
 def test_a_classifier_learns() -> None:
     series, labels = levels(80)
-    model = fit_classifier(series, labels, SCHEMA, settings(epochs=15, learning_rate=0.02), Design(hidden_size=8, members=1))
+    model = fit_classifier(
+        series, labels, SCHEMA, settings(epochs=15, learning_rate=0.02), Design(hidden_size=8, members=1)
+    )
     others, truth = levels(60, seed=1)
     assert (model.predict(others) == truth).mean() > 0.85
 
@@ -72,7 +74,9 @@ def test_every_class_is_held_out_and_trained_on() -> None:
     series, _ = levels(12)
     labels = ["rare" if k < 2 else "common" for k in range(12)]
     for share in (0.01, 0.5, 0.99):
-        model = fit_classifier(series, labels, SCHEMA, settings(epochs=1, validation=share), Design(hidden_size=3, members=1))
+        model = fit_classifier(
+            series, labels, SCHEMA, settings(epochs=1, validation=share), Design(hidden_size=3, members=1)
+        )
         assert 2 <= model.record["validation_series"] <= 10
 
 

@@ -18,7 +18,14 @@ Data = tuple[list[Series], NDArray[np.int64]]
 
 def score(data: Callable[[int], Data], **options: Any) -> float:
     """Share of fresh series that get their class."""
-    settings: dict[str, Any] = {"members": 1, "hidden_size": 12, "epochs": 25, "patience": 25, "learning_rate": 0.02, "dropout": 0.0}
+    settings: dict[str, Any] = {
+        "members": 1,
+        "hidden_size": 12,
+        "epochs": 25,
+        "patience": 25,
+        "learning_rate": 0.02,
+        "dropout": 0.0,
+    }
     x, y = data(0)
     model = SequenceClassifier(progress=False, **settings | options).fit(x, y)
     fresh, truth = data(1)
@@ -178,7 +185,13 @@ def test_impossible_values_at_prediction_do_little() -> None:
     wild, _ = levels_of(1, wild=True)
     lost = {}
     for without in ((), ("clipping",)):
-        settings: dict[str, Any] = {"members": 1, "hidden_size": 8, "epochs": 15, "learning_rate": 0.01, "progress": False}
+        settings: dict[str, Any] = {
+            "members": 1,
+            "hidden_size": 8,
+            "epochs": 15,
+            "learning_rate": 0.01,
+            "progress": False,
+        }
         model = SequenceClassifier(without=without, **settings).fit(x, y)
         lost[without] = np.mean(model.predict(fresh) == truth) - np.mean(model.predict(wild) == truth)
     assert lost[()] < 0.02
@@ -204,7 +217,9 @@ def test_many_sparse_channels_take_memory_for_what_is_filled(events: bool) -> No
         assert steps.values.shape == (600, 0)
         assert len(steps.event_row) == sum(len(one.observations) for one in series)
         # Which channel was seen is what tells the classes apart.
-        learnt = SequenceClassifier(members=1, epochs=30, patience=30, learning_rate=0.02, progress=False).fit(series, y)
+        learnt = SequenceClassifier(members=1, epochs=30, patience=30, learning_rate=0.02, progress=False).fit(
+            series, y
+        )
         assert np.mean(learnt.predict(series) == y) > 0.85
     else:
         assert model.fit(series, y).model_.recipe.apply(series).values.shape == (600, 2000)

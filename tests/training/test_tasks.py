@@ -16,7 +16,14 @@ from memcell.training.leaks import leaking_channels
 from memcell.training.module import SequenceModule, initial_weights
 from memcell.training.splits import held_out
 
-FAST: dict[str, Any] = {"members": 1, "dropout": 0.0, "hidden_size": 8, "epochs": 20, "learning_rate": 0.02, "progress": False}
+FAST: dict[str, Any] = {
+    "members": 1,
+    "dropout": 0.0,
+    "hidden_size": 8,
+    "epochs": 20,
+    "learning_rate": 0.02,
+    "progress": False,
+}
 
 
 def sums(count: int, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray]:

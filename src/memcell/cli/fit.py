@@ -107,7 +107,8 @@ def fit(
     contents = read_table(
         table, static=static, targets=targets, duplicates=duplicates.value, id=id, time=time, channel=channel,
         value=value, channels=_with_target(channels, target[0]) if task is Task.forecast else channels,
-        facts=fact or (), group=group, weight=weight, ignore=ignore or (), kinds=kinds_of(category, text, number), **role,
+        facts=fact or (), group=group, weight=weight, ignore=ignore or (), kinds=kinds_of(category, text, number),
+        **role,
     )  # fmt: skip
     for message in contents.warnings:
         note(message)
@@ -115,8 +116,8 @@ def fit(
     estimator = _estimator(task, target, horizon)
     given = {
         "epochs": epochs, "hidden_size": hidden_size, "members": members, "batch_size": batch_size,
-        "learning_rate": learning_rate, "class_weight": class_weight, "bidirectional": look_ahead or None, "cycles": _cycles(cycles),
-        "without": tuple(without or ()) or None,
+        "learning_rate": learning_rate, "class_weight": class_weight, "bidirectional": look_ahead or None,
+        "cycles": _cycles(cycles), "without": tuple(without or ()) or None,
     }  # fmt: skip
     estimator.set_params(
         num_layers=num_layers, seed=seed, peephole=peephole.value, progress=not quiet,

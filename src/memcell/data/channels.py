@@ -168,7 +168,8 @@ def channel_to_json(channel: Channel) -> dict[str, Any]:
         return {"name": channel.name, "kind": channel.kind, "words": list(channel.words)}
     return {
         "name": channel.name, "kind": "number", "center": channel.center, "scale": channel.scale,
-        "cut": channel.cut, "impossible": channel.impossible, "events": channel.events, "quantiles": list(channel.quantiles),
+        "cut": channel.cut, "impossible": channel.impossible, "events": channel.events,
+        "quantiles": list(channel.quantiles),
     }  # fmt: skip
 
 

@@ -177,8 +177,8 @@ def _numbers_in_text(table: Table, column: pl.Series) -> pl.Series:
 
 def _leave_out(name: str) -> str:
     return (
-        f" If it holds words, say so (`kinds={{{name!r}: 'category'}}`, on the command line `--category {name}`); if it "
-        f"is no channel, give the column its role (id, time or label), or leave it out (`ignore=[{name!r}]`, on the "
+        f" If it holds words, say so (`kinds={{{name!r}: 'category'}}`, on the command line `--category {name}`); if "
+        f"it is no channel, give the column its role (id, time or label), or leave it out (`ignore=[{name!r}]`, on the "
         f"command line `--ignore {name}`)."
     )
 

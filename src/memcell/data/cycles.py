@@ -28,8 +28,8 @@ def periods_of(series: list[Series], asked: str | Sequence[float]) -> tuple[floa
 
     Args:
         series: training series.
-        asked: periods; ``"calendar"`` for day, week and year where times are dates and span two of them, with rows apart
-            by less than half of one; ``"detect"`` for the calendar or those that the values themselves repeat after.
+        asked: periods; ``"calendar"`` for day, week and year where times are dates and span two of them, with rows
+            apart by less than half of one; ``"detect"`` for these and those that the values themselves repeat after.
 
     Raises:
         InputError: a period that is not positive, or another word.
@@ -83,7 +83,7 @@ def _detected(series: list[Series]) -> list[float]:
         for at in np.argsort(power)[::-1][:_FOUND]:
             peak = power[at] >= power[max(at - 1, 0) : at + 2].max()
             if peak and power[at] > _CLEAR:
-                found[1 / frequencies[at]] = max(power[at], found.get(1 / frequencies[at], 0.0))
+                found[float(1 / frequencies[at])] = float(power[at])
     best = sorted(found, key=lambda period: -found[period])
     apart_enough: list[float] = []
     for period in best:

@@ -68,8 +68,8 @@ def long_rows(
     for c, name in enumerate(wanted):
         if kinds.get(name) == "text":
             seen, words[name] = split_texts(seen, c, words[name])
-    kinds = {name: kind for name, kind in kinds.items() if name in wanted}
-    return Rows(codes[begins], times[begins], seen, tuple(wanted), words, order[begins], notes), kinds
+    known_kinds: dict[str, Kind] = {name: kind for name, kind in kinds.items() if name in wanted}
+    return Rows(codes[begins], times[begins], seen, tuple(wanted), words, order[begins], notes), known_kinds
 
 
 def _check_channels(

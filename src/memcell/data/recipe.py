@@ -376,7 +376,7 @@ def _span(series: list[Series], channels: int) -> float:
 
 
 def _patch(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
-    """How many rows become one: so many that a usual series has about thirty of them, where all are even and complete."""
+    """How many rows become one: so many that a usual series has about thirty, where all are even and complete."""
     rows = float(np.median([len(one) for one in series])) if series else 0.0
     if rows <= _LONG or not all(isinstance(one, NumberChannel) and not one.events for one in channels):
         return 1

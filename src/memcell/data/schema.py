@@ -26,8 +26,8 @@ class TableSchema:
     Attributes:
         id: the column that names the series, or None where the table is one series.
         time: the column of times, or None where the order of the rows is the time.
-        label: the columns with what is to be learnt of a series, classes or numbers; empty where there is none. One name
-            may be given as text.
+        label: the columns with what is to be learnt of a series, classes or numbers; empty where there is none. One
+            name may be given as text.
         channels: what is measured over time, in the order of the model's inputs: columns of a wide table, entries of
             the column ``channel`` of a long one, ``name[0]``, ``name[1]``, ... of a column of vectors.
         time_kind: what the times are: ``"order"``, ``"number"`` or ``"date"``.

@@ -209,7 +209,7 @@ def _one_series(number: int, item: object, times: object, channels: Sequence[str
     if len(names) != width:
         raise InputError(f"{name.capitalize()} of `x` has {width} channels; `channels` names {len(names)}: {names}.")
     stamps, kind = _times_of(name, times, len(values))
-    return Series(values, stamps, names, id=number, time_kind=kind)
+    return Series(Observations.of_dense(values), stamps, names, id=number, time_kind=kind)
 
 
 def _times_of(name: str, times: object, length: int) -> tuple[NDArray[np.float64], TimeKind]:

@@ -55,7 +55,8 @@ class Steps:
         return chosen.ranges(self.offsets[index], np.diff(self.offsets)[index])
 
     def ranges(self, first: NDArray[np.int64], lengths: NDArray[np.int64]) -> "Steps":
-        """Rows ``first[b]``, ``first[b] + 1``, ... of the batch, ``lengths[b]`` of them, as sequence b; facts and summaries stay."""
+        """Rows ``first[b]``, ``first[b] + 1``, ... of the batch, ``lengths[b]`` of them, as sequence b; what is of
+        whole series stays."""
         rows = _ranges(first, lengths)
         low = np.searchsorted(self.event_row, first)
         counts = np.searchsorted(self.event_row, first + lengths) - low

@@ -95,11 +95,10 @@ def read(
         >>> first.times, first.values[:, 0]
         (array([0.5, 2. ]), array([nan, 80.]))
     """
-    columns = dict(
-        id=id, time=time, channel=channel, value=value, label=label, tag=tag, channels=channels, facts=facts,
-        group=group, weight=weight, ignore=ignore, kinds=kinds,
+    contents = read_table(
+        source, static=static, targets=targets, duplicates=duplicates, id=id, time=time, channel=channel, value=value,
+        label=label, tag=tag, channels=channels, facts=facts, group=group, weight=weight, ignore=ignore, kinds=kinds,
     )  # fmt: skip
-    contents = read_table(source, static=static, targets=targets, duplicates=duplicates, **columns)  # type: ignore[arg-type]
     for message in contents.warnings:
         warnings.warn(message, UserWarning, stacklevel=2)
     return contents.series

@@ -79,7 +79,7 @@ def wide_rows(
     for name in names:
         if kinds.get(name) == "text":
             seen, words[name] = split_texts(seen, names.index(name), words[name])
-    kept = {name: kind for name, kind in kinds.items() if kind == "vector" or name in names}
+    kept: dict[str, Kind] = {name: kind for name, kind in kinds.items() if kind == "vector" or name in names}
     return Rows(codes, times, seen, names, words, origin, notes), kept
 
 

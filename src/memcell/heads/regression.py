@@ -60,7 +60,7 @@ class Regression:
     def decode(self, raw: NDArray[Any]) -> NDArray[np.float64]:
         """Quantiles 0.1, 0.5 and 0.9 [R, K, 3], in the targets' own units."""
         count = len(self.names)
-        raw = np.float64(raw)
+        raw = raw.astype(np.float64)
         half = np.array(self.band) * T90 * (np.logaddexp(raw[:, count:], 0.0) + NARROWEST)
         quantiles = raw[:, :count, None] + half[:, :, None] * np.array([-1.0, 0.0, 1.0])
         return np.array(self.center)[:, None] + np.array(self.scale)[:, None] * quantiles

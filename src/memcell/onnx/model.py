@@ -59,6 +59,7 @@ def model_graph(model: Model, inputs: Collection[str]) -> Graph:
     shape = [config.num_layers, "B", config.hidden_size]
     states = [graph.input(name, shape) for name in ("h_0", "c_0")] if "states" in inputs else None
     answers: list[str] = []
+    finals: list[tuple[str, str]] = []
     for w in model.members:
         x, h, finals = _stack(graph, config, w, steps, facts, lengths, states)
         if config.head.whole:

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from memcell.contract import InputError
 from memcell.data import Series
 from memcell.sklearn.estimator import SequenceEstimator
-from memcell.sklearn.inputs import names_of, schema_of, series_for_fit
+from memcell.sklearn.inputs import names_of, one_column, schema_of, series_for_fit
 from memcell.training import Partial, fit_classifier, fit_multilabel
 
 __all__ = ["SequenceClassifier"]
@@ -137,7 +137,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         Raises:
             InputError: no classes in the first call, an unknown class, or what ``fit`` refuses.
         """
-        series = series_for_fit(X, sample_weight, None)
+        series = series_for_fit(self._checked(X), sample_weight, None)
         labels, several = _labels(series, y)
         so_far = getattr(self, "model_", None)
         if so_far is None and classes is None and not several:
@@ -174,14 +174,13 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
 def _labels(series: list[Series], y: Any) -> tuple[list[Any], bool]:
     """One label a series, or a row of them; and which of the two."""
-    labels = [one.label for one in series] if y is None else list(np.asarray(y)) if _is_table(y) else list(y)
+    labels: list[Any] = [one.label for one in series] if y is None else list(one_column(y))
     if any(label is None for label in labels):
-        raise InputError("`y` is missing: the series carry no labels. Give `y`, or read the table with `label=`.")
+        raise InputError(
+            "This estimator requires y to be passed, but the target y is None and the series carry no labels. Give `y`, "
+            "or read the table with `label=`."
+        )
     several = bool(labels) and (isinstance(labels[0], tuple | list) or np.ndim(labels[0]) == 1)
     if several and all(len(label) == 1 for label in labels):
         return [label[0] for label in labels], False
     return labels, several
-
-
-def _is_table(y: Any) -> bool:
-    return np.ndim(y) == 2 if hasattr(y, "shape") else False

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from memcell.contract import InputError, LstmSpec
 from memcell.data import Series
 from memcell.model import Model, save
+from memcell.sklearn.inputs import checked_array
 from memcell.training import Checkpoint, Design, TrainingSettings, fingerprint
 
 __all__ = ["SequenceEstimator"]
@@ -42,13 +43,24 @@ class SequenceEstimator(BaseEstimator):
         parameters = {name: value for name, value in self.get_params().items() if name not in _NOT_DECISIVE}
         return Checkpoint(Path(self.checkpoint), fingerprint(series, parameters, *what), self.resume)
 
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn may expect: missing values are welcome, and series are learnt with a target."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.three_d_array = True
+        tags.non_deterministic = False
+        return tags
+
     def _remember(self, series: list[Series]) -> None:
         """What scikit-learn wants to know of the data: a series without times is a row of numbers to it."""
+        if hasattr(self, "n_features_in_"):
+            del self.n_features_in_
         if series[0].time_kind == "order" and len(series[0].channels) == 1 and len({len(one) for one in series}) == 1:
             self.n_features_in_ = len(series[0])
 
     def _checked(self, x: Any) -> Any:
         """X as it is, unless it is a table of numbers of another width than the one that was trained on."""
+        x = checked_array(x)
         wanted = getattr(self, "n_features_in_", None)
         if isinstance(x, np.ndarray) and x.ndim == 2 and wanted is not None and x.shape[1] != wanted:
             name = type(self).__name__

@@ -1,14 +1,18 @@
 """What estimators take as X, y, weights and groups."""
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.validation import check_array
 
 from memcell.contract import InputError
 from memcell.data import Series, TableSchema, as_series
 
-__all__ = ["names_of", "schema_of", "series_for_fit"]
+__all__ = ["checked_array", "names_of", "one_column", "schema_of", "series_for_fit"]
 
 
 def series_for_fit(x: Any, sample_weight: Any = None, groups: Any = None) -> list[Series]:
@@ -17,7 +21,7 @@ def series_for_fit(x: Any, sample_weight: Any = None, groups: Any = None) -> lis
     Raises:
         InputError: there are none, they have no rows and no facts at all, or weights or groups do not match them.
     """
-    series = as_series(x)
+    series = as_series(checked_array(x))
     if not series:
         raise InputError("`X` is empty; at least one series is needed.")
     if not any(len(one) or len(one.facts) for one in series):
@@ -30,7 +34,34 @@ def series_for_fit(x: Any, sample_weight: Any = None, groups: Any = None) -> lis
             argument = "sample_weight" if name == "weight" else "groups"
             raise InputError(f"`{argument}` has {len(entries)} entries for {len(series)} series; give one a series.")
         series = [replace(one, **{name: entry}) for one, entry in zip(series, entries, strict=True)]
+    if not any(one.weight for one in series):
+        raise InputError("Every `sample_weight` is zero; at least one series must count.")
     return series
+
+
+def checked_array(x: Any) -> Any:
+    """X as it is, or, where it is an array of n series, [n, T] or [n, T, C], in float64.
+
+    Raises:
+        ValueError, TypeError: what scikit-learn says of sparse, complex, empty or infinite arrays, or of text.
+    """
+    is_array = isinstance(x, np.ndarray) and x.ndim > 1
+    like_one = hasattr(x, "__array__") and not hasattr(x, "columns") and not isinstance(x, np.ndarray)
+    if is_array or like_one or issparse(x):
+        return check_array(x, allow_nd=True, ensure_all_finite="allow-nan", dtype=np.float64, input_name="X")
+    return x
+
+
+def one_column(y: Any) -> Any:
+    """y with what holds arrays as an array, and a single column [n, 1] as [n], of which a warning tells."""
+    if not hasattr(y, "__array__"):
+        return y
+    array = np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        message = "A column-vector y was passed when a 1d array was expected; it is read as one target."
+        warnings.warn(message, DataConversionWarning, stacklevel=4)
+        return array[:, 0]
+    return array
 
 
 def schema_of(series: list[Series]) -> TableSchema:
@@ -41,7 +72,7 @@ def schema_of(series: list[Series]) -> TableSchema:
     time = None if first.time_kind == "order" else "time"
     return TableSchema(
         "id", time, (), first.channels, first.time_kind, date_only=False, facts=first.fact_names,
-        kinds={name: "category" for name in first.levels}, fact_kinds={name: "category" for name in first.fact_levels},
+        kinds=dict.fromkeys(first.levels, "category"), fact_kinds=dict.fromkeys(first.fact_levels, "category"),
     )  # fmt: skip
 
 

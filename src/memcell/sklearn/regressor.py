@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from memcell.contract import InputError
 from memcell.data import Series
 from memcell.sklearn.estimator import SequenceEstimator
-from memcell.sklearn.inputs import names_of, schema_of, series_for_fit
+from memcell.sklearn.inputs import names_of, one_column, schema_of, series_for_fit
 from memcell.training import Partial, fit_regressor
 
 __all__ = ["SequenceRegressor"]
@@ -119,7 +119,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SequenceRegressor":
         """Go on training: one more pass over these series, none of them held out; arguments as for ``fit``."""
-        series = series_for_fit(X, sample_weight, None)
+        series = series_for_fit(self._checked(X), sample_weight, None)
         targets = _targets(series, y)
         so_far = getattr(self, "model_", None)
         schema = schema_of(series) if so_far is None else so_far.recipe.schema
@@ -146,9 +146,14 @@ def _targets(series: list[Series], y: Any) -> NDArray[np.float64]:
     """[n, K]."""
     given = [one.label for one in series] if y is None else y
     try:
-        targets = np.array([np.nan if one is None else one for one in given] if y is None else given, np.float64)
+        targets = np.array(
+            [np.nan if one is None else one for one in given] if y is None else one_column(y), np.float64
+        )
     except (TypeError, ValueError) as error:
         raise InputError(f"`y` must be numbers: {error}. For classes there is SequenceClassifier.") from error
     if targets.ndim not in (1, 2) or np.isnan(targets).all():
-        raise InputError("`y` is missing: give one number a series, or [n, K], or read the table with `label=`.")
+        raise InputError(
+            "This estimator requires y to be passed, but the target y is None, or unknown throughout. Give one number a "
+            "series, or [n, K], or read the table with `label=`."
+        )
     return targets.reshape(len(targets), -1)

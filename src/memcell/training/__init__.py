@@ -7,6 +7,6 @@ from memcell.training.tagger import fit_tagger
 from memcell.training.whole import Partial, fit_classifier, fit_multilabel, fit_regressor
 
 __all__ = [
-    "Checkpoint", "Design", "Partial", "TrainingSettings", "fingerprint", "fit_classifier", "fit_forecaster", "fit_multilabel",
-    "fit_regressor", "fit_tagger",
+    "Checkpoint", "Design", "Partial", "TrainingSettings", "fingerprint", "fit_classifier", "fit_forecaster",
+    "fit_multilabel", "fit_regressor", "fit_tagger",
 ]  # fmt: skip

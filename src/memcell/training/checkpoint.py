@@ -1,4 +1,4 @@
-"""What a run leaves behind after every epoch, so that one that was killed goes on and ends where it would have ended."""
+"""What a run leaves behind after every epoch, so that one that was killed goes on and ends where it would have."""
 
 import hashlib
 import json

@@ -20,6 +20,7 @@ __all__ = ["SequenceModule", "initial_weights"]
 _AVERAGING = 0.98  # of the weights over steps; the average is what is validated and kept
 _FORGETTING = (0.05, 3.0)  # of the cell's units over the usual duration of a series, from the slowest to the fastest
 _LONGEST = 150.0  # steps that count as that duration at most
+_FROM_ZERO = ("state_decay.bias", "events.gate", "summary.bias")
 
 
 def initial_weights(config: ModelConfig, duration: float, chrono: float | None = None) -> dict[str, Tensor]:
@@ -28,8 +29,8 @@ def initial_weights(config: ModelConfig, duration: float, chrono: float | None =
     Args:
         config: the model's shape.
         duration: usual length of a series in steps of time, which sets the speeds of forgetting.
-        chrono: rows over which to remember: biases of forget gates are logarithms of numbers uniform in 1 to this, those
-            of input gates the opposite (Tallec and Ollivier, arXiv 1804.11188, eq. 16).
+        chrono: rows over which to remember: biases of forget gates are logarithms of numbers uniform in 1 to this,
+            those of input gates the opposite (Tallec and Ollivier, arXiv 1804.11188, eq. 16).
     """
     bound = 1 / math.sqrt(config.hidden_size)
     speeds = torch.logspace(*(math.log10(speed / min(max(duration, 1.0), _LONGEST)) for speed in _FORGETTING),
@@ -37,7 +38,7 @@ def initial_weights(config: ModelConfig, duration: float, chrono: float | None =
     weights: dict[str, Tensor] = {}
     for name, shape in config.weight_shapes().items():
         part = name.rpartition(".")[2]
-        if name.startswith("head.") or part == "facts" or name in ("state_decay.bias", "events.gate", "summary.bias"):
+        if name.startswith("head.") or part == "facts" or name in _FROM_ZERO:
             weights[name] = torch.zeros(shape)
         elif part == "forgetting":
             weights[name] = torch.log(torch.expm1(speeds))  # the inverse of softplus

@@ -13,7 +13,7 @@ __all__ = ["RECIPE_MECHANISMS", "Design", "TrainingSettings"]
 
 RECIPE_MECHANISMS = ("clipping", "merging", "summary")
 """Mechanisms of the recipe that a fit can be told to go without, beside those of the model: cutting outliers and not
-seeing impossible values; merging rows that each see little; summaries of each channel that a head of whole series reads."""
+seeing impossible values; merging rows; summaries of each channel that a head of whole series reads."""
 
 
 @dataclass(frozen=True)

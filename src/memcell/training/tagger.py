@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def fit_tagger(
                 length = len(series[b])
                 cuts = range(int(random.integers(1, _STRETCH + 1)), length, _STRETCH) if length > _STRETCH else ()
                 bounds = [0, *cuts, length]
-                pieces += [(int(b), start, stop) for start, stop in zip(bounds, bounds[1:], strict=False)]
+                pieces += [(int(b), start, stop) for start, stop in pairwise(bounds)]
             pieces = [(b, start, stop) for b, start, stop in pieces if (codes[b][start:stop] >= 0).any()]
             return [pieces[k] for k in random.permutation(len(pieces))]
 

@@ -130,7 +130,9 @@ class _Run:
 
     def __init__(self, module: SequenceModule, settings: TrainingSettings) -> None:
         self.module = module
-        self.optimizer = torch.optim.AdamW([module.vector], lr=settings.learning_rate or 0.0, weight_decay=1e-3, fused=True)
+        self.optimizer = torch.optim.AdamW(
+            [module.vector], lr=settings.learning_rate or 0.0, weight_decay=1e-3, fused=True
+        )
         self.random = np.random.default_rng(settings.seed)
         self.best = Trained()
         self.step = 0

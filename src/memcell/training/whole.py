@@ -135,7 +135,7 @@ def fit_regressor(
     known = ~np.isnan(targets)
     silent = [name for name, count in zip(names, known.sum(axis=0), strict=True) if count < 2]
     if silent:
-        raise InputError(f"Target {silent[0]!r} is known of fewer than two series; there is nothing to learn from.")
+        raise InputError(f"Target {silent[0]!r} is known of 1 sample or none; at least two series are needed.")
     # Quartiles, which outliers do not move; the deviation where half of the targets are one number.
     low, center, high = np.nanquantile(targets, [0.25, 0.5, 0.75], axis=0)
     spread = np.where(high > low, (high - low) / _QUARTILES_APART, np.nanstd(targets, axis=0))
@@ -253,8 +253,8 @@ def classes_of(labels: Sequence[Any], what: str) -> list[Any]:
     fractions = any(isinstance(label, float) and not label.is_integer() for label in counts)
     if len(counts) > max(50, len(plain) // 4) or (rare and fractions):
         raise InputError(
-            f"The target has {len(counts)} different values in {len(plain)} {'series' if what == 'series' else 'rows'}: "
-            "it looks like a measurement or a name, not a class. Group it into classes first."
+            f"The target has {len(counts)} different values in {len(plain)} {what if what == 'series' else 'rows'}: "
+            "it looks like a continuous measurement or a name, not a class. Group it into classes first."
         )
     if rare and what == "series":
         raise InputError(
