@@ -34,6 +34,7 @@ _SPARSE = 0.1  # share of the rows in which a channel has a value
 _ROWS_KEPT = 50  # of a series at least, where rows are merged
 _FULL = 1 / 3  # share of the channels that a row sees from which on rows stay as they are
 _LONG, _PATCHES = 64, 32  # rows of a series from which on patches are made, and how many patches
+_MOST_ALIGNED = 2000  # values of a series that are features each
 _COMPLETE = 0.98  # share of values that even and complete series have
 _WIDEST = 64  # columns of a patch at most
 _SETS = 0.05  # share of the values beside another one of their row and channel from which on they are sets
@@ -53,6 +54,7 @@ class Recipe:
         summary: whether a series comes with a summary of each column, see ``memcell.data.summary``.
         span: the time over which rows become one, 0 for none: rows that each see little become fewer that see more.
         patch: how many rows of an even and complete series become one with as many times the channels.
+        aligned: rows of which each value is a feature of the summary, where all series have the same rows; 0 for none.
 
     Example:
         >>> from memcell.data import as_series
@@ -71,6 +73,7 @@ class Recipe:
     summary: bool = False
     span: float = 0.0
     patch: int = 1
+    aligned: int = 0
 
     @classmethod
     def learn(
@@ -126,7 +129,8 @@ class Recipe:
         span = _span(series, len(schema.channels)) if merging else 0.0
         patch = _patch(series, cadence, channels) if merging and not span else 1
         periods = periods_of(series, cycles)
-        return cls(schema, cadence, channels, facts, periods, target_recipe, summary, span, patch)
+        rows = _aligned(series, cadence, channels) if summary else 0
+        return cls(schema, cadence, channels, facts, periods, target_recipe, summary, span, patch, rows)
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -150,7 +154,8 @@ class Recipe:
         columns = len(encoding.columns)
         return {
             "channels": columns, "extra": self.extra, "events": encoding.event_kinds, "facts": encoding.fact_width,
-            "summary": PER_CHANNEL * (columns // self.patch) if self.summary else 0,
+            "summary": (PER_CHANNEL + self.aligned) * (columns // self.patch) if self.summary else 0,
+            "aligned": self.aligned * (columns // self.patch),
         }  # fmt: skip
 
     @cached_property
@@ -186,6 +191,7 @@ class Recipe:
             "summary": self.summary,
             "span": self.span,
             "patch": self.patch,
+            "aligned": self.aligned,
         }
 
     @classmethod
@@ -211,10 +217,10 @@ class Recipe:
         span = record["span"]
         if not isinstance(span, float) or not 0 <= span < np.inf:
             raise InputError(f"The recipe's span is {span!r}; it must be a number of at least 0.")
-        patch = record["patch"]
-        if type(patch) is not int or patch < 1:
-            raise InputError(f"The recipe's patch is {patch!r}; it must be a whole number of at least 1.")
-        return cls(schema, cadence, channels, facts, cycles, target, record["summary"] is True, span, patch)
+        patch, aligned = record["patch"], record["aligned"]
+        if type(patch) is not int or patch < 1 or type(aligned) is not int or aligned < 0:
+            raise InputError(f"The recipe's patch and aligned rows are {patch!r} and {aligned!r}; they must be counts.")
+        return cls(schema, cadence, channels, facts, cycles, target, record["summary"] is True, span, patch, aligned)
 
 
 class RecipeState:
@@ -225,6 +231,7 @@ class RecipeState:
         self._seen = LastSeen.nothing(len(recipe.encoding.columns))
         self._summary = Summary.nothing(len(recipe.row_encoding.columns))
         self._count = 0
+        self._aligned = np.zeros((recipe.aligned, len(recipe.row_encoding.columns)), np.float32)
         self._start: float | None = None
         self._time: float | None = None
         self._place = -1
@@ -269,7 +276,7 @@ class RecipeState:
         if begins and len(rows):
             self._start = float(rows.times[0])
         seen = recipe.row_encoding.columns_of(rows) if recipe.summary else None
-        self._count += len(rows)
+        begin, self._count = self._count, self._count + len(rows)
         if recipe.patch > 1:
             rows = patched(rows, recipe.patch)
         elif recipe.span:
@@ -286,8 +293,12 @@ class RecipeState:
         observed, self._seen = observe(scaled, gap, self._seen)
         summary = np.empty(0, np.float32)
         if seen is not None:
-            self._summary = self._summary.after(recipe.row_encoding.scaled(seen))
-            summary = self._summary.features(recipe.row_encoding.knots)
+            every = recipe.row_encoding.scaled(seen)
+            self._summary = self._summary.after(every)
+            stop = min(self._count, recipe.aligned)
+            self._aligned = self._aligned.copy()
+            self._aligned[begin:stop] = np.nan_to_num(every[: max(stop - begin, 0)])
+            summary = np.concatenate([self._summary.features(recipe.row_encoding.knots), self._aligned.reshape(-1)])
         extra, anchor = cycle_features(rows.times, recipe.cycles), np.full((len(rows), 2), np.nan)
         if self._target is not None and recipe.target is not None:
             column = recipe.target_column
@@ -385,6 +396,22 @@ def _patch(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]
     if any((np.abs(cadence.steps_between(one.times[:-1], one.times[1:]) - 1) > 0.01).any() for one in series):
         return 1
     return max(1, min(round(rows / _PATCHES), _WIDEST // len(channels)))
+
+
+def _aligned(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
+    """The rows that all series have alike: as many, as far apart, and complete; 0 where they differ."""
+    rows = len(series[0]) if series else 0
+    if not 0 < rows * len(channels) <= _MOST_ALIGNED:
+        return 0
+    if not all(isinstance(one, NumberChannel) and not one.events for one in channels):
+        return 0
+    if sum(len(one.observations) for one in series) < _COMPLETE * rows * len(series) * len(channels):
+        return 0
+    first = cadence.steps_between(series[0].times[:1], series[0].times)
+    for one in series:
+        if len(one) != rows or np.abs(cadence.steps_between(one.times[:1], one.times) - first).max() > 0.01:
+            return 0
+    return rows
 
 
 def _sparse_or_sets(series: list[Series], numbers: NDArray[np.bool_]) -> bool:

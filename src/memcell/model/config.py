@@ -39,6 +39,7 @@ class ModelConfig:
         event_size: width of the embedding of events.
         facts: S, features of static facts.
         summary: features of the recipe's summaries; a head of whole series reads them through a layer of their own.
+        aligned: how many of them, the last, it also reads as they are: values of rows that all series have alike.
         bidirectional: whether each layer also runs from the end, and its outputs see the whole series.
         without: mechanisms left out, of ``MECHANISMS``.
         members: networks of this shape whose predictions are averaged.
@@ -54,6 +55,7 @@ class ModelConfig:
     event_size: int = 32
     facts: int = 0
     summary: int = 0
+    aligned: int = 0
     bidirectional: bool = False
     without: tuple[str, ...] = ()
     members: int = 1
@@ -61,7 +63,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name, least in (
             ("channels", 0), ("extra", 0), ("hidden_size", 1), ("num_layers", 1), ("event_size", 1), ("facts", 0),
-            ("summary", 0),
+            ("summary", 0), ("aligned", 0),
             ("members", 1),
         ):  # fmt: skip
             value = getattr(self, name)
@@ -102,7 +104,7 @@ class ModelConfig:
     @property
     def read_size(self) -> int:
         """Width of what a head reads of a whole series."""
-        return self.outputs + self.facts + (_SUMMARY_SIZE if self.summary else 0)
+        return self.outputs + self.facts + self.aligned + (_SUMMARY_SIZE if self.summary else 0)
 
     def layer_shapes(self, layer: int) -> dict[str, tuple[int, ...]]:
         """Shape of each weight of a layer's cell in one direction, by its name in ``LstmWeights``."""
@@ -146,6 +148,7 @@ class ModelConfig:
             "event_size": self.event_size,
             "facts": self.facts,
             "summary": self.summary,
+            "aligned": self.aligned,
             "bidirectional": self.bidirectional,
             "without": list(self.without),
             "members": self.members,

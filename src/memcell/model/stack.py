@@ -143,7 +143,8 @@ def encode_events(config: ModelConfig, weights: Weights, steps: Steps, engine: E
 
 
 def read_whole(config: ModelConfig, weights: Weights, state: State, steps: Steps, drop: Drop | None = None) -> Any:
-    """[B, read_size], what a head reads of whole series: last outputs, facts, and a layer over summaries and facts.
+    """[B, read_size], what a head reads of whole series: last outputs, facts, aligned values, and a layer over
+    summaries and facts.
 
     Args:
         config, weights: of the network.
@@ -155,6 +156,8 @@ def read_whole(config: ModelConfig, weights: Weights, state: State, steps: Steps
     drop = drop or (lambda x: x)
     last = state.h[-len(config.directions) :]
     parts = [*map(drop, last), drop(steps.facts)]
+    if config.aligned:
+        parts.append(drop(steps.summary[:, -config.aligned :]))
     if config.summary:
         wide = drop(xp.concat([steps.summary, steps.facts], axis=1))
         parts.append(drop(xp.clip(wide @ weights["summary.weight"].T + weights["summary.bias"], 0)))

@@ -206,6 +206,9 @@ def _read_whole(
     """``memcell.model.stack.read_whole``."""
     known = [] if facts is None else [facts]
     parts = [*finals[-len(config.directions) :], *known]
+    if summary is not None and config.aligned:
+        ends = (graph.constant([one], np.int64) for one in (-config.aligned, np.iinfo(np.int64).max, 1))
+        parts.append(graph.op("Slice", summary, *ends))
     if summary is not None:
         wide = graph.op("Concat", summary, *known, axis=1)
         linear = graph.op("MatMul", wide, graph.constant(w["summary.weight"].T))

@@ -24,6 +24,8 @@ __all__ = ["begun", "config_of", "fit_members", "pass_once", "start_of"]
 _FEW = 200  # series, below which networks are smaller
 _LONG = 200  # rows of a series from which on gates start out remembering over its length
 
+_TRIALS = 3  # networks that decide whether rows are aligned
+
 BatchesOf = Callable[[Recipe, NDArray[np.int64], NDArray[np.int64], int], Batches]
 """The batches of a recipe, training and validation series, and a batch size."""
 
@@ -48,19 +50,35 @@ def fit_members(
     training = splits[0][0]
     recipe = recipe_of([series[k] for k in training], schema, design, head.whole)
     settings = settings.for_data(len(training))
+
+    def train_on(recipe: Recipe, first: int, last: int, name: str) -> list[Trained]:
+        """Networks on the splits from ``first`` up to ``last``; fewer where Ctrl-C came."""
+        config = config_of(recipe, head, design, len(training))
+        runs: list[Trained] = []
+        for k in range(first, last):
+            own = replace(settings, seed=(settings.seed + k) % 2**32)
+            title = f"{name} {k + 1} of {count}" if count > 1 else name
+            batches = batches_of(recipe, *splits[k], min(own.batch_size or 1, len(splits[k][0])))
+            start = start_of(config, recipe, design, series, own.seed)
+            runs.append(train(config, start, batches, own, title, checkpoint=checkpoint))
+            if runs[-1].interrupted:
+                break
+        return runs
+
+    trials = min(count, _TRIALS) if recipe.aligned else count
+    runs = train_on(recipe, 0, trials, "Network")
+    if recipe.aligned and not runs[-1].interrupted:
+        # Whether rows that all series have alike also mean the same in each is for the held-out series to say.
+        other = replace(recipe, aligned=0)
+        others = train_on(other, 0, trials, "Not aligned")
+        if not others[-1].interrupted and _mean_loss(others) < _mean_loss(runs):
+            recipe, runs = other, others
+        if not others[-1].interrupted:
+            runs += train_on(recipe, trials, count, "Network" if recipe.aligned else "Not aligned")
     config = config_of(recipe, head, design, len(training))
-    runs: list[Trained] = []
-    for k, (training, validation) in enumerate(splits):
-        own = replace(settings, seed=(settings.seed + k) % 2**32)
-        title = "Training" if count == 1 else f"Network {k + 1} of {count}"
-        batches = batches_of(recipe, training, validation, min(own.batch_size or 1, len(training)))
-        start = start_of(config, recipe, design, series, own.seed)
-        runs.append(train(config, start, batches, own, title, checkpoint=checkpoint))
-        if runs[-1].interrupted:
-            break
     record: dict[str, Any] = {
         "validation_series": len(splits[0][1]),
-        "validation_loss": round(float(np.mean([run.validation_loss for run in runs])), 6),
+        "validation_loss": round(_mean_loss(runs), 6),
         "steps": sum(run.step for run in runs),
         "epochs": sum(len(run.history) for run in runs),
         "interrupted": runs[-1].interrupted,
@@ -68,6 +86,10 @@ def fit_members(
         "history": [run.history for run in runs],
     }
     return Model(recipe, replace(config, members=len(runs)), tuple(run.weights for run in runs), record)
+
+
+def _mean_loss(runs: list[Trained]) -> float:
+    return float(np.mean([run.validation_loss for run in runs]))
 
 
 def pass_once(series: list[Series], model: Model, settings: TrainingSettings, batches_of: BatchesOf) -> Model:
