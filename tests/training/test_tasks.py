@@ -190,7 +190,9 @@ def test_weights_count() -> None:
     rng = np.random.default_rng(0)
     x = [rng.normal(size=(4, 1)) for _ in range(200)]
     y = rng.integers(0, 2, 200)
-    classifier = SequenceClassifier(**FAST | {"epochs": 8}).fit(x, y, sample_weight=np.where(y == 1, 9.0, 1.0))
+    classifier = SequenceClassifier(**FAST | {"epochs": 8, "without": ("summary",)}).fit(
+        x, y, sample_weight=np.where(y == 1, 9.0, 1.0)
+    )
     assert classifier.predict_proba(x)[:, 1].mean() == pytest.approx(0.9, abs=0.06)
 
 
@@ -198,7 +200,7 @@ def test_rare_classes_can_count_as_much_as_frequent_ones() -> None:
     rng = np.random.default_rng(0)
     x = [rng.normal(size=(4, 1)) for _ in range(300)]
     y = (rng.random(300) < 0.1).astype(int)
-    options = FAST | {"epochs": 8}
+    options = FAST | {"epochs": 8, "without": ("summary",)}
     even = SequenceClassifier(class_weight="balanced", **options).fit(x, y).predict_proba(x)[:, 1].mean()
     plain = SequenceClassifier(**options).fit(x, y).predict_proba(x)[:, 1].mean()
     assert even == pytest.approx(0.5, abs=0.1)

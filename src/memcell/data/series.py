@@ -189,7 +189,8 @@ def _items(x: Any) -> list[Any]:
     array = cast("NDArray[Any]", x)
     if array.dtype != object and array.ndim not in (2, 3):
         raise InputError(
-            f"`x` must have the shape [n, T, C] or [n, T]; got {array.shape}. Put a single series into a list."
+            f"`x` must have the shape [n, T, C] or [n, T]; got {array.shape}. Reshape your data, or put a single "
+            "series into a list."
         )
     return list(array)
 

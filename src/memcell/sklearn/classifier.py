@@ -177,8 +177,8 @@ def _labels(series: list[Series], y: Any) -> tuple[list[Any], bool]:
     labels: list[Any] = [one.label for one in series] if y is None else list(one_column(y))
     if any(label is None for label in labels):
         raise InputError(
-            "This estimator requires y to be passed, but the target y is None and the series carry no labels. Give `y`, "
-            "or read the table with `label=`."
+            "This estimator requires y to be passed, but the target y is None and the series carry no labels. Give "
+            "`y`, or read the table with `label=`."
         )
     several = bool(labels) and (isinstance(labels[0], tuple | list) or np.ndim(labels[0]) == 1)
     if several and all(len(label) == 1 for label in labels):

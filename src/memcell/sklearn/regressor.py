@@ -153,7 +153,7 @@ def _targets(series: list[Series], y: Any) -> NDArray[np.float64]:
         raise InputError(f"`y` must be numbers: {error}. For classes there is SequenceClassifier.") from error
     if targets.ndim not in (1, 2) or np.isnan(targets).all():
         raise InputError(
-            "This estimator requires y to be passed, but the target y is None, or unknown throughout. Give one number a "
-            "series, or [n, K], or read the table with `label=`."
+            "This estimator requires y to be passed, but the target y is None, or unknown throughout. Give one number "
+            "a series, or [n, K], or read the table with `label=`."
         )
     return targets.reshape(len(targets), -1)

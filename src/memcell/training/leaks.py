@@ -25,10 +25,11 @@ def leaking_channels(series: list[Series], codes: NDArray[np.int64]) -> list[str
     shares = np.zeros((len(series), len(names)))
     for row, one in zip(shares, series, strict=True):
         first = ~one.observations.repeated
-        row[:width] = np.bincount(one.observations.channel[first], minlength=width) / max(1, len(one))
+        counts = np.bincount(one.observations.channel[first], minlength=width)
+        row[:width] = counts / len(one) if len(one) else np.nan  # a series without rows says nothing either way
         row[width + one.facts.channel] = 1.0
-    low = np.array([shares[codes == code].min(axis=0) for code in classes])
-    high = np.array([shares[codes == code].max(axis=0) for code in classes])
+    low = np.array([np.fmin.reduce(shares[codes == code]) for code in classes])
+    high = np.array([np.fmax.reduce(shares[codes == code]) for code in classes])
     order = np.argsort(low, axis=0)
     low, high = (np.take_along_axis(one, order, axis=0) for one in (low, high))
     apart = (high[:-1] < low[1:]).all(axis=0)

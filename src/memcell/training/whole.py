@@ -254,7 +254,7 @@ def classes_of(labels: Sequence[Any], what: str) -> list[Any]:
     if len(counts) > max(50, len(plain) // 4) or (rare and fractions):
         raise InputError(
             f"The target has {len(counts)} different values in {len(plain)} {what if what == 'series' else 'rows'}: "
-            "it looks like a continuous measurement or a name, not a class. Group it into classes first."
+            "it looks like a measurement or a name, not a class: continuous, or unique. Group it into classes first."
         )
     if rare and what == "series":
         raise InputError(
