@@ -114,3 +114,12 @@ def test_as_series_refuses(x, options, parts):
         as_series(x, **options)
     for part in parts:
         assert part in str(error.value)
+
+
+def test_facts_go_with_arrays():
+    first, second = as_series([np.zeros((2, 1))] * 2, facts=[[60.0, 1.7], [np.nan, 1.8]], fact_names=["age", "height"])
+    assert first.fact_names == ("age", "height")
+    assert second.facts.value.tolist() == [1.8]
+    for facts, names, part in (([[1.0]], None, "one row a series"), ([[1.0], [2.0]], ["a", "b"], "names 2")):
+        with pytest.raises(InputError, match=part):
+            as_series([np.zeros((2, 1))] * 2, facts=facts, fact_names=names)

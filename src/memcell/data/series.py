@@ -135,7 +135,11 @@ class Series:
 
 
 def as_series(
-    x: object, times: Sequence[Any] | NDArray[Any] | None = None, channels: Sequence[str] | None = None
+    x: object,
+    times: Sequence[Any] | NDArray[Any] | None = None,
+    channels: Sequence[str] | None = None,
+    facts: Any = None,
+    fact_names: Sequence[str] | None = None,
 ) -> list[Series]:
     """A list with one `Series` for each sequence of `x`.
 
@@ -146,6 +150,8 @@ def as_series(
         times: one array [T_i] for each sequence, strictly increasing: numbers in the user's own unit, or
             datetime64 (UTC). Without it the order of the rows is the time.
         channels: the C names; ``x0``, ``x1``, ... if not given.
+        facts: [n, S] numbers that are known of each series as a whole, NaN where unknown.
+        fact_names: the S names; ``fact0``, ``fact1``, ... if not given.
 
     Raises:
         InputError: shapes that do not fit each other, different channels, text, infinities, times that are
@@ -162,9 +168,9 @@ def as_series(
     if already:
         if len(already) != len(given):
             raise InputError("`x` mixes `Series` with arrays; give one or the other.")
-        if times is not None or channels is not None:
+        if any(one is not None for one in (times, channels, facts, fact_names)):
             raise InputError(
-                "`x` holds `Series`, which carry their times and channels: leave out `times` and `channels`."
+                "`x` holds `Series`, which carry their times, channels and facts: leave out the other arguments."
             )
         _check_alike(already)
         return already
@@ -174,8 +180,23 @@ def as_series(
         _one_series(number, item, None if times is None else times[number], channels)
         for number, item in enumerate(given)
     ]
+    if facts is not None:
+        series = _with_facts(series, facts, fact_names)
     _check_alike(series)
     return series
+
+
+def _with_facts(series: list[Series], facts: Any, names: Sequence[str] | None) -> list[Series]:
+    table = np.asarray(facts, np.float64)
+    if table.ndim != 2 or len(table) != len(series):
+        raise InputError(f"`facts` must have the shape [n, S], one row a series; got {table.shape} for {len(series)}.")
+    names = tuple(f"fact{k}" for k in range(table.shape[1])) if names is None else tuple(names)
+    if len(names) != table.shape[1]:
+        raise InputError(f"`facts` has {table.shape[1]} columns; `fact_names` names {len(names)}: {names}.")
+    return [
+        replace(one, facts=Observations.of_dense(row[None, :]), fact_names=names)
+        for one, row in zip(series, table, strict=True)
+    ]
 
 
 def _items(x: Any) -> list[Any]:
@@ -210,7 +231,7 @@ def _one_series(number: int, item: object, times: object, channels: Sequence[str
     if len(names) != width:
         raise InputError(f"{name.capitalize()} of `x` has {width} channels; `channels` names {len(names)}: {names}.")
     stamps, kind = _times_of(name, times, len(values))
-    return Series(Observations.of_dense(values), stamps, names, id=number, time_kind=kind)
+    return Series(cast("Observations", values), stamps, names, id=number, time_kind=kind)
 
 
 def _times_of(name: str, times: object, length: int) -> tuple[NDArray[np.float64], TimeKind]:

@@ -48,7 +48,8 @@ def checked_array(x: Any) -> Any:
     is_array = isinstance(x, np.ndarray) and x.ndim > 1
     like_one = hasattr(x, "__array__") and not hasattr(x, "columns") and not isinstance(x, np.ndarray)
     if is_array or like_one or issparse(x):
-        return check_array(x, allow_nd=True, ensure_all_finite="allow-nan", dtype=np.float64, input_name="X")
+        options: dict[str, Any] = {"allow_nd": True, "ensure_all_finite": "allow-nan", "dtype": np.float64}
+        return check_array(x, input_name="X", **options)
     return x
 
 
