@@ -7,7 +7,7 @@ from pathlib import Path
 
 from memcell.contract import InputError
 from memcell.data import Series, TableContents, TableSchema, read_table
-from memcell.data.recipe import unknown_words
+from memcell.data.encoding import unknown_words
 from memcell.heads import QUANTILES
 from memcell.model import Model
 
@@ -97,6 +97,6 @@ def parts_for(model: Model, table: Path, duplicates: OnDuplicates, static: Path 
 
 def _noted(model: Model, contents: TableContents) -> list[Series]:
     """The series, after what the user should know of them was said."""
-    for message in (*contents.warnings, *unknown_words(model.recipe, contents.series)):
+    for message in (*contents.warnings, *unknown_words(model.recipe.encoding, contents.series)):
         note(message)
     return contents.series

@@ -11,7 +11,7 @@ from memcell.data.channels import Channel, NumberChannel, WordChannel, scaled
 from memcell.data.series import Series
 from memcell.data.summary import KNOTS
 
-__all__ = ["Encoding"]
+__all__ = ["Encoding", "unknown_words"]
 
 Array = NDArray[Any]
 
@@ -124,6 +124,30 @@ class Encoding:
         """[4, C], the scaling of each channel; those of words are not used."""
         every = [one.scaling if isinstance(one, NumberChannel) else (0.0, 1.0, 1.0, 1.0) for one in self.channels]
         return np.array(every).reshape(len(every), 4).T
+
+
+def unknown_words(encoding: Encoding, series: list[Series]) -> list[str]:
+    """What the user should know of words that training did not: of each channel and fact how many there were."""
+    notes: list[str] = []
+    for place, levels, known in (
+        ("observations", "levels", encoding.channels), ("facts", "fact_levels", encoding.facts),
+    ):  # fmt: skip
+        for c, one in enumerate(known):
+            if not isinstance(one, WordChannel) or one.kind == "text":
+                continue
+            strange = [
+                word
+                for each in series
+                for seen in [getattr(each, place)]
+                for code in seen.value[seen.channel == c]
+                if (word := getattr(each, levels)[one.name][int(code)]) not in one.words
+            ]
+            if strange:
+                notes.append(
+                    f"{one.name!r} has {len(strange)} values that training did not know, such as {strange[0]!r}; they "
+                    "count as unknown."
+                )
+    return notes
 
 
 def _is_column(channel: Channel) -> bool:

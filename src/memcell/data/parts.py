@@ -62,8 +62,8 @@ def read_parts(
         again = next((id for id in ids if id in done), None)
         if again is not None:
             raise InputError(
-                f"The rows of {schema.id} {again!r} in {path} do not follow each other, and the file is too large to be "
-                f"read at once. Sort it by {schema.id!r} first."
+                f"The rows of {schema.id} {again!r} in {path} do not follow each other, and the file is too large to "
+                f"be read at once. Sort it by {schema.id!r} first."
             )
         done |= set(ids)
         known = None if facts is None else facts.filter(pl.col(schema.id).is_in(ids))

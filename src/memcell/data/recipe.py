@@ -11,33 +11,29 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data.cadence import Cadence, step_of
-from memcell.data.channels import Channel, NumberChannel, WordChannel, channel_from_json, channel_to_json
+from memcell.data.channels import Channel, channel_from_json, channel_to_json
+from memcell.data.choices import (
+    aligned_rows,
+    learn_channel,
+    patch_of,
+    span_of,
+    sparse_or_sets,
+    values_by_channel,
+)
 from memcell.data.cycles import cycle_features, periods_of
 from memcell.data.encoding import Encoding
 from memcell.data.gaps import LastSeen, observe
 from memcell.data.grid import merged, on_grid, patched, places_of, spans_of
-from memcell.data.observations import Observations
-from memcell.data.schema import Kind, TableSchema
+from memcell.data.schema import TableSchema
 from memcell.data.series import Series
 from memcell.data.steps import Steps
 from memcell.data.summary import PER_CHANNEL, Summary
 from memcell.data.target import TargetRecipe, TargetState
 from memcell.ragged import offsets_of
 
-__all__ = ["Recipe", "RecipeState", "unknown_words"]
+__all__ = ["Recipe", "RecipeState"]
 
 Array = NDArray[Any]
-Words = Mapping[str, tuple[str, ...]]
-
-_MANY = 64  # channels of numbers from which on they enter as events if they are sparse
-_SPARSE = 0.1  # share of the rows in which a channel has a value
-_ROWS_KEPT = 50  # of a series at least, where rows are merged
-_FULL = 1 / 3  # share of the channels that a row sees from which on rows stay as they are
-_LONG, _PATCHES = 64, 32  # rows of a series from which on patches are made, and how many patches
-_MOST_ALIGNED = 2000  # values of a series that are features each
-_COMPLETE = 0.98  # share of values that even and complete series have
-_WIDEST = 64  # columns of a patch at most
-_SETS = 0.05  # share of the values beside another one of their row and channel from which on they are sets
 
 
 @dataclass(frozen=True)
@@ -108,15 +104,15 @@ class Recipe:
         cadence = step_of(series)
         if events is None:
             numbers = np.array([name not in schema.kinds for name in schema.channels], bool)
-            events = target is None and _sparse_or_sets(series, numbers)
-        split = _split([one.observations for one in series], len(schema.channels))
+            events = target is None and sparse_or_sets(series, numbers)
+        split = values_by_channel([one.observations for one in series], len(schema.channels))
         channels = tuple(
-            _learnt(name, schema.kinds.get(name), seen, [one.levels for one in series], clipping, events)
+            learn_channel(name, schema.kinds.get(name), seen, [one.levels for one in series], clipping, events)
             for name, seen in zip(schema.channels, split, strict=True)
         )
-        split = _split([one.facts for one in series], len(schema.facts))
+        split = values_by_channel([one.facts for one in series], len(schema.facts))
         facts = tuple(
-            _learnt(
+            learn_channel(
                 name, schema.fact_kinds.get(name), seen, [one.fact_levels for one in series], clipping, events=False
             )
             for name, seen in zip(schema.facts, split, strict=True)
@@ -126,10 +122,10 @@ class Recipe:
             channel = schema.channels.index(target)
             grids = [on_grid(one, cadence).values[:, channel] for one in series]
             target_recipe = TargetRecipe.learn(grids, channel, horizon)
-        span = _span(series, len(schema.channels)) if merging else 0.0
-        patch = _patch(series, cadence, channels) if merging and not span else 1
+        span = span_of(series, len(schema.channels)) if merging else 0.0
+        patch = patch_of(series, cadence, channels) if merging and not span else 1
         periods = periods_of(series, cycles)
-        rows = _aligned(series, cadence, channels) if summary else 0
+        rows = aligned_rows(series, cadence, channels) if summary else 0
         return cls(schema, cadence, channels, facts, periods, target_recipe, summary, span, patch, rows)
 
     @cached_property
@@ -326,97 +322,3 @@ class RecipeState:
             summary=summary[None, :],
             offsets=offsets_of([len(rows)]),
         )
-
-
-def unknown_words(recipe: Recipe, series: list[Series]) -> list[str]:
-    """What the user should know of words that training did not: of each channel and fact how many there were."""
-    notes: list[str] = []
-    for place, levels, known in (
-        ("observations", "levels", recipe.channels), ("facts", "fact_levels", recipe.facts),
-    ):  # fmt: skip
-        for c, one in enumerate(known):
-            if not isinstance(one, WordChannel) or one.kind == "text":
-                continue
-            strange = [
-                word
-                for each in series
-                for seen in [getattr(each, place)]
-                for code in seen.value[seen.channel == c]
-                if (word := getattr(each, levels)[one.name][int(code)]) not in one.words
-            ]
-            if strange:
-                notes.append(
-                    f"{one.name!r} has {len(strange)} values that training did not know, such as {strange[0]!r}; they "
-                    "count as unknown."
-                )
-    return notes
-
-
-def _split(seen: list[Observations], channels: int) -> list[list[tuple[int, Array]]]:
-    """Of each channel the values it has in each series that has any, with the number of the series."""
-    split: list[list[tuple[int, Array]]] = [[] for _ in range(channels)]
-    for number, one in enumerate(seen):
-        order = np.argsort(one.channel, kind="stable")
-        channel, value = one.channel[order], one.value[order]
-        begins = np.flatnonzero(np.diff(channel, prepend=-1))
-        for begin, end in zip(begins, np.append(begins, len(channel))[1:], strict=True):
-            split[channel[begin]].append((number, value[begin:end]))
-    return split
-
-
-def _learnt(
-    name: str, kind: Kind | None, split: list[tuple[int, Array]], levels: list[Words], clipping: bool, events: bool
-) -> Channel:
-    """What a channel means, from the values it has in each series and the words that these number."""
-    if kind is None:
-        seen = np.concatenate([np.empty(0), *(values for _, values in split)])
-        return NumberChannel.learn(name, seen, clipping, events)
-    words = [[levels[number][name][int(code)] for code in np.unique(values)] for number, values in split]
-    return WordChannel.learn(name, kind, words)
-
-
-def _span(series: list[Series], channels: int) -> float:
-    """The time over which rows are merged: a fiftieth of the usual duration, where there are more rows than that and
-    a row sees less than a third of the channels; else 0."""
-    rows = [len(one) for one in series]
-    if not rows or series[0].time_kind == "order" or np.median(rows) <= _ROWS_KEPT:
-        return 0.0
-    if sum(len(one.observations) for one in series) > _FULL * sum(rows) * channels:
-        return 0.0
-    return float(np.median([one.times[-1] - one.times[0] for one in series if len(one)])) / _ROWS_KEPT
-
-
-def _patch(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
-    """How many rows become one: so many that a usual series has about thirty, where all are even and complete."""
-    rows = float(np.median([len(one) for one in series])) if series else 0.0
-    if rows <= _LONG or not all(isinstance(one, NumberChannel) and not one.events for one in channels):
-        return 1
-    if sum(len(one.observations) for one in series) < _COMPLETE * sum(map(len, series)) * len(channels):
-        return 1
-    if any((np.abs(cadence.steps_between(one.times[:-1], one.times[1:]) - 1) > 0.01).any() for one in series):
-        return 1
-    return max(1, min(round(rows / _PATCHES), _WIDEST // len(channels)))
-
-
-def _aligned(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
-    """The rows that all series have alike: as many, as far apart, and complete; 0 where they differ."""
-    rows = len(series[0]) if series else 0
-    if not 0 < rows * len(channels) <= _MOST_ALIGNED:
-        return 0
-    if not all(isinstance(one, NumberChannel) and not one.events for one in channels):
-        return 0
-    if sum(len(one.observations) for one in series) < _COMPLETE * rows * len(series) * len(channels):
-        return 0
-    first = cadence.steps_between(series[0].times[:1], series[0].times)
-    for one in series:
-        if len(one) != rows or np.abs(cadence.steps_between(one.times[:1], one.times) - first).max() > 0.01:
-            return 0
-    return rows
-
-
-def _sparse_or_sets(series: list[Series], numbers: NDArray[np.bool_]) -> bool:
-    """Whether the channels of numbers are many and sparse, or have several values at a time."""
-    seen = [one.observations.select(numbers[one.observations.channel]) for one in series]
-    values, surplus = sum(map(len, seen)), sum(one.surplus for one in seen)
-    cells = sum(map(len, series)) * int(numbers.sum())
-    return (numbers.sum() > _MANY and values < _SPARSE * cells) or surplus > _SETS * values

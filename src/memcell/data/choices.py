@@ -1,0 +1,98 @@
+"""What a recipe finds out by itself from training series: scales and words, and which rows become one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.data.cadence import Cadence
+from memcell.data.channels import Channel, NumberChannel, WordChannel
+from memcell.data.observations import Observations
+from memcell.data.schema import Kind
+from memcell.data.series import Series
+
+__all__ = ["aligned_rows", "learn_channel", "patch_of", "span_of", "sparse_or_sets", "values_by_channel"]
+
+Array = NDArray[Any]
+Words = Mapping[str, tuple[str, ...]]
+
+_MANY = 64  # channels of numbers from which on they enter as events if they are sparse
+_SPARSE = 0.1  # share of the rows in which a channel has a value
+_ROWS_KEPT = 50  # of a series at least, where rows are merged
+_FULL = 1 / 3  # share of the channels that a row sees from which on rows stay as they are
+_LONG, _PATCHES = 64, 32  # rows of a series from which on patches are made, and how many patches
+_MOST_ALIGNED = 2000  # values of a series that are features each
+_COMPLETE = 0.98  # share of values that even and complete series have
+_WIDEST = 64  # columns of a patch at most
+_SETS = 0.05  # share of the values beside another one of their row and channel from which on they are sets
+
+
+def values_by_channel(seen: list[Observations], channels: int) -> list[list[tuple[int, Array]]]:
+    """Of each channel the values it has in each series that has any, with the number of the series."""
+    split: list[list[tuple[int, Array]]] = [[] for _ in range(channels)]
+    for number, one in enumerate(seen):
+        order = np.argsort(one.channel, kind="stable")
+        channel, value = one.channel[order], one.value[order]
+        begins = np.flatnonzero(np.diff(channel, prepend=-1))
+        for begin, end in zip(begins, np.append(begins, len(channel))[1:], strict=True):
+            split[channel[begin]].append((number, value[begin:end]))
+    return split
+
+
+def learn_channel(
+    name: str, kind: Kind | None, split: list[tuple[int, Array]], levels: list[Words], clipping: bool, events: bool
+) -> Channel:
+    """What a channel means, from the values it has in each series and the words that these number."""
+    if kind is None:
+        seen = np.concatenate([np.empty(0), *(values for _, values in split)])
+        return NumberChannel.learn(name, seen, clipping, events)
+    words = [[levels[number][name][int(code)] for code in np.unique(values)] for number, values in split]
+    return WordChannel.learn(name, kind, words)
+
+
+def span_of(series: list[Series], channels: int) -> float:
+    """The time over which rows are merged: a fiftieth of the usual duration, where there are more rows than that and
+    a row sees less than a third of the channels; else 0."""
+    rows = [len(one) for one in series]
+    if not rows or series[0].time_kind == "order" or np.median(rows) <= _ROWS_KEPT:
+        return 0.0
+    if sum(len(one.observations) for one in series) > _FULL * sum(rows) * channels:
+        return 0.0
+    return float(np.median([one.times[-1] - one.times[0] for one in series if len(one)])) / _ROWS_KEPT
+
+
+def patch_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
+    """How many rows become one: so many that a usual series has about thirty, where all are even and complete."""
+    rows = float(np.median([len(one) for one in series])) if series else 0.0
+    if rows <= _LONG or not all(isinstance(one, NumberChannel) and not one.events for one in channels):
+        return 1
+    if sum(len(one.observations) for one in series) < _COMPLETE * sum(map(len, series)) * len(channels):
+        return 1
+    if any((np.abs(cadence.steps_between(one.times[:-1], one.times[1:]) - 1) > 0.01).any() for one in series):
+        return 1
+    return max(1, min(round(rows / _PATCHES), _WIDEST // len(channels)))
+
+
+def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
+    """The rows that all series have alike: as many, as far apart, and complete; 0 where they differ."""
+    rows = len(series[0]) if series else 0
+    if not 0 < rows * len(channels) <= _MOST_ALIGNED:
+        return 0
+    if not all(isinstance(one, NumberChannel) and not one.events for one in channels):
+        return 0
+    if sum(len(one.observations) for one in series) < _COMPLETE * rows * len(series) * len(channels):
+        return 0
+    first = cadence.steps_between(series[0].times[:1], series[0].times)
+    for one in series:
+        if len(one) != rows or np.abs(cadence.steps_between(one.times[:1], one.times) - first).max() > 0.01:
+            return 0
+    return rows
+
+
+def sparse_or_sets(series: list[Series], numbers: NDArray[np.bool_]) -> bool:
+    """Whether the channels of numbers are many and sparse, or have several values at a time."""
+    seen = [one.observations.select(numbers[one.observations.channel]) for one in series]
+    values, surplus = sum(map(len, seen)), sum(one.surplus for one in seen)
+    cells = sum(map(len, series)) * int(numbers.sum())
+    return (numbers.sum() > _MANY and values < _SPARSE * cells) or surplus > _SETS * values
