@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 
-__all__ = ["ClinicalStays", "Fold", "group_folds", "har_rfid", "physionet2012", "stratified_folds", "ucr"]
+__all__ = ["ClinicalStays", "Fold", "co2", "group_folds", "har_rfid", "physionet2012", "stratified_folds", "ucr"]
 
 Fold = tuple[np.ndarray, np.ndarray]
 
@@ -91,6 +91,12 @@ def ucr(name: str) -> tuple[list[np.ndarray], np.ndarray, list[np.ndarray], np.n
     """
     folder = _folder(f"ucr_uea/{name}")
     return *_ts_file(folder / f"{name}_TRAIN.ts"), *_ts_file(folder / f"{name}_TEST.ts")
+
+
+def co2() -> tuple[np.ndarray, np.ndarray]:
+    """Days, a week apart, and the CO2 in the air of Mauna Loa on them in ppm, NaN where it was not measured."""
+    table = pl.read_csv(_folder("classics/co2") / "co2.csv", schema={"date": pl.String, "co2": pl.Float64})
+    return table["date"].str.to_date("%Y%m%d").to_numpy(), table["co2"].fill_null(np.nan).to_numpy()
 
 
 def stratified_folds(y: np.ndarray | Sequence, k: int = 5, seed: int = 0) -> list[Fold]:

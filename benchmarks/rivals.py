@@ -77,12 +77,12 @@ def stay_summaries(stays: ClinicalStays) -> tuple[np.ndarray, list[str]]:
     return table.cast(pl.Float64).to_numpy(), table.columns
 
 
-def window_features(frame: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def window_features(frame: pl.DataFrame, ahead: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A row of features for every reading of ``har_rfid``, its label, and its trial.
 
     The reading itself, the time since the trial began and since the reading before, its antenna one-hot; then mean,
     standard deviation, minimum and maximum of each channel, and the share of each antenna, over the last 5, 20 and 60
-    readings of the trial, and over the last and next as many. NaN where too few readings are there.
+    readings of the trial and, to look ahead, over the last and next as many. NaN where too few readings are there.
     """
     antennas = frame["antenna"].to_dummies()
     readings = pl.concat([frame.drop("antenna"), antennas], how="horizontal").with_columns(
@@ -94,7 +94,7 @@ def window_features(frame: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.nda
         .over("trial")
         .alias(f"{name} {statistic} {size}")
         for window in WINDOWS
-        for size, centred in ((window, False), (2 * window + 1, True))
+        for size, centred in ((window, False), (2 * window + 1, True))[: 1 + ahead]
         for statistic in ("mean", "std", "min", "max")
         for name in (channels + antennas.columns if statistic == "mean" else channels)
     ]
@@ -176,7 +176,7 @@ def boosted(
             candidates.append((score, round(trees), setting, row_weights))
     _, trees, setting, row_weights = max(candidates, key=lambda candidate: candidate[0])
     model = kind(**FIXED, **setting).set_params(max_iter=trees, early_stopping=False)
-    return model.fit(X, y, sample_weight=row_weights)
+    return model.fit(_binnable(X), y, sample_weight=row_weights)
 
 
 def _tried(
@@ -187,10 +187,16 @@ def _tried(
     model.set_params(max_iter=MAX_TREES, early_stopping=True, n_iter_no_change=PATIENCE)
     left_out = {"X_val": X[test], "y_val": y[test]}
     if row_weights is None:
-        model.fit(X[train], y[train], **left_out)
+        model.fit(_binnable(X[train]), y[train], **left_out)
     else:
-        model.fit(X[train], y[train], row_weights[train], **left_out, sample_weight_val=row_weights[test])
+        left_out["sample_weight_val"] = row_weights[test]
+        model.fit(_binnable(X[train]), y[train], row_weights[train], **left_out)
     return get_scorer(scoring)(model, X[test], y[test]), max(1, int(np.argmax(model.validation_score_)))
+
+
+def _binnable(X: np.ndarray) -> np.ndarray:
+    """Rows to train on, 0 in columns that are NaN throughout, which scikit-learn cannot bin."""
+    return np.where(np.isnan(X).all(axis=0), 0.0, X)
 
 
 def _inner_folds(y: np.ndarray, groups: np.ndarray | None, k: int = 3) -> list[Fold]:

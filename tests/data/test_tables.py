@@ -83,6 +83,18 @@ def test_the_order_of_rows_does_not_matter(rng: random.Random, height, duplicate
     assert [repr(series) for series in one] == [repr(series) for series in other]
 
 
+def test_labels_of_the_main_table_beside_a_table_of_facts():
+    static = pl.DataFrame({"stay": [7, 3, 5], "age": [60, 70, 80]})
+    contents = read_table(ROWS, id="stay", time="hour", label="died", static=static)
+    assert [(one.id, one.label, one.facts.value.tolist()) for one in contents.series] == [
+        (7, "no", [60.0]),
+        (3, "yes", [70.0]),
+    ]
+    again = read_table(ROWS, schema=contents.schema, static=static, with_labels=True)
+    assert [one.label for one in again.series] == ["no", "yes"]
+    assert [one.id for one in read_table(ROWS, schema=contents.schema, static=static).series] == [7, 3, 5]
+
+
 def test_without_id_the_table_is_one_series():
     (series,) = read(ROWS, time="hour", channels=["ph"])
     assert series.id is None

@@ -5,6 +5,7 @@ import typer
 from memcell.cli.evaluate import evaluate
 from memcell.cli.fit import fit
 from memcell.cli.predict import predict
+from memcell.cli.report import report
 from memcell.cli.show import show
 
 __all__ = ["app"]
@@ -17,5 +18,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (fit, predict, evaluate, show):
+for command in (fit, predict, evaluate, show, report):
     app.command()(command)

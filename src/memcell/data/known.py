@@ -66,7 +66,7 @@ class Known:
         return self.facts.seen.between(k, k + 1)
 
 
-def known_of(tables: Sequence[Members], roles: Roles, fitting: bool, with_targets: bool) -> Known:
+def known_of(tables: Sequence[Members], roles: Roles, fitting: bool, with_targets: bool, whole: bool) -> Known:
     """What the tables know of the series.
 
     Args:
@@ -74,14 +74,17 @@ def known_of(tables: Sequence[Members], roles: Roles, fitting: bool, with_target
         roles: the columns.
         fitting: whether a model is to be trained, which takes what columns hold from their values.
         with_targets: whether the targets are in the last table; series without one are then left out.
+        whole: whether what is learnt is of whole series, and not of their rows.
 
     Raises:
         InputError: facts, labels, groups or weights that contradict each other, or tables with no id in common.
     """
-    main, targets = tables[0], tables[-1]
+    main, targets = tables[0], tables[-1 if with_targets else 0]
     for other in tables[1:]:
         _check_overlap(main, other)
-    ids = list(dict.fromkeys(id for table in (tables[:-1] if with_targets else tables) for id in table.ids))
+    # A series without rows can be told by its facts, unless its target would have to stand on a row.
+    tellers = tables[:1] if not whole or (roles.label and not with_targets) else tables[: len(tables) - with_targets]
+    ids = list(dict.fromkeys(id for table in tellers for id in table.ids))
     labels = _labels(targets, roles.label, complete=not with_targets) if roles.label else {}
     notes: list[str] = []
     if with_targets and roles.label:

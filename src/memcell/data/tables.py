@@ -152,7 +152,8 @@ def read_table(
     else:
         rows, kinds = long_rows(members, times.values, roles, schema)
     whole = [members, *(members_of(table, roles.id) for table in others.values())]
-    known = known_of(whole, roles, fitting=schema is None, with_targets=targets is not None)
+    labelled = bool(roles.label if schema is None else schema.label)
+    known = known_of(whole, roles, schema is None, targets is not None, labelled)
     notes += [*rows.notes, *known.notes]
     if schema is None:
         schema = TableSchema(

@@ -82,7 +82,8 @@ def panels(
     across = Scale(x_low, x_high, _LEFT, WIDTH - _RIGHT)
     parts: list[str] = []
     top = 0
-    ticks, names = date_ticks(x_low, x_high) if dates else number_ticks(x_low, x_high)
+    whole = all((np.mod(line.x, 1) == 0).all() for panel in drawn for line in panel.lines)
+    ticks, names = date_ticks(x_low, x_high) if dates else number_ticks(x_low, x_high, whole)
     for panel in drawn:
         bottom = top + _TOP + panel.height
         parts.append(_panel(panel, across, ticks, top + _TOP, bottom))
@@ -106,7 +107,8 @@ def bars(title: str, rows: Sequence[tuple[str, float, str]], most: float | None 
         y = 20 * k
         share = min(max(value / longest, 0.0), 1.0) if longest > 0 and math.isfinite(value) else 0.0
         parts.append(
-            f"<g><title>{escaped(name)}: {escaped(text)}</title>{_text(_NAMES - 6, y + 14, short(name, _NAME_LENGTH), 'end', strong=True)}"
+            f"<g><title>{escaped(name)}: {escaped(text)}</title>"
+            f"{_text(_NAMES - 6, y + 14, short(name, _NAME_LENGTH), 'end', strong=True)}"
             f'<rect x="{_NAMES}" y="{y + 4}" width="{room * share:.1f}" height="13" rx="2" fill="var(--c1)"/>'
             f"{_text(_NAMES + room * share + 5, y + 14, text, 'start')}</g>"
         )
@@ -180,9 +182,9 @@ def _panel(panel: Panel, across: Scale, x_ticks: NDArray[np.float64], top: float
     low, high = panel.y_range or range_of(every)
     up = Scale(low, high, bottom, top)
     named = panel.y_names or {}
-    ticks = np.array(sorted(named)) if named else ticks_of(low, high, max(2, round((bottom - top) / 40)))
+    ticks = np.array(sorted(named)) if named else ticks_of(low, high, max(3, round((bottom - top) / 40)))
     names = [named[tick] for tick in ticks] if named else texts_of(ticks)
-    parts = [_text(0, top - 6, short(panel.label, 52), "start", strong=True)]
+    parts = [_text(_LEFT, top - 6, short(panel.label, 48), "start", strong=True)]
     for tick, name in zip(ticks, names, strict=True):
         y = float(up(tick))
         parts.append(f'<path class="rule" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>')
@@ -259,7 +261,11 @@ def _legend(lines: Sequence[Line]) -> str:
 
 def _sample(line: Line) -> str:
     colour = f"var(--c{line.colour})"
-    band = f'<path d="M0 0H22V10H0Z" fill="{colour}" fill-opacity=".2"/>' if line.low is not None else ""
+    band = (
+        f'<path d="M0 0H22V10H0Z" fill="{colour}" fill-opacity=".2"/>'
+        if line.low is not None and "dots" not in line.style
+        else ""
+    )
     stroke = "" if line.style == "dots" else f'<path class="line {line.style}" stroke="{colour}" d="M0 5H22"/>'
     dot = f'<circle cx="11" cy="5" r="2.6" fill="{colour}"/>' if "dots" in line.style else ""
     return f'<svg viewBox="0 0 22 10" aria-hidden="true">{band}{stroke}{dot}</svg>'

@@ -13,6 +13,7 @@ from memcell.data.grid import on_grid
 from memcell.data.observations import Observations
 from memcell.heads import QuantileForecast, Regression
 from memcell.model import Model
+from memcell.report.page import number
 
 __all__ = ["Example", "Trace", "examples_of", "forecast_at_end"]
 
@@ -21,6 +22,7 @@ Array = NDArray[np.float64]
 _MOST = 4
 _ROWS = 400  # after which the model is asked
 _FED = 2000  # rows that are fed to the model one by one
+_STEPS = 120  # of a forecast, which are drawn
 _SHOWN = 4  # classes that are drawn
 
 
@@ -47,9 +49,9 @@ class Example:
     """A series, why it is shown, the truth about it, and what the model said on the way.
 
     Attributes:
-        why: a few words.
+        why: a few words, "" if there was no choice.
         truth: what is known of it, "" if nothing.
-        series: its rows, at most so many as were fed to the model.
+        series: its first rows, as many as were fed to the model; of a forecaster those of which something was said.
         traces: what the model said.
         cut: whether there are more rows.
     """
@@ -73,14 +75,13 @@ def examples_of(model: Model, series: list[Series]) -> list[Example]:
     series = short or series
     if not series or (model.config.bidirectional and model.task != "tag"):
         return []
-    if model.task == "forecast":
-        chosen = [(f"series {k + 1}" if len(series) > 1 else "the series", one) for k, one in enumerate(series[:_MOST])]
-    else:
-        chosen = _chosen(model, series)
+    chosen = [("", one) for one in series[:_MOST]] if model.task == "forecast" else _chosen(model, series)
     examples: list[Example] = []
     for why, one in chosen:
-        part = one.between(0, _FED) if len(one) > _FED and model.task != "forecast" else one
+        part = one if model.task == "forecast" else one.between(0, min(len(one), _FED))
         traces = {"tag": _tagged, "forecast": _forecast}.get(model.task, _streamed)(model, part)
+        if model.task == "forecast" and traces:
+            part = one.between(int(np.searchsorted(one.times, traces[0].times[0])))
         examples.append(Example(why, _truth(one), part, traces, len(part) < len(one)))
     return [one for one in examples if one.traces]
 
@@ -134,7 +135,8 @@ def _doubt_and_error(model: Model, series: list[Series]) -> tuple[Array, Array]:
         doubt = (quantiles[:, :, 2] - quantiles[:, :, 0]).mean(axis=1)
         for k, one in enumerate(series):
             if one.label is not None:
-                off = np.abs(np.reshape(np.array(one.label, np.float64), -1) / np.array(head.scale) - quantiles[k, :, 1])
+                truth = np.array(one.label, np.float64).reshape(-1) / np.array(head.scale)
+                off = np.abs(truth - quantiles[k, :, 1])
                 error[k] = np.nanmean(off) if not np.isnan(off).all() else np.nan
         return doubt, error
     probabilities: Any = model.predict_proba(series)
@@ -163,7 +165,8 @@ def _doubt_and_error(model: Model, series: list[Series]) -> tuple[Array, Array]:
 def _truth(one: Series) -> str:
     if one.label is None:
         return ""
-    return ", ".join(map(str, one.label)) if isinstance(one.label, tuple | list) else str(one.label)
+    several = one.label if isinstance(one.label, tuple | list) else [one.label]
+    return ", ".join(number(each) if isinstance(each, float) else str(each) for each in several)
 
 
 def _streamed(model: Model, one: Series) -> list[Trace]:
@@ -192,7 +195,7 @@ def _forecast(model: Model, one: Series) -> list[Trace]:
     assert target is not None
     grid = on_grid(one, model.recipe.cadence)
     seen = np.flatnonzero(~np.isnan(grid.values[:, target.channel]))
-    rows = np.arange(max(seen[0], len(grid) - 1 - _ROWS), len(grid) - head.horizon) if len(seen) else seen
+    rows = np.arange(max(seen[0], len(grid) - head.horizon - _STEPS), len(grid) - head.horizon) if len(seen) else seen
     if not len(rows):
         return []
     raw, anchor = model.quantiles_at(model.recipe.begin().advance(one), rows)

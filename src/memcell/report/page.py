@@ -6,7 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["Html", "bold", "details", "escaped", "number", "page", "paragraph", "score", "section", "short", "table"]
+__all__ = [
+    "UNKNOWN", "Html", "bold", "details", "escaped", "number", "page", "paragraph", "score", "section", "short",
+    "table",
+]  # fmt: skip
+
+UNKNOWN = "\u2013"
+"""What stands where a number is not known, a dash."""
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """Control signs, halves of signs, and those that turn the direction of the text around them."""
@@ -37,7 +43,7 @@ def short(value: object, most: int) -> str:
 def number(value: float) -> str:
     """A number for reading: three or four digits, a dash where it is not known."""
     if not math.isfinite(value):
-        return "–"
+        return UNKNOWN
     if value == int(value) and abs(value) < 1e7:
         return f"{int(value):,}"
     return f"{value:.4g}" if abs(value) >= 1e-3 else f"{value:.2g}"
@@ -47,7 +53,7 @@ def score(value: float) -> str:
     """A score as ``memcell evaluate`` prints it; a dash where it is not known."""
     if isinstance(value, int):
         return f"{value}"
-    return "–" if math.isnan(value) else f"{value:.4f}"
+    return UNKNOWN if math.isnan(value) else f"{value:.4f}"
 
 
 def bold(value: object) -> Html:
@@ -100,7 +106,8 @@ def page(title: str, opening: Sequence[Html], sections: Sequence[Html]) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f'<meta name="color-scheme" content="light dark"><title>{escaped(title)}</title><style>{_STYLE}</style></head>\n'
+        f'<meta name="color-scheme" content="light dark"><title>{escaped(title)}</title>'
+        f"<style>{_STYLE}</style></head>\n"
         f"<body><main><header><h1>{escaped(title)}</h1>{''.join(opening)}</header>\n"
         + "\n".join(sections)
         + "\n</main></body></html>\n"
@@ -143,8 +150,8 @@ th{font-weight:500}
 thead th{color:var(--soft);font-size:.8rem;line-height:1.25;vertical-align:bottom}
 .numbers td,.numbers thead th+th{text-align:right}
 .numbers td{white-space:nowrap;overflow-wrap:normal}
+.numbers tbody th{min-width:5.6rem}
 details{margin:.75rem 0}
 summary{cursor:pointer;color:var(--c1)}
 @media (max-width:30rem){table{font-size:.82rem}th,td{padding:.25rem .22rem}thead th{font-size:.72rem}}
-@media print{details::details-content{content-visibility:visible}}
 """

@@ -23,12 +23,13 @@ from memcell.heads import QUANTILES, Regression
 from memcell.model import Model
 from memcell.report.summaries import Summaries
 
-__all__ = ["Rival", "constant", "last_value", "learnt"]
+__all__ = ["Rival", "constant", "learnt", "naive"]
 
 Array = NDArray[Any]
 
 _MOST_ROWS = 20_000  # of training, from which a tagger's rivals learn
 _FOLDS = 5
+_NEVER: Any = False  # scikit-learn's annotation has forgotten it
 _NORMAL90 = 1.2815516  # quantile 0.9 of the normal distribution
 
 
@@ -57,25 +58,27 @@ def constant(model: Model, series: list[Series], training: list[Series] | None) 
     return Rival("constant guess", about, _score(model, series, np.tile(rates, (len(series), 1))))
 
 
-def last_value(model: Model, series: list[Series], origins: int | None = None) -> Rival:
-    """A forecast that nothing changes, with a band as wide as past changes were."""
+def naive(model: Model, series: list[Series], again: bool) -> Rival:
+    """A forecast that nothing changes, or that the last horizon comes again; its band is as wide as past changes."""
     target = model.recipe.target
     assert target is not None
     ahead = np.arange(1, target.horizon + 1)
+    lags = np.full(target.horizon, target.horizon) if again else ahead
 
     def answers(one: Series, rows: Array) -> tuple[Array, None]:
         y = on_grid(one, model.recipe.cadence).values[:, target.channel]
-        place = np.maximum.accumulate(np.where(np.isnan(y), 0, np.arange(len(y))))
-        known = y[place]
+        known = y[np.maximum.accumulate(np.where(np.isnan(y), 0, np.arange(len(y))))]
+        known[np.isnan(known)] = y[~np.isnan(y)][0]  # before the first value
         past = y[: int(rows.min()) + 1]
         band = np.zeros((target.horizon, 3))
-        for k in ahead:
-            changes = past[k:] - past[:-k]
+        for k, lag in enumerate(lags):
+            changes = past[lag:] - past[:-lag]
             changes = changes[~np.isnan(changes)]
             if len(changes):
-                band[k - 1] = np.quantile(changes, QUANTILES)
+                band[k] = np.quantile(changes, QUANTILES)
         band[:, 0], band[:, 1], band[:, 2] = band[:, 0].clip(max=0), 0.0, band[:, 2].clip(min=0)
-        return known[rows][:, None, None] + band, None
+        start = np.maximum(rows[:, None] + ahead - lags, 0)
+        return known[start][:, :, None] + band, None
 
     stand_in = SimpleNamespace(
         recipe=SimpleNamespace(
@@ -88,8 +91,12 @@ def last_value(model: Model, series: list[Series], origins: int | None = None) -
         series_of=model.series_of,
         quantiles_at=answers,
     )
-    about = "the last value before each forecast, with the quantiles 0.1 and 0.9 of its past changes"
-    return Rival("last value", about, evaluate_forecaster(cast("Model", stand_in), series, origins))
+    score = evaluate_forecaster(cast("Model", stand_in), series)
+    if again:
+        return Rival(
+            "last horizon", "what was measured one horizon before each step, and how far that usually was", score
+        )
+    return Rival("last value", "the last value before each forecast, with the quantiles of its past changes", score)
 
 
 def learnt(model: Model, series: list[Series], training: list[Series]) -> tuple[list[Rival], str]:
@@ -221,13 +228,13 @@ def _logistic(codes: NDArray[np.int64]) -> Any:
 
 _CLASSIFIERS: dict[str, Callable[[NDArray[np.int64]], Any]] = {
     "logistic regression": _logistic,
-    "boosted trees": lambda _: HistGradientBoostingClassifier(early_stopping=False, random_state=0),
+    "boosted trees": lambda _: HistGradientBoostingClassifier(early_stopping=_NEVER, random_state=0),
 }
 _REGRESSORS: dict[str, Callable[[], Any]] = {
     "ridge regression": lambda: make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler(), RidgeCV(np.logspace(-2, 4, 7))
     ),
-    "boosted trees": lambda: HistGradientBoostingRegressor(early_stopping=False, random_state=0),
+    "boosted trees": lambda: HistGradientBoostingRegressor(early_stopping=_NEVER, random_state=0),
 }
 
 

@@ -71,8 +71,10 @@ class Summaries:
             spread = np.sqrt(np.maximum((filled**2).cumsum(axis=0) / count - mean**2, 0.0))
         least = np.fmin.accumulate(values, axis=0) if len(values) else values
         most = np.fmax.accumulate(values, axis=0) if len(values) else values
-        place = np.maximum.accumulate(np.where(seen, np.arange(len(values))[:, None], 0), axis=0) if len(values) else 0
-        last = np.take_along_axis(values, place, axis=0) if len(values) else values
+        last = values
+        if len(values):
+            place = np.maximum.accumulate(np.where(seen, np.arange(len(values))[:, None], 0), axis=0)
+            last = np.take_along_axis(values, place, axis=0)
         parts = [np.arange(len(one))[:, None], values, last, count, mean, least, most, spread]
         for c, words in self.words.items():
             parts.append(_present(one, c, words))
@@ -91,7 +93,7 @@ class Summaries:
             if end > begin:
                 part = value[begin:end]
                 result[k, 1:] = part[0], part[-1], part.mean(), part.min(), part.max(), part.std()
-        words = [_present(one, c, known).any(axis=0) for c, known in self.words.items()]
+        words = [_present(one, c, known).any(axis=0).astype(np.float64) for c, known in self.words.items()]
         span = one.times[-1] - one.times[0] if len(one) else 0.0
         return np.concatenate([[len(one), span], result.reshape(-1), *words, self._facts(one)])
 

@@ -1,0 +1,338 @@
+"""What each of memcell's mechanisms brings, what five kinds of mess cost together, and how long series may be.
+
+Parts of ``accuracy.py``. Every part yields Markdown.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+import torch
+from datasets import ClinicalStays, co2, physionet2012, ucr
+from sklearn.metrics import roc_auc_score
+from timing import markdown, peak_memory
+from torch import nn
+
+import memcell
+from memcell.data import Series
+from memcell.data.observations import Observations
+from memcell.sklearn import SequenceClassifier, SequenceRegressor, SequenceTagger
+from memcell.torch import LSTM
+
+__all__ = ["Effort", "corrupted", "grid", "long", "mechanisms", "read_stays", "spread"]
+
+SEEDS = 3
+MODEL_MECHANISMS = ("mask", "since", "input_decay", "state_decay", "time_decay", "facts_state", "summary", "merging")
+MESS = ("missing", "asynchronous", "unordered", "high-dimensional", "random")
+LAGS = (1, 10, 100, 500, 1000)
+
+Array = np.ndarray
+Labelled = tuple[list[Any], Array]
+
+
+class Effort(NamedTuple):
+    """How much of a part to run: its first folds or seeds; quickly, only to see that it runs."""
+
+    folds: int = 5
+    quick: bool = False
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What every estimator is told."""
+        return {"progress": False} | ({"epochs": 1, "members": 1} if self.quick else {})
+
+    @property
+    def seeds(self) -> range:
+        return range(1 if self.quick else min(SEEDS, self.folds))
+
+    def some(self, count: int) -> int:
+        """So many, or a tenth of them."""
+        return count // 10 if self.quick else count
+
+
+def spread(values: Any, digits: int = 3) -> str:
+    """Mean and standard deviation, which one value does not have."""
+    deviation = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.{digits}f}{deviation}"
+
+
+def read_stays(stays: ClinicalStays) -> list[Series]:
+    """The stays as memcell reads them, in the order of ``stays.outcomes``."""
+    series = memcell.read(
+        stays.events, id="stay", time="hour", channel="variable", value="value", static=stays.static,
+        targets=stays.outcomes, label="died",
+    )  # fmt: skip
+    place = {stay: number for number, stay in enumerate(stays.outcomes["stay"])}
+    return sorted(series, key=lambda one: place[one.id])
+
+
+def corrupted(stays: ClinicalStays, share: float = 0.01, factor: float = 1e6) -> ClinicalStays:
+    """The stays with some of the measured values multiplied, as by a wrong unit or a stuck key."""
+    hit = np.random.default_rng(0).random(stays.events.height) < share
+    events = stays.events.with_columns(pl.col.value * np.where(hit, factor, 1.0))
+    return ClinicalStays(events, stays.static, stays.outcomes)
+
+
+# Mechanisms
+
+
+class Pair(NamedTuple):
+    """A mechanism, on what it was tried, the score, and the scores with and without it, one a seed."""
+
+    mechanism: str
+    data: str
+    score: str
+    on: list[float]
+    off: list[float]
+
+    @property
+    def row(self) -> list[str]:
+        return [
+            self.mechanism, self.data, self.score, spread(self.on), spread(self.off),
+            spread(np.subtract(self.on, self.off)),
+        ]  # fmt: skip
+
+
+def mechanisms(effort: Effort) -> Iterator[str]:
+    """Each mechanism against the same model without it, networks of one member."""
+    pairs: list[Pair] = []
+    for part in (_on_stays, _on_sets, _on_cycles, _on_long_memory):
+        start = time.perf_counter()
+        found = part(effort)
+        pairs += found
+        header = ["mechanism", "data", "score", "with", "without", "difference"]
+        yield markdown(header, [pair.row for pair in found]) + f"\n\n{time.perf_counter() - start:.0f} s."
+
+
+def _on_stays(effort: Effort) -> list[Pair]:
+    """Trained on 1,500 stays of PhysioNet 2012, another draw for each seed, tested on the other 2,500."""
+    stays = physionet2012()
+    clean, dirty = read_stays(stays), read_stays(corrupted(stays))
+    scores: dict[str, list[float]] = {}
+    for seed in effort.seeds:
+        order = np.random.default_rng(seed).permutation(len(clean))
+        train, test = order[: effort.some(1500)], order[1500:]
+
+        def auroc(series: list[Series], *without: str, seed: int = seed, train: Array = train, test: Array = test):
+            estimator = SequenceClassifier(**effort.options | {"members": 1, "seed": seed, "without": without})
+            estimator.fit([series[k] for k in train])
+            probability = estimator.predict_proba([series[k] for k in test])[:, 1]
+            return float(roc_auc_score([series[k].label for k in test], probability))
+
+        tried = {"": auroc(clean), "dirty": auroc(dirty), "clipping": auroc(dirty, "clipping")}
+        tried |= {name: auroc(clean, name) for name in MODEL_MECHANISMS}
+        for name, score in tried.items():
+            scores.setdefault(name, []).append(score)
+    pairs = [Pair(name, "PhysioNet, 1,500 stays", "AUROC", scores[""], scores[name]) for name in MODEL_MECHANISMS]
+    dirty_pair = Pair("clipping", "the same, 1 % of values x 1e6", "AUROC", scores["dirty"], scores["clipping"])
+    return [*pairs, dirty_pair]
+
+
+def _on_sets(effort: Effort) -> list[Pair]:
+    """JapaneseVowels with all of a series' values at one time: sets of them, as events or as their means."""
+    x, y, x_test, y_test = ucr("JapaneseVowels")
+    sets, sets_test = ([_as_set(values) for values in one] for one in (x, x_test))
+    on, off = (
+        [_accuracy(effort, (sets, y), (sets_test, y_test), seed=seed, events=events) for seed in effort.seeds]
+        for events in (True, False)
+    )
+    return [Pair("events (sets)", "JapaneseVowels, all values at one time", "accuracy", on, off)]
+
+
+def _as_set(values: Array) -> Series:
+    rows, channels = values.shape
+    seen = Observations.of(np.zeros(rows * channels), np.tile(np.arange(channels), rows), values.ravel())
+    return Series(seen, np.zeros(1), tuple(f"x{c}" for c in range(channels)), time_kind="number")
+
+
+def _accuracy(effort: Effort, train: Labelled, test: Labelled, **options: Any) -> float:
+    estimator = SequenceClassifier(**effort.options | {"members": 1} | options).fit(*train)
+    return float(np.mean(estimator.predict(test[0]) == test[1]))
+
+
+def _on_cycles(effort: Effort) -> list[Pair]:
+    """How much CO2 changes in the quarter after eight weeks: the season tells. Tested on what comes after 1990."""
+    windows, change, late = _quarters(weeks=8, ahead=13)
+    train, test = np.flatnonzero(late < 0), np.flatnonzero(late > 0)
+
+    def rmse(seed: int, cycles: Any) -> float:
+        options = effort.options | {"members": 1, "seed": seed, "cycles": cycles}
+        estimator = SequenceRegressor(**options).fit([windows[k] for k in train], change[train])
+        return float(np.sqrt(np.mean((estimator.predict([windows[k] for k in test]) - change[test]) ** 2)))
+
+    on, off = ([rmse(seed, cycles) for seed in effort.seeds] for cycles in ("calendar", ()))
+    return [Pair("cycles", "CO2, change in 13 weeks after 8", "RMSE, ppm", on, off)]
+
+
+def _quarters(weeks: int, ahead: int) -> tuple[list[Series], Array, Array]:
+    """Windows of weekly CO2, the change from their last week to some weeks ahead, and -1 before 1990, 1 after."""
+    dates, values = co2()
+    begins = np.arange(len(values) - weeks - ahead + 1)
+    last, goal = begins + weeks - 1, begins + weeks + ahead - 1
+    known = ~np.isnan(values[last] + values[goal])
+    begins, last, goal = begins[known], last[known], goal[known]
+    parts = [slice(begin, begin + weeks) for begin in begins]
+    windows = memcell.as_series([values[part] for part in parts], times=[dates[part] for part in parts])
+    split = np.datetime64("1990-01-01")
+    late = np.where(dates[begins] >= split, 1, np.where(dates[goal] < split, -1, 0))
+    return windows, values[goal] - values[last], late
+
+
+def _on_long_memory(effort: Effort) -> list[Pair]:
+    """The adding problem over 200 rows: gates that start out remembering, and patches."""
+    train, test = adding_problem(effort.some(2000), 200, 0), adding_problem(1000, 200, 1)
+
+    def error(seed: int, **options: Any) -> float:
+        estimator = SequenceRegressor(**effort.options | {"members": 1, "seed": seed} | options).fit(*train)
+        return float(np.mean((estimator.predict(test[0]) - test[1]) ** 2))
+
+    rows = {"without": ("merging",)}
+    patches = [error(seed) for seed in effort.seeds]
+    on, off = ([error(seed, chrono=chrono, **rows) for seed in effort.seeds] for chrono in (True, False))
+    return [
+        Pair("chrono", "adding problem, T=200, rows not merged", "MSE", on, off),
+        Pair("merging (patches)", "adding problem, T=200", "MSE", patches, off),
+    ]
+
+
+def adding_problem(count: int, length: int, seed: int) -> tuple[Array, Array]:
+    """Series [count, length, 2] of uniform numbers and two marks, one in each half, and the sums of the marked."""
+    random = np.random.default_rng(seed)
+    x = np.stack([random.random((count, length)), np.zeros((count, length))], axis=2)
+    every, half = np.arange(count), length // 2
+    marked = random.integers(0, half, count), random.integers(half, length, count)
+    for place in marked:
+        x[every, place, 1] = 1.0
+    return x, sum(x[every, place, 0] for place in marked)
+
+
+# All kinds of mess at once
+
+
+def grid(effort: Effort) -> Iterator[str]:
+    """JapaneseVowels in every combination of five kinds of mess, in training and test: accuracy, networks of one."""
+    x, y, x_test, y_test = ucr("JapaneseVowels")
+    if effort.quick:
+        x, y = x[::5], y[::5]
+    noise = np.concatenate(x).std(axis=0)
+    rows, clean = [], 0.0
+    for chosen in sorted(product((False, True), repeat=len(MESS)), key=sum):
+        kinds = {kind for kind, on in zip(MESS, chosen, strict=True) if on}
+        random = np.random.default_rng(0)
+        train, test = ([messy(values, kinds, noise, random) for values in one] for one in (x, x_test))
+        start = time.perf_counter()
+        accuracy = _accuracy(effort, (train, y), (test, y_test))
+        clean = clean or accuracy
+        ticks = ["x" if on else "" for on in chosen]
+        rows.append([len(rows), *ticks, f"{accuracy:.3f}", f"{clean - accuracy:.3f}",
+                     f"{time.perf_counter() - start:.0f}"])  # fmt: skip
+    yield markdown(["JapaneseVowels", *MESS, "accuracy", "lost", "seconds"], rows)
+
+
+def messy(values: Array, kinds: set[str], noise: Array, random: np.random.Generator) -> Series:
+    """A series [T, C] with some kinds of ``MESS``; its times are 0, 1, 2, ... but where it is asynchronous.
+
+    random: noise of one standard deviation; unordered: rows in another order; high-dimensional: 200 channels of noise,
+    1 % filled; missing: half of the values dropped; asynchronous: each channel keeps half of its times, moved by less
+    than half a step, so that a row holds one channel.
+    """
+    if "random" in kinds:
+        values = values + noise * random.standard_normal(values.shape)
+    if "unordered" in kinds:
+        values = random.permutation(values)
+    if "high-dimensional" in kinds:
+        extra = random.standard_normal((len(values), 200))
+        values = np.hstack([values, np.where(random.random(extra.shape) < 0.01, extra, np.nan)])
+    if "missing" in kinds:
+        values = np.where(random.random(values.shape) < 0.5, values, np.nan)
+    names = tuple(f"x{c}" for c in range(values.shape[1]))
+    if "asynchronous" not in kinds:
+        return memcell.as_series([values], times=[np.arange(len(values))], channels=names)[0]
+    row, channel = np.nonzero(~np.isnan(values) & (random.random(values.shape) < 0.5))
+    stamps = row + random.uniform(-0.5, 0.5, len(row))
+    place = np.argsort(np.argsort(stamps))
+    return Series(Observations.of(place, channel, values[row, channel]), np.sort(stamps), names, time_kind="number")
+
+
+# Length
+
+
+def long(effort: Effort) -> Iterator[str]:
+    """The adding problem over 1,000 rows on two threads, gradients by lag, and 100,000 rows a series."""
+    yield _adding(effort)
+    yield _gradients()
+    yield _hundred_thousand(effort)
+
+
+def _adding(effort: Effort) -> str:
+    train, test = adding_problem(effort.some(3000), 1000, 0), adding_problem(1000, 1000, 1)
+    torch.set_num_threads(2)
+    rows = []
+    for name, options in {"defaults": {}, "rows not merged": {"without": ("merging",)}}.items():
+        start = time.perf_counter()
+        estimator = SequenceRegressor(**effort.options | options).fit(*train)
+        seconds = time.perf_counter() - start
+        error = np.mean((estimator.predict(test[0]) - test[1]) ** 2)
+        record = estimator.model_.record
+        rows.append([name, f"{error:.5f}", f"{seconds:.0f}", estimator.model_.config.members, record["epochs"]])
+    torch.set_num_threads(1)
+    rows.append(["always the mean", f"{np.mean((test[1] - train[1].mean()) ** 2):.5f}", "", "", ""])
+    return markdown(["adding problem, T=1000", "MSE", "seconds, 2 threads", "networks", "epochs"], rows)
+
+
+def _gradients(units: int = 64, steps: int = 1001) -> str:
+    """The Frobenius norm of d h_T / d x_{T-lag} of layers as they start, geometric mean over the seeds."""
+    layers: dict[str, Callable[[], nn.Module]] = {
+        f"memcell.torch.LSTM, time_scale={steps - 1}": lambda: LSTM(8, units, time_scale=steps - 1),
+        "memcell.torch.LSTM": lambda: LSTM(8, units),
+        "torch.nn.LSTM": lambda: nn.LSTM(8, units),
+        "torch.nn.RNN": lambda: nn.RNN(8, units),
+    }
+    rows = []
+    for name, layer in layers.items():
+        norms = [_norms(layer, steps, seed) for seed in range(SEEDS)]
+        with np.errstate(divide="ignore"):
+            means = np.exp(np.mean(np.log(norms), axis=0))
+        rows.append([name, *(f"{mean:.1e}" for mean in means)])
+    return markdown([f"norm of d h_T / d x_(T-lag), {units} units, lag", *map(str, LAGS)], rows)
+
+
+def _norms(layer: Callable[[], nn.Module], steps: int, seed: int) -> list[float]:
+    torch.manual_seed(seed)
+    module, x = layer(), torch.randn(steps, 1, 8, requires_grad=True)
+    last = module(x)[0][-1, 0]
+    rows = [torch.autograd.grad(unit, x, retain_graph=True)[0][:, 0] for unit in last]
+    jacobian = torch.stack(rows).double()  # [H, T, I]
+    return [float(jacobian[:, steps - 1 - lag].norm()) for lag in LAGS]
+
+
+def _hundred_thousand(effort: Effort) -> str:
+    """One epoch on 8 series of 100,000 rows and 3 channels, each estimator in a process of its own."""
+    rows = []
+    for name in ("SequenceTagger", "SequenceClassifier"):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            before, after, seconds, score = pool.submit(_very_long, name, effort.some(100_000)).result()
+        rows.append([name, f"{seconds:.0f}", f"{before:.0f}", f"{after - before:.0f}", f"{score:.3f}"])
+    what = f"8 series of {effort.some(100_000):,} rows, 3 channels, 1 epoch"
+    return markdown([what, "seconds, 1 thread", "MiB before", "peak rise, MiB", "accuracy in training"], rows)
+
+
+def _very_long(name: str, length: int) -> tuple[float, float, float, float]:
+    """Peak memory before and after fit and prediction, MiB, the seconds these took, and the accuracy."""
+    torch.set_num_threads(1)
+    random = np.random.default_rng(0)
+    x = random.standard_normal((8, length, 3)).cumsum(axis=1) / 100
+    up = x[:, :, 0] > 0
+    before, start = peak_memory(), time.perf_counter()
+    if name == "SequenceTagger":
+        score = SequenceTagger(epochs=1, progress=False).fit(x, up).score(x, up)
+    else:
+        labels = np.arange(8) % 2
+        x[labels == 1] += 1.0
+        score = SequenceClassifier(epochs=1, progress=False).fit(x, labels).score(x, labels)
+    return before, peak_memory(), time.perf_counter() - start, float(score)
