@@ -167,7 +167,7 @@ def test_overwrite_replaces_and_nothing_else_does(run: Run, command: tuple[str, 
 
 def test_help_of_every_command(run: Run) -> None:
     assert run("--help").code == 0
-    for command in ("fit", "predict", "evaluate", "show"):
+    for command in ("fit", "predict", "evaluate", "show", "report"):
         shown = run(command, "--help")
         assert shown.code == 0
         assert "Usage: memcell " + command in shown.out

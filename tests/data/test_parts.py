@@ -39,5 +39,5 @@ def test_parts_are_the_whole(table: pl.DataFrame, rows: int, tmp_path: Path) -> 
 def test_rows_that_are_not_together_are_refused(table: pl.DataFrame, tmp_path: Path) -> None:
     schema = read_table(table, id="stay", time="hour").schema
     table.sample(fraction=1, shuffle=True, seed=0).write_parquet(tmp_path / "t.parquet")
-    with pytest.raises(InputError, match="do not follow each other.*Sort it by 'stay' first"):
+    with pytest.raises(InputError, match=r"do not follow each other.*Sort it by 'stay' first"):
         list(read_parts(tmp_path / "t.parquet", schema, rows=10))

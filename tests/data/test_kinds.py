@@ -1,0 +1,109 @@
+"""What columns hold: numbers, categories, text, vectors; wide and long."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from memcell import InputError
+from memcell.data import read, read_table
+
+
+def words_at(one, channel: str, row: int) -> list[str]:
+    """The words that a series has in a channel at a row."""
+    seen = one.observations
+    here = (seen.row == row) & (seen.channel == one.channels.index(channel))
+    return [one.levels[channel][int(code)] for code in seen.value[here]]
+
+
+def test_words_are_categories_and_several_words_are_text():
+    frame = pl.DataFrame(
+        {
+            "x": [1.0, None, 3.0],
+            "ward": [" icu", "er", None],
+            "note": ["Patient stable, stable today", "", "severe PAIN and fever"],
+        }
+    )
+    contents = read_table(frame)
+    (one,) = contents.series
+    assert contents.schema.kinds == {"ward": "category", "note": "text"}
+    assert [words_at(one, "ward", t) for t in range(3)] == [["icu"], ["er"], []]
+    assert words_at(one, "note", 0) == ["patient", "stable", "today"]
+    assert words_at(one, "note", 2) == ["and", "fever", "pain", "severe"]
+    again = read_table(frame, schema=contents.schema).series[0]
+    assert words_at(again, "note", 2) == words_at(one, "note", 2)
+
+
+def test_signs_of_scripts_without_spaces_are_words():
+    (one,) = read(pl.DataFrame({"note": ["长短期记忆 LSTM"]}), kinds={"note": "text"})
+    assert words_at(one, "note", 0) == ["lstm", "忆", "期", "短", "记", "长"]
+
+
+def test_categories_of_pandas_and_numbers_that_are_categories():
+    frame = pd.DataFrame({"ward": pd.Categorical(["a", "b", "a"]), "code": [7, 8, 7]})
+    (one,) = read(frame, kinds={"code": "category"})
+    assert one.levels == {"ward": ("a", "b"), "code": ("7", "8")}
+
+
+def test_vectors_become_a_channel_for_each_place():
+    frame = pl.DataFrame({"v": [[1.0, 2.0], None, [3.0, None]], "x": [1.0, 2.0, 3.0]})
+    contents = read_table(frame)
+    assert contents.schema.channels == ("v[0]", "v[1]", "x")
+    np.testing.assert_array_equal(contents.series[0].values[:, :2], [[1, 2], [np.nan, np.nan], [3, np.nan]])
+    narrow = frame.with_columns(pl.Series("v", [[1.0]] * 3))
+    with pytest.raises(InputError, match="vector of 1 numbers in row 1; others have 2"):
+        read_table(narrow, schema=contents.schema)
+
+
+def test_a_long_table_has_sets_and_its_own_kinds():
+    frame = pl.DataFrame(
+        {
+            "unit": ["a", "a", "a", "b", "a"],
+            "t": [1.0, 1.0, 0.0, 2.0, 1.0],
+            "what": ["Na", "Na", "drug", "Na", "drug"],
+            "how": ["140", "138", "aspirin", "150", "ibuprofen"],
+        }
+    )
+    contents = read_table(frame, id="unit", time="t", channel="what", value="how")
+    first, second = contents.series
+    assert first.channels == ("Na", "drug")
+    assert first.observations.value[first.observations.channel == 0].tolist() == [138.0, 140.0]
+    assert words_at(first, "drug", 0) == ["aspirin"]
+    assert second.times.tolist() == [2.0]
+    assert "1. They are read as a set" in contents.warnings[0]
+    only = read_table(frame, id="unit", time="t", channel="what", value="how", channels=["drug"])
+    assert only.schema.channels == ("drug",)
+    with pytest.raises(InputError, match="No channel 'K' in column 'what'"):
+        read_table(frame, id="unit", time="t", channel="what", value="how", channels=["K"])
+
+
+def test_columns_of_nixtla_are_understood():
+    frame = pl.DataFrame({"unique_id": ["a", "a", "b"], "ds": ["2020-01-02", "2020-01-01", "2020-01-01"], "y": [2, 1, 5]})
+    first, second = read(frame)
+    assert (first.id, first.values[:, 0].tolist()) == ("a", [1.0, 2.0])
+    assert second.time_kind == "date"
+
+
+def test_facts_are_constant_columns_of_the_main_table():
+    frame = pl.DataFrame({"id": [1, 1, 2], "x": [1.0, 2.0, 3.0], "age": [60.0, None, 70.0], "sex": ["f", "f", "m"]})
+    first, second = read(frame, id="id", facts=["age", "sex"])
+    assert first.facts.value.tolist() == [60.0, 0.0]
+    assert second.fact_levels == {"sex": ("f", "m")}
+    changing = frame.with_columns(age=pl.Series([60.0, 61.0, 70.0]))
+    with pytest.raises(InputError, match="Fact column 'age' is 60.0 and 61.0 on two rows of series 1"):
+        read(changing, id="id", facts=["age"], ignore=["sex"])
+
+
+def test_a_fact_may_have_the_name_of_a_channel():
+    events = pl.DataFrame({"id": [1, 1], "t": [0.0, 1.0], "weight": [80.0, 81.0]})
+    static = pl.DataFrame({"id": [1], "weight": [79.0]})
+    (one,) = read(events, id="id", time="t", static=static)
+    assert one.values[:, 0].tolist() == [80.0, 81.0]
+    assert one.facts.value.tolist() == [79.0]
+
+
+def test_tags_follow_their_rows():
+    frame = pl.DataFrame({"t": [2.0, 0.0, 1.0], "x": [1.0, 2.0, 3.0], "tag": ["c", "a", None]})
+    (one,) = read(frame, time="t", tag="tag")
+    assert one.tags is not None
+    assert one.tags.tolist() == ["a", None, "c"]
