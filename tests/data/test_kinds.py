@@ -78,7 +78,9 @@ def test_a_long_table_has_sets_and_its_own_kinds():
 
 
 def test_columns_of_nixtla_are_understood():
-    frame = pl.DataFrame({"unique_id": ["a", "a", "b"], "ds": ["2020-01-02", "2020-01-01", "2020-01-01"], "y": [2, 1, 5]})
+    frame = pl.DataFrame(
+        {"unique_id": ["a", "a", "b"], "ds": ["2020-01-02", "2020-01-01", "2020-01-01"], "y": [2, 1, 5]}
+    )
     first, second = read(frame)
     assert (first.id, first.values[:, 0].tolist()) == ("a", [1.0, 2.0])
     assert second.time_kind == "date"
@@ -90,7 +92,7 @@ def test_facts_are_constant_columns_of_the_main_table():
     assert first.facts.value.tolist() == [60.0, 0.0]
     assert second.fact_levels == {"sex": ("f", "m")}
     changing = frame.with_columns(age=pl.Series([60.0, 61.0, 70.0]))
-    with pytest.raises(InputError, match="Fact column 'age' is 60.0 and 61.0 on two rows of series 1"):
+    with pytest.raises(InputError, match=r"Fact column 'age' is 60.0 and 61.0 on two rows of series 1"):
         read(changing, id="id", facts=["age"], ignore=["sex"])
 
 
