@@ -109,3 +109,30 @@ def test_tags_follow_their_rows():
     (one,) = read(frame, time="t", tag="tag")
     assert one.tags is not None
     assert one.tags.tolist() == ["a", None, "c"]
+
+
+def test_a_vector_keeps_its_length_where_a_place_of_it_is_always_missing():
+    frame = pl.DataFrame({"x": [1.0, 2.0], "v": [[1.0, None, 3.0], [4.0, None, 6.0]]})
+    contents = read_table(frame)
+    assert contents.schema.channels == ("x", "v[0]", "v[1]", "v[2]")
+    assert len(read_table(frame, schema=contents.schema).series) == 1
+    empty = frame.with_columns(v=pl.Series([[], []], dtype=pl.List(pl.Float64)))
+    with pytest.warns(UserWarning, match="Dropped 'v'"):
+        assert read(empty)[0].channels == ("x",)
+
+
+def test_lists_of_words_are_no_vectors():
+    with pytest.raises(InputError, match="list of numbers"):
+        read(pl.DataFrame({"v": [["a", "b"], ["c"]]}))
+
+
+def test_a_wrong_value_of_a_long_table_is_told_by_its_channel():
+    frame = pl.DataFrame({"id": [1, 1, 1], "what": ["a", "a", "b"], "how": ["1", "<5", "2"], "t": [0.0, 1.0, 2.0]})
+    with pytest.raises(InputError, match="Channel 'a' holds numbers; row 2 has the text '<5'"):
+        read(frame, id="id", time="t", channel="what", value="how")
+
+
+def test_ids_that_a_table_of_facts_lacks_are_counted():
+    events = pl.DataFrame({"id": [1, 2, 3], "t": [0.0, 0.0, 0.0], "x": [1.0, 2.0, 3.0]})
+    contents = read_table(events, id="id", time="t", static=pl.DataFrame({"id": [2], "age": [5.0]}))
+    assert any("knows no facts of: 2 (1, 3)" in note for note in contents.warnings)

@@ -162,7 +162,7 @@ def peaks(seed: int) -> Data:
 
 
 def test_a_summary_remembers_what_the_state_has_lost() -> None:
-    short: dict[str, Any] = {"epochs": 6, "learning_rate": 0.005}
+    short: dict[str, Any] = {"epochs": 8, "learning_rate": 0.01}
     assert score(peaks, **short) > 0.95
     assert score(peaks, without=WITHOUT_SUMMARY, **short) < 0.75
 

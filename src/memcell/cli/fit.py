@@ -97,7 +97,10 @@ def fit(
     quiet: Annotated[bool, Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train on a table and write a model. Ctrl-C keeps the best model so far."""
-    _check_task(task, target, horizon, id, class_weight, look_ahead, members)
+    _check_task(
+        task, target, horizon, id, class_weight, look_ahead, members, weight is not None, group is not None,
+        targets is not None,
+    )  # fmt: skip
     check_output(out, overwrite, suffixes=None)
     inputs = [table, *(path for path in (static, targets) if path is not None)]
     partial = out.with_name(f"{out.name}.partial")
@@ -142,7 +145,7 @@ def fit(
 
 def _check_task(
     task: Task, target: list[str], horizon: int | None, id: str | None, class_weight: str | None, look_ahead: bool,
-    members: int | None,
+    members: int | None, weighted: bool, grouped: bool, targeted: bool,
 ) -> None:  # fmt: skip
     if task is Task.forecast and horizon is None:
         raise InputError("--horizon is missing: say how many steps to forecast.")
@@ -161,6 +164,9 @@ def _check_task(
         ("--class-weight", class_weight is not None, (Task.classify, Task.tag)),
         ("--look-ahead", look_ahead, (Task.tag,)),
         ("--members", members is not None, (Task.classify, Task.regress, Task.tag)),
+        ("--weight", weighted, (Task.classify, Task.regress, Task.tag)),
+        ("--group", grouped, (Task.classify, Task.regress, Task.tag)),
+        ("--targets", targeted, (Task.classify, Task.regress)),
     ):
         if given and task not in tasks:
             raise InputError(f"{option} is for --task {' or '.join(tasks)}, not for --task {task.value}. Leave it out.")

@@ -57,6 +57,13 @@ def vector_values(table: Table, name: str, width: int | None = None) -> NDArray[
     column = table.frame[name]
     if not isinstance(column.dtype, (pl.List, pl.Array)):
         raise InputError(_wrong_type(column, "it must hold lists of numbers, as when the model was trained"))
+    inner = column.dtype.inner
+    if inner is not None and not (inner.is_numeric() or isinstance(inner, (pl.Boolean, pl.Null))):
+        raise InputError(
+            _wrong_type(column, "a vector is a list of numbers")
+            + " Write words as text with spaces between them."
+            + _leave_out(name)
+        )
     lists = column.cast(pl.List(pl.Float64), strict=False)
     lengths = lists.list.len()
     width = int(lengths.max() or 0) if width is None else width  # type: ignore[arg-type]
@@ -68,6 +75,8 @@ def vector_values(table: Table, name: str, width: int | None = None) -> NDArray[
             "must have one length: mend it, or leave the cell empty."
         )
     values = np.full((len(column), width), np.nan)
+    if not width:
+        return values
     flat = lists.drop_nulls().explode().to_numpy().astype(np.float64)
     values[column.is_not_null().to_numpy()] = flat.reshape(-1, width)
     return _finite(table, name, values)

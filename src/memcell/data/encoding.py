@@ -144,7 +144,8 @@ def unknown_words(encoding: Encoding, series: list[Series]) -> list[str]:
             ]
             if strange:
                 notes.append(
-                    f"{one.name!r} has {len(strange)} values that training did not know, such as {strange[0]!r}; they "
+                    f"{one.name!r} has {len(strange)} values that training did not know or met in one series only, "
+                    f"such as {strange[0]!r}; they "
                     "count as unknown."
                 )
     return notes

@@ -92,10 +92,14 @@ def known_of(tables: Sequence[Members], roles: Roles, fitting: bool, with_target
             notes, "Targets without any observation, left out", [id for id in targets.ids if id not in {*ids}]
         )
         without = [id for id in ids if labels.get(id) is None]
-        _note_left_out(notes, "Series without a target, left out", without)
+        _note_left_out(notes, "Series without any target, left out", without)
         ids = [id for id in ids if labels.get(id) is not None]
         if not ids:
             raise InputError(f"No series has a target in {targets.table.name}.")
+    for table in tables[1 : len(tables) - with_targets]:
+        _note_left_out(
+            notes, f"Series that {table.table.name} knows no facts of", [id for id in ids if id not in {*table.ids}]
+        )
     place = {id: code for code, id in enumerate(main.ids)}
     silent = [id for id in ids if id not in place]
     _note_left_out(notes, "Series without any observation, known by their facts alone", silent)
@@ -122,7 +126,7 @@ def _note_left_out(notes: list[str], what: str, ids: list[Any]) -> None:
 
 
 def _labels(members: Members, names: Sequence[str], complete: bool) -> dict[Any, Any]:
-    """Of each id what is to be learnt; None where a column is blank, which is refused where they must be complete."""
+    """Of each id what is to be learnt; None where all columns are blank; a blank one is refused where none may be."""
     columns = [one_a_series(members, name) for name in names]
     for name, column in zip(names, columns, strict=True):
         lacking = [number for number, value in enumerate(column) if value is None]
@@ -133,7 +137,11 @@ def _labels(members: Members, names: Sequence[str], complete: bool) -> dict[Any,
                 "Give the label on one row of each series, or leave the series out."
             )
     rows = zip(*columns, strict=True)
-    labels = [None if None in row else row[0] if len(names) == 1 else row for row in rows]
+    labels = [
+        row[0] if len(names) == 1 else None if not any(value is not None for value in row)
+        else tuple(float("nan") if value is None else value for value in row)
+        for row in rows
+    ]  # fmt: skip
     return dict(zip(members.ids, labels, strict=True))
 
 

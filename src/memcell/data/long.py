@@ -119,7 +119,13 @@ def _values(
         table.name,
         table.lines,
     )
-    values[~worded] = channel_values(numbers, roles.value)[~worded]
+    try:
+        values[~worded] = channel_values(numbers, roles.value)[~worded]
+    except InputError:
+        for c, name in enumerate(names):  # which of the channels it is that holds something else
+            of_one = pl.when(pl.Series((channel == c) & ~worded)).then(pl.col(roles.value)).alias(name)
+            channel_values(Table(table.frame.select(of_one), table.name, table.lines), name)
+        raise
     for name in kinds:
         here = channel == codes[name]
         values[here], words[name] = levels_of(column.filter(pl.Series(here)))

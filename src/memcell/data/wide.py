@@ -50,7 +50,11 @@ def wide_rows(
                 columns[f"{name}[{k}]"] = column
         else:
             columns[name], words[name] = levels_of(table.frame[name])
-    silent = [name for name, column in columns.items() if np.isnan(column).all()]
+    empty = [name for name, column in columns.items() if np.isnan(column).all()]
+    # A vector keeps its length: a place of it that is missing throughout stays.
+    kept_whole = {name.rpartition("[")[0] for name in columns if name not in empty and kinds.get(name) is None}
+    silent = [name for name in empty if name.rpartition("[")[0] not in kept_whole & set(kinds)]
+    silent += [name for name, kind in kinds.items() if kind == "vector" and f"{name}[0]" not in columns]
     notes = [_silent_note(table, silent, columns, schema, bool(roles.facts))] if silent else []
     if schema is None:
         columns = {name: column for name, column in columns.items() if name not in silent}
@@ -79,7 +83,9 @@ def wide_rows(
     for name in names:
         if kinds.get(name) == "text":
             seen, words[name] = split_texts(seen, names.index(name), words[name])
-    kept: dict[str, Kind] = {name: kind for name, kind in kinds.items() if kind == "vector" or name in names}
+    kept: dict[str, Kind] = {
+        name: kind for name, kind in kinds.items() if name in names or (kind == "vector" and f"{name}[0]" in names)
+    }
     return Rows(codes, times, seen, names, words, origin, notes), kept
 
 
@@ -90,7 +96,7 @@ def _silent_note(
     listed = ", ".join(map(repr, silent))
     if schema is not None:
         return f"No value of {listed} in {table.name}: missing in every row, though the model was trained with it."
-    if len(silent) == len(columns) and not facts:
+    if set(columns) <= set(silent) and not facts:
         raise InputError(f"No value in any channel of {table.name}: {listed} missing in every row.")
     return f"Dropped {listed}: missing in every row of {table.name}."
 

@@ -26,8 +26,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         hidden_size: units of each layer; None: chosen from the amount of data.
         num_layers: layers, each reading the one below.
         peephole, output_peek: the cell, see ``memcell.LstmSpec``.
-        members: networks, each with another part of the series held out, whose predictions are averaged; None: five, or
-            fewer of many rows.
+        members: networks, each with another part of the series held out, whose predictions are averaged; None: five,
+            ten of many series, fewer of many rows.
         without: mechanisms to leave out, of ``memcell.model.MECHANISMS`` and ``"clipping"``.
         events: whether numbers enter as events, each with an embedding of its channel; None: where channels are many
             and sparse, or hold several values at a time.
@@ -40,7 +40,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         learning_rate: of AdamW, at its peak.
         dropout: on what the head reads.
         patience: epochs without a lower validation loss before training stops.
-        validation: share of the series that is held out to decide when to stop.
+        validation: share of the series that is held out to decide when to stop; None: a fifth, a tenth of many.
         seed: of every random draw.
         progress: show a progress bar.
         checkpoint: a file that holds the state of training after every epoch.
@@ -73,7 +73,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         learning_rate: float | None = None,
         dropout: float = 0.4,
         patience: int | None = None,
-        validation: float = 0.2,
+        validation: float | None = None,
         seed: int = 0,
         progress: bool = True,
         checkpoint: Any = None,
@@ -137,9 +137,10 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         Raises:
             InputError: no classes in the first call, an unknown class, or what ``fit`` refuses.
         """
-        series = series_for_fit(self._checked(X), sample_weight, None)
-        labels, several = _labels(series, y)
         so_far = getattr(self, "model_", None)
+        x = self._checked(X)
+        series = series_for_fit(x if so_far is None else so_far.series_of(x), sample_weight, None)
+        labels, several = _labels(series, y)
         if so_far is None and classes is None and not several:
             raise InputError("`classes` is missing: the first call of `partial_fit` must say all that there will be.")
         known = (
@@ -147,7 +148,6 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         )
         partial = Partial(so_far, known)
         schema = schema_of(series) if so_far is None else so_far.recipe.schema
-        series = series if so_far is None else so_far.series_of(series)
         common = schema, self._settings(), self._design()
         if several:
             names = names_of(y, series, len(labels[0]))

@@ -24,8 +24,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         hidden_size: units of each layer; None: chosen from the amount of data.
         num_layers: layers, each reading the one below.
         peephole, output_peek: the cell, see ``memcell.LstmSpec``.
-        members: networks, each with another part of the series held out, whose predictions are averaged; None: five, or
-            fewer of many rows.
+        members: networks, each with another part of the series held out, whose predictions are averaged; None: five,
+            ten of many series, fewer of many rows.
         without: mechanisms to leave out, of ``memcell.model.MECHANISMS`` and ``"clipping"``.
         events: whether numbers enter as events, each with an embedding of its channel; None: where channels are many
             and sparse, or hold several values at a time.
@@ -37,7 +37,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         learning_rate: of AdamW, at its peak.
         dropout: on what the head reads.
         patience: epochs without a lower validation loss before training stops.
-        validation: share of the series that is held out to decide when to stop.
+        validation: share of the series that is held out to decide when to stop; None: a fifth, a tenth of many.
         seed: of every random draw.
         progress: show a progress bar.
         checkpoint: a file that holds the state of training after every epoch.
@@ -69,7 +69,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         learning_rate: float | None = None,
         dropout: float = 0.4,
         patience: int | None = None,
-        validation: float = 0.2,
+        validation: float | None = None,
         seed: int = 0,
         progress: bool = True,
         checkpoint: Any = None,
@@ -119,11 +119,11 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SequenceRegressor":
         """Go on training: one more pass over these series, none of them held out; arguments as for ``fit``."""
-        series = series_for_fit(self._checked(X), sample_weight, None)
-        targets = _targets(series, y)
         so_far = getattr(self, "model_", None)
+        x = self._checked(X)
+        series = series_for_fit(x if so_far is None else so_far.series_of(x), sample_weight, None)
+        targets = _targets(series, y)
         schema = schema_of(series) if so_far is None else so_far.recipe.schema
-        series = series if so_far is None else so_far.series_of(series)
         self.model_ = fit_regressor(
             series, targets, names_of(y, series, targets.shape[1]), schema, self._settings(), self._design(), None,
             Partial(so_far),
@@ -150,7 +150,9 @@ def _targets(series: list[Series], y: Any) -> NDArray[np.float64]:
             [np.nan if one is None else one for one in given] if y is None else one_column(y), np.float64
         )
     except (TypeError, ValueError) as error:
-        raise InputError(f"`y` must be numbers: {error}. For classes there is SequenceClassifier.") from error
+        culprit = next((one for one, label in zip(series, given, strict=False) if isinstance(label, str)), None)
+        where = "" if culprit is None else f" See series {culprit.id!r}."
+        raise InputError(f"The target must be numbers: {error}.{where} Words are for a classifier.") from error
     if targets.ndim not in (1, 2) or np.isnan(targets).all():
         raise InputError(
             "This estimator requires y to be passed, but the target y is None, or unknown throughout. Give one number "

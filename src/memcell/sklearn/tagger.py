@@ -23,8 +23,8 @@ class SequenceTagger(ClassifierMixin, SequenceEstimator):
         hidden_size: units of each layer; None: chosen from the amount of data.
         num_layers: layers, each reading the one below.
         peephole, output_peek: the cell, see ``memcell.LstmSpec``.
-        members: networks, each with another part of the series held out, whose predictions are averaged; None: five, or
-            fewer of many rows.
+        members: networks, each with another part of the series held out, whose predictions are averaged; None: five,
+            ten of many series, fewer of many rows.
         without: mechanisms to leave out, of ``memcell.model.MECHANISMS`` and ``"clipping"``.
         events: whether numbers enter as events, each with an embedding of its channel; None: where channels are many
             and sparse, or hold several values at a time.
@@ -38,7 +38,7 @@ class SequenceTagger(ClassifierMixin, SequenceEstimator):
         learning_rate: of AdamW, at its peak.
         dropout: on what the head reads.
         patience: epochs without a lower validation loss before training stops.
-        validation: share of the series that is held out to decide when to stop.
+        validation: share of the series that is held out to decide when to stop; None: a fifth, a tenth of many.
         seed: of every random draw.
         progress: show a progress bar.
         checkpoint: a file that holds the state of training after every epoch.
@@ -73,7 +73,7 @@ class SequenceTagger(ClassifierMixin, SequenceEstimator):
         learning_rate: float | None = None,
         dropout: float = 0.3,
         patience: int | None = None,
-        validation: float = 0.2,
+        validation: float | None = None,
         seed: int = 0,
         progress: bool = True,
         checkpoint: Any = None,

@@ -72,7 +72,7 @@ def fit_forecaster(
     _check_lengths(series, cadence, schema.channels.index(target), target, horizon)
     grids = [on_grid(one, cadence) for one in series]
     channel = schema.channels.index(target)
-    cuts = [_cut(one.values[:, channel], settings.validation) for one in grids]
+    cuts = [_cut(one.values[:, channel], settings.validation or 0.15) for one in grids]
     early = [one.between(0, cut) for one, cut in zip(grids, cuts, strict=True)]
     recipe = learn(early)
     config = config_of(recipe, QuantileForecast(horizon), design, len(series))

@@ -45,11 +45,11 @@ def fit_members(
     The recipe is learnt from the series that the first network is trained on.
     """
     groups = None if all(one.group is None for one in series) else [one.group for one in series]
-    count = design.members_for(sum(map(len, series)))
-    splits = held_out(len(series), settings.validation, settings.seed, codes, groups, count)
+    settings = settings.for_data(len(series))
+    count = design.members_for(len(series), sum(map(len, series)))
+    splits = held_out(len(series), settings.validation or 0.2, settings.seed, codes, groups, count)
     training = splits[0][0]
     recipe = recipe_of([series[k] for k in training], schema, design, head.whole)
-    settings = settings.for_data(len(training))
 
     def train_on(recipe: Recipe, first: int, last: int, name: str) -> list[Trained]:
         """Networks on the splits from ``first`` up to ``last``; fewer where Ctrl-C came."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from memcell.contract import InputError, LstmSpec
 from memcell.model import MECHANISMS
 
-_MANY = 1000  # series from which on steps are smaller
-_CHEAP, _BEARABLE = 500_000, 2_000_000  # rows up to which five networks are trained, or three
+_MANY = 1000  # series from which on steps are smaller, networks more, and less is held out for each
+_CHEAP, _BEARABLE = 500_000, 2_000_000  # rows up to which so many networks are trained, or three
 
 __all__ = ["RECIPE_MECHANISMS", "Design", "TrainingSettings"]
 
@@ -26,7 +26,8 @@ class TrainingSettings:
         learning_rate: at its peak; it rises over the first steps and falls as a cosine. None: chosen from the data.
         dropout: probability of zeroing an output that the head reads.
         patience: epochs without a lower validation loss before training stops. None: chosen from the data.
-        validation: share of the series (of the time, for a forecast) that is held out to decide when to stop.
+        validation: share of the series (of the time, for a forecast) that is held out to decide when to stop. None:
+            chosen from the data.
         seed: of every random draw.
         progress: show a progress bar.
 
@@ -39,7 +40,7 @@ class TrainingSettings:
     learning_rate: float | None = None
     dropout: float = 0.4
     patience: int | None = None
-    validation: float = 0.2
+    validation: float | None = None
     seed: int = 0
     progress: bool = True
 
@@ -52,7 +53,7 @@ class TrainingSettings:
             raise InputError(f"`learning_rate` is {self.learning_rate!r}; it must be above 0 and at most 1.")
         if not 0 <= self.dropout < 1:
             raise InputError(f"`dropout` is {self.dropout!r}; it must be at least 0 and below 1.")
-        if not 0 < self.validation < 1:
+        if self.validation is not None and not 0 < self.validation < 1:
             raise InputError(f"`validation` is {self.validation!r}; it must lie between 0 and 1.")
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**32:
             raise InputError(f"`seed` is {self.seed!r}; it must be a whole number from 0 to {2**32 - 1}.")
@@ -64,7 +65,10 @@ class TrainingSettings:
         epochs = self.epochs or min(300, max(12, 2000 // steps))
         rate = self.learning_rate or (4e-3 if series < _MANY else 2e-3)
         patience = self.patience or max(10, epochs // 6)
-        return replace(self, batch_size=batch_size, epochs=epochs, patience=patience, learning_rate=rate)
+        share = self.validation or (0.2 if series < _MANY else 0.1)
+        return replace(
+            self, batch_size=batch_size, epochs=epochs, patience=patience, learning_rate=rate, validation=share
+        )
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,8 @@ class Design:
         num_layers: layers, each reading the one below.
         spec: the cell.
         bidirectional: whether layers also run from the end; for tags that may look ahead.
-        members: networks, each with another part of the data held out, whose predictions are averaged. None: five, or
-            fewer of many rows.
+        members: networks, each with another part of the data held out, whose predictions are averaged. None: five,
+            ten of many series, fewer of many rows.
         without: mechanisms to leave out, see ``memcell.model.MECHANISMS`` and ``RECIPE_MECHANISMS``.
         events: whether numbers enter as events; None: where channels are many and sparse, or hold sets.
         cycles: periods whose phase is a feature, ``"calendar"`` or ``"detect"``.
@@ -104,9 +108,11 @@ class Design:
         if self.members is not None and (not isinstance(self.members, int) or self.members < 1):
             raise InputError(f"`members` is {self.members!r}; it must be a whole number of at least 1.")
 
-    def members_for(self, rows: int) -> int:
-        """How many networks to train on so many rows."""
-        return self.members or (5 if rows < _CHEAP else 3 if rows < _BEARABLE else 1)
+    def members_for(self, series: int, rows: int) -> int:
+        """How many networks to train on so many series and rows."""
+        if rows >= _CHEAP:
+            return self.members or (3 if rows < _BEARABLE else 1)
+        return self.members or (5 if series < _MANY else 10)
 
     @property
     def without_in_model(self) -> tuple[str, ...]:

@@ -104,9 +104,17 @@ def fit_multilabel(
         InputError: other values than 0 and 1, or labels that do not match the series.
     """
     _check_count(labels, series)
-    targets = np.asarray(labels, np.float64)
-    if targets.ndim != 2 or targets.shape[1] != len(names) or not np.isin(targets, (0, 1)).all():
-        raise InputError(f"Labels must be 0 or 1, one column for each of {', '.join(names)}.")
+    given = np.asarray(labels, object)
+    if given.ndim != 2 or given.shape[1] != len(names):
+        raise InputError(f"Of several labels there must be one column for each of {', '.join(names)}.")
+    for name, column in zip(names, given.T, strict=True):
+        strange = next((value for value in column if value not in (0, 1)), None)
+        if strange is not None:
+            raise InputError(
+                f"Label {name!r} has the value {strange!r}; of several labels each must be 0 or 1. Write it so, or "
+                "learn them one by one."
+            )
+    targets = given.astype(np.float64)
     weights = np.array([one.weight for one in series], np.float32)
     record = {"labels": {name: int(count) for name, count in zip(names, targets.sum(axis=0), strict=True)}}
     problem = _Problem(MultiLabel(tuple(names)), targets.astype(np.float32), weights, None, record)
@@ -134,7 +142,7 @@ def fit_regressor(
         raise InputError("A target is infinite. Give a finite number, or NaN where it is unknown.")
     known = ~np.isnan(targets)
     silent = [name for name, count in zip(names, known.sum(axis=0), strict=True) if count < 2]
-    if silent:
+    if silent and not (partial and partial.model):
         raise InputError(f"Target {silent[0]!r} is known of 1 sample or none; at least two series are needed.")
     # Quartiles, which outliers do not move; the deviation where half of the targets are one number.
     low, center, high = np.nanquantile(targets, [0.25, 0.5, 0.75], axis=0)
