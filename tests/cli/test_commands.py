@@ -165,6 +165,11 @@ def test_overwrite_replaces_and_nothing_else_does(run: Run, command: tuple[str, 
     assert Path("out.csv").read_bytes() != b"precious"
 
 
+def test_the_version(run: Run) -> None:
+    done = run("--version")
+    assert (done.code, done.out) == (0, f"memcell {memcell.__version__}\n")
+
+
 def test_help_of_every_command(run: Run) -> None:
     assert run("--help").code == 0
     for command in ("fit", "predict", "evaluate", "show", "report"):

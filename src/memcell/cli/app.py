@@ -1,7 +1,10 @@
 """The commands together."""
 
+from typing import Annotated
+
 import typer
 
+from memcell import __version__
 from memcell.cli.evaluate import evaluate
 from memcell.cli.fit import fit
 from memcell.cli.predict import predict
@@ -18,5 +21,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"memcell {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """What goes before a command."""
+
+
 for command in (fit, predict, evaluate, show, report):
     app.command()(command)
