@@ -11,6 +11,13 @@ STAYS, CO2 = stays(), co2()
 FIRST_STAY = STAYS.splitlines()[1]
 FIRST_WEEK = CO2.splitlines()[1]
 
+
+def weighted(weight: Callable[[int], object]) -> str:
+    """STAYS with a column ``w`` that depends on the stay."""
+    header, *lines = STAYS.splitlines()
+    return "\n".join([f"{header},w", *(f"{line},{weight(int(line.partition(',')[0]))}" for line in lines)]) + "\n"
+
+
 CLASSIFIER = {
     "no-such-id": (STAYS, ["--id", "Stay"], ["No column 'Stay'", "Did you mean 'stay'?"]),
     "no-such-time": (STAYS, ["--time", "hours"], ["No column 'hours'", "Did you mean 'hour'?"]),
@@ -30,7 +37,23 @@ CLASSIFIER = {
     "one-class": (STAYS.replace("yes", "no"), [], ["one class only, 'no'"]),
     "class-of-one": (STAYS + "99,0,1,7,maybe\n", [], ["Class 'maybe' has one series only"]),
     "two-labels": (STAYS + "0,77,1,7,yes\n", [], ["'died' is 'no' and 'yes' on two rows of series 0"]),
-    "no-label": (STAYS + "77,0,1,7,\n", [], ["'died' is empty on every row of series 77"]),
+    "no-label": (
+        STAYS.replace("yes", "").replace("no", ""),
+        [],
+        ["No series has a target", "'died' of bad.csv is blank"],
+    ),
+    "no-weight": (
+        weighted(lambda stay: "" if stay == 3 else 2),
+        ["--weight", "w"],
+        ["Weight column 'w' of bad.csv is blank for series 3", "1 where it counts like any other"],
+    ),
+    "no-group": (
+        weighted(lambda stay: "" if stay in (3, 5) else stay),
+        ["--group", "w"],
+        ["Group column 'w' of bad.csv is blank for series 3 and 1 more"],
+    ),
+    "negative-weight": (weighted(lambda stay: 3 - stay), ["--weight", "w"], ["Weight column 'w' of series 4 is -1"]),
+    "huge-weight": (weighted(lambda _: 1e300), ["--weight", "w"], ["is 1e+300", "from 1e-30 to 1e+30", "divide all"]),
     "measurement": (
         "stay,hour,pulse,died\n" + "".join(f"{k},0,1,{k / 7:.3f}\n" for k in range(20)),
         [],

@@ -46,6 +46,14 @@ def test_a_table_without_targets(run: Run, change: Callable[[str], str]) -> None
     assert "carry no targets" in page().text
 
 
+def test_series_without_a_target_are_left_out_of_the_scores(run: Run) -> None:
+    write("t.csv", stays().replace("yes", ""))
+    done = run("report", "stays.memcell", "t.csv", "--out", "report.html")
+    assert done.code == 0
+    assert "Series without any target, left out: 6" in done.err
+    assert "Report on 6 series" in done.out
+
+
 def test_rivals_come_with_a_training_table(run: Run) -> None:
     write("other.csv", stays(30, seed=3))
     assert run("report", "stays.memcell", "stays.csv", "--train", "other.csv", "--out", "report.html").code == 0
@@ -79,12 +87,10 @@ def test_targets_and_facts_in_tables_of_their_own(run: Run) -> None:
     (("stays.memcell", "stays.csv", "--out", "report.html", "--train", "none.csv"), "none.csv does not exist"),
     (("stays.memcell", "stays.csv", "--out", "report.html", "--train-static", "x.csv"), "goes with --train"),
     (("co2.memcell", "co2.csv", "--out", "report.html", "--train", "stays.csv"), "Leave it out"),
-    (("stays.memcell", "bad-labels.csv", "--out", "report.html"), "Give the label on one row"),
     (("stays.memcell", "bad-classes.csv", "--out", "report.html"), "none of the model's classes"),
     (("stays.memcell", "stays.csv", "--out", "report.html", "--train", "bad-classes.csv"), "does not know"),
 ])  # fmt: skip
 def test_what_cannot_be_done(run: Run, untouched: Callable[[], None], arguments: tuple[str, ...], message: str) -> None:
-    write("bad-labels.csv", "".join(line.replace("yes", "") + "\n" for line in stays().splitlines()))
     write("bad-classes.csv", stays().replace("yes", "maybe"))
     ended = run("report", *arguments)
     assert ended.code == 2

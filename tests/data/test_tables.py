@@ -195,8 +195,7 @@ def test_an_id_may_not_be_nested():
     ("labels", "parts"),
     [
         (["no", None, "yes"], ["Label column 'y'", "'no' and 'yes'", "series 'p'"]),
-        (["no", None, None], ["Label column 'y'", "empty on every row of series 'q'"]),
-        ([None, None, None], ["series 'p' and 1 more"]),
+        ([None, None, None], ["No series has a target", "'y' of the table is blank"]),
         ([1.0, float("inf"), None], ["Label column 'y' is infinite in row 2"]),
         ([[1], [1], [1]], ["'y' has the type List"]),
         ([datetime.date(2020, 1, 1)] * 3, ["'y' has the type Date"]),
@@ -208,6 +207,30 @@ def test_labels_that_are_refused(labels, parts):
         read(frame, id="id", label="y")
     for part in parts:
         assert part in str(error.value)
+
+
+def test_series_without_a_label_are_left_out_wherever_labels_stand():
+    rows = pl.DataFrame({"id": ["p", "q", "p", "r"], "a": [1, 2, 3, 4]})
+    ids = pl.DataFrame({"id": ["p", "q", "r"]})
+    for main, targets in (
+        (rows.with_columns(y=pl.Series(["no", None, None, "yes"])), None),
+        (rows, ids.with_columns(y=pl.Series(["no", None, "yes"]))),
+    ):
+        contents = read_table(main, id="id", label="y", targets=targets)
+        assert [(one.id, one.label) for one in contents.series] == [("p", "no"), ("r", "yes")]
+        assert contents.warnings == ["Series without any target, left out: 1 ('q')."]
+
+
+def test_a_target_in_two_tables_must_be_one():
+    targets = pl.DataFrame({"stay": [7, 3], "died": ["no", "yes"]})
+    contents = read_table(ROWS, id="stay", time="hour", label="died", targets=targets)
+    assert plain(contents.series) == EXPECTED
+    assert contents.warnings == ["Target 'died' is in the table too; that of the table of targets is taken."]
+    other = targets.with_columns(died=pl.Series(["no", "no"]))
+    with pytest.raises(InputError, match="of series 3 is 'no' in the table of targets and 'yes' in the table"):
+        read_table(ROWS, id="stay", time="hour", label="died", targets=other)
+    ignored = read_table(ROWS, id="stay", time="hour", label="died", targets=other, ignore=["died"])
+    assert ([one.label for one in ignored.series], ignored.warnings) == (["no", "no"], [])
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,10 @@ ValueOption = Annotated[str | None, Option("--value", help="Of a long table, the
 ChannelsOption = Annotated[list[str] | None, Option("--channels", help="Channel to read; repeat. Default: all others.")]
 FactOption = Annotated[list[str] | None, Option("--fact", help="Column that does not change within a series; repeat.")]
 StaticOption = Annotated[Path | None, Option("--static", help="Table with static facts, one row an id.")]
-TargetsOption = Annotated[Path | None, Option("--targets", help="Table with the target, one row an id.")]
+TargetsOption = Annotated[
+    Path | None,
+    Option("--targets", help="Table with the target, one row an id. Where the main one has it too, they must agree."),
+]
 GroupOption = Annotated[str | None, Option("--group", help="Column with the subject of each series.")]
 WeightOption = Annotated[str | None, Option("--weight", help="Column with how much each series counts.")]
 IgnoreOption = Annotated[list[str] | None, Option("--ignore", help="Column to leave out; repeat.")]

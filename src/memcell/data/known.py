@@ -14,6 +14,7 @@ from memcell.data.grouping import Members, called, one_a_series
 from memcell.data.observations import Observations
 from memcell.data.roles import Roles
 from memcell.data.schema import Kind
+from memcell.data.series import check_weight
 from memcell.data.table_libraries import pl
 from memcell.data.words import kind_of, levels_of, split_texts
 
@@ -73,7 +74,7 @@ def known_of(tables: Sequence[Members], roles: Roles, fitting: bool, with_target
         tables: the main table first.
         roles: the columns.
         fitting: whether a model is to be trained, which takes what columns hold from their values.
-        with_targets: whether the targets are in the last table; series without one are then left out.
+        with_targets: whether the targets are in the last table.
         whole: whether what is learnt is of whole series, and not of their rows.
 
     Raises:
@@ -85,29 +86,32 @@ def known_of(tables: Sequence[Members], roles: Roles, fitting: bool, with_target
     # A series without rows can be told by its facts, unless its target would have to stand on a row.
     tellers = tables[:1] if not whole or (roles.label and not with_targets) else tables[: len(tables) - with_targets]
     ids = list(dict.fromkeys(id for table in tellers for id in table.ids))
-    labels = _labels(targets, roles.label, complete=not with_targets) if roles.label else {}
+    labels = _labels(targets, roles.label) if roles.label else {}
     notes: list[str] = []
-    if with_targets and roles.label:
-        _note_left_out(
-            notes, "Targets without any observation, left out", [id for id in targets.ids if id not in {*ids}]
-        )
+    if roles.label:
+        if with_targets:
+            notes += _also_elsewhere(tables[:-1], targets, roles)
+        told = {*ids}
+        unseen = [id for id in targets.ids if id not in told]
+        _note_left_out(notes, "Targets without any observation, left out", unseen)
         without = [id for id in ids if labels.get(id) is None]
         _note_left_out(notes, "Series without any target, left out", without)
         ids = [id for id in ids if labels.get(id) is not None]
         if not ids:
-            raise InputError(f"No series has a target in {targets.table.name}.")
+            columns = ", ".join(map(repr, roles.label))
+            raise InputError(f"No series has a target: {columns} of {targets.table.name} is blank for all. Fill it in.")
     for table in tables[1 : len(tables) - with_targets]:
-        _note_left_out(
-            notes, f"Series that {table.table.name} knows no facts of", [id for id in ids if id not in {*table.ids}]
-        )
+        described = {*table.ids}
+        unknown = [id for id in ids if id not in described]
+        _note_left_out(notes, f"Series that {table.table.name} knows no facts of", unknown)
     place = {id: code for code, id in enumerate(main.ids)}
     silent = [id for id in ids if id not in place]
     _note_left_out(notes, "Series without any observation, known by their facts alone", silent)
-    groups = _by_id(tables, roles.group, one_a_series)
-    weights = _by_id(tables, roles.weight, _weights)
+    groups = _by_id(tables, roles.group, ids, "Group", None)
+    weights = _by_id(tables, roles.weight, ids, "Weight", 1.0)
     return Known(
         ids, [place.get(id) for id in ids], _facts(tables, roles, ids, fitting), [labels.get(id) for id in ids],
-        [groups.get(id) for id in ids], [weights.get(id, 1.0) for id in ids], notes,
+        groups, weights, notes,
     )  # fmt: skip
 
 
@@ -125,18 +129,9 @@ def _note_left_out(notes: list[str], what: str, ids: list[Any]) -> None:
         notes.append(f"{what}: {len(ids)} ({', '.join(map(repr, ids[:_SHOWN]))}{more}).")
 
 
-def _labels(members: Members, names: Sequence[str], complete: bool) -> dict[Any, Any]:
-    """Of each id what is to be learnt; None where all columns are blank; a blank one is refused where none may be."""
-    columns = [one_a_series(members, name) for name in names]
-    for name, column in zip(names, columns, strict=True):
-        lacking = [number for number, value in enumerate(column) if value is None]
-        if lacking and complete:
-            others = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-            raise InputError(
-                f"Label column {name!r} is empty on every row of {called(members.ids[lacking[0]])}{others}. "
-                "Give the label on one row of each series, or leave the series out."
-            )
-    rows = zip(*columns, strict=True)
+def _labels(members: Members, names: Sequence[str]) -> dict[Any, Any]:
+    """Of each id what is to be learnt; None where all columns are blank."""
+    rows = zip(*(one_a_series(members, name) for name in names), strict=True)
     labels = [
         row[0] if len(names) == 1 else None if not any(value is not None for value in row)
         else tuple(float("nan") if value is None else value for value in row)
@@ -145,20 +140,53 @@ def _labels(members: Members, names: Sequence[str], complete: bool) -> dict[Any,
     return dict(zip(members.ids, labels, strict=True))
 
 
-def _by_id(tables: Sequence[Members], name: str | None, values_of: Any) -> dict[Any, Any]:
-    """Of each id the value of a column, in the first table that has it."""
+def _also_elsewhere(tables: Sequence[Members], targets: Members, roles: Roles) -> list[str]:
+    """Notes of targets that another table than that of targets has too.
+
+    Raises:
+        InputError: the two disagree.
+    """
+    notes: list[str] = []
+    for name in roles.label:
+        for other in tables:
+            if name not in other.table.frame.columns or name in roles.ignore:
+                continue
+            here, there = (dict(zip(one.ids, one_a_series(one, name), strict=True)) for one in (targets, other))
+            for id, value in there.items():
+                known = here.get(id)
+                if value is not None and known is not None and known != value and str(known) != str(value):
+                    raise InputError(
+                        f"Target {name!r} of {called(id)} is {known!r} in the table of targets and {value!r} in "
+                        f"{other.table.name}. Make them agree, or take the column out of the latter."
+                    )
+            notes.append(f"Target {name!r} is in {other.table.name} too; that of the table of targets is taken.")
+    return notes
+
+
+def _by_id(tables: Sequence[Members], name: str | None, ids: list[Any], what: str, otherwise: Any) -> list[Any]:
+    """Of each of ``ids`` its group or weight in the first table that has the column; ``otherwise`` if it lacks there.
+
+    Raises:
+        InputError: a series that the column leaves blank, or what is no weight.
+    """
     if name is None:
-        return {}
+        return [otherwise] * len(ids)
     members = next(table for table in tables if name in table.table.frame.columns)
-    return dict(zip(members.ids, values_of(members, name), strict=True))
-
-
-def _weights(members: Members, name: str) -> list[float]:
-    weights = one_a_series(members, name, pl.Series(channel_values(members.table, name)).fill_nan(None), "Weight")
-    for id, weight in zip(members.ids, weights, strict=True):
-        if weight is not None and weight < 0:
-            raise InputError(f"Weight column {name!r} is {weight:g} for {called(id)}; a weight is not negative.")
-    return [1.0 if weight is None else weight for weight in weights]
+    values = pl.Series(channel_values(members.table, name)).fill_nan(None) if what == "Weight" else None
+    known = dict(zip(members.ids, one_a_series(members, name, values, what), strict=True))
+    found = [known.get(id, otherwise) for id in ids]
+    lacking = [id for id, value in zip(ids, found, strict=True) if value is None and id in known]
+    if lacking:
+        others = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        remedy = "1 where it counts like any other" if what == "Weight" else "one of its own where it shares none"
+        raise InputError(
+            f"{what} column {name!r} of {members.table.name} is blank for {called(lacking[0])}{others}. Give every "
+            f"series a {what.lower()}: {remedy}."
+        )
+    if what == "Weight":
+        for id, weight in zip(ids, found, strict=True):
+            check_weight(weight, f"Weight column {name!r} of {called(id)}")
+    return found
 
 
 def _facts(tables: Sequence[Members], roles: Roles, ids: list[Any], fitting: bool) -> Facts:

@@ -14,6 +14,7 @@ from memcell.data.dates import TIME_KINDS, TimeKind, seconds_of
 from memcell.data.observations import Observations
 from memcell.data.schema import TableSchema
 
+_HEAVIEST = 1e30
 _NO_FACTS = Observations.of([], [], [])
 
 
@@ -81,8 +82,7 @@ class Series:
         self.facts.check(1, self.fact_names, name)
         if self.tags is not None and len(self.tags) != len(self.times):
             raise InputError(f"`tags` of {name} must have one entry a row; got {len(self.tags)} for {len(self)} rows.")
-        if not (self.weight >= 0 and np.isfinite(self.weight)):
-            raise InputError(f"`weight` of {name} is {self.weight}; it must be a finite number and not negative.")
+        check_weight(self.weight, f"`weight` of {name}")
         self._check_times(name)
 
     def __len__(self) -> int:
@@ -132,6 +132,20 @@ class Series:
                 f"{self.times[row - 1]}. Sort the rows and join those of one time, or read them as a table "
                 "with `memcell.read`, which does both."
             )
+
+
+def check_weight(weight: object, what: str) -> None:
+    """Nothing, if training can count with a weight, in float32 and sums of many.
+
+    Raises:
+        InputError: it cannot; ``what`` names the weight.
+    """
+    number = isinstance(weight, int | float | np.integer | np.floating)
+    if not number or not (weight == 0 or 1 / _HEAVIEST <= weight <= _HEAVIEST):
+        raise InputError(
+            f"{what} is {weight!r}; it must be 0, which leaves a series out of training, or a number from "
+            f"{1 / _HEAVIEST:g} to {_HEAVIEST:g}. Only how weights compare counts: divide all by one number."
+        )
 
 
 def as_series(

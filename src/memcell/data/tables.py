@@ -68,15 +68,17 @@ def read(
             ``ds`` is understood without being told.
         time: the column of times: numbers in your own unit, or dates. Without it, the order of the rows.
         channel, value: of a long table, the column that names what was measured and the one that holds it.
-        label: the column with one class or number a series, or several; blank on some rows is fine.
+        label: the column with one class or number a series, or several; blank on some rows is fine. Series for which
+            all of them are blank throughout are left out, with a warning.
         tag: the column with one class a row, blank where unknown.
         channels: the columns measured over time (of a long table, the names in `channel`); all that have no other role
             if not given.
         facts: columns with what is known of a series as a whole, such as an age.
         static: another table, one row an id, all of whose columns are such facts (but those with another role).
-        targets: another table, one row an id, with the columns `label`, and `weight` if given.
+        targets: another table, one row an id, with the columns `label`, and `weight` if given. Where the main table has
+            these labels too they must agree, unless it is told to `ignore` its own.
         group: the column with the subject to which several series may belong (in `static` or `targets` if it is there).
-        weight: the column with how much a series counts in training.
+        weight: the column with how much a series counts in training; blank for none.
         ignore: columns to leave out.
         kinds: what columns hold, where their values mislead: ``"number"``, ``"category"``, ``"text"``, ``"vector"``.
         duplicates: what becomes of rows of a wide table with the same id and time but different values: ``"error"``,
