@@ -127,7 +127,11 @@ def test_too_little_memory_is_no_fault(run: Run, error: Exception, monkeypatch: 
     monkeypatch.setattr("memcell.training.networks.train", fail)
     ended = run("fit", "stays.csv", *CLASSIFY, *QUICK, "--out", "m")
     assert ended.code == 1
-    assert "Out of memory" in ended.err
+    assert "Out of memory. Give fewer rows, or a smaller --batch-size" in ended.err
+    monkeypatch.setattr("memcell.model.Model.predict_proba", fail)
+    ended = run("predict", "stays.memcell", "stays.csv", "--out", "p.csv")
+    assert ended.code == 1
+    assert "Out of memory. Give fewer rows." in ended.err
 
 
 @pytest.mark.usefixtures("folder")

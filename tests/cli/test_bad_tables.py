@@ -119,6 +119,12 @@ def assert_names(err: str, parts: list[str]) -> None:
         assert part in " ".join(err.split())
 
 
+def assert_no_option_of_fit(err: str) -> None:
+    """A model says what columns mean, so that no other meaning may be advised."""
+    for advice in ("--category", "--ignore", "kinds=", "choose another id", "--batch-size", "as a channel"):
+        assert advice not in err
+
+
 @pytest.mark.parametrize("case", CLASSIFIER)
 def test_a_bad_table_of_labelled_series(run: Run, untouched: Callable[[], None], case: str) -> None:
     text, options, parts = CLASSIFIER[case]
@@ -147,7 +153,7 @@ def test_a_bad_table_to_forecast(run: Run, untouched: Callable[[], None], case: 
         ("stays", "stay,pulse\n1,2\n", ["No columns 'hour', 'ph'"]),
         ("stays", STAYS.replace("stay", "Stay"), ["No column 'stay'", "Did you mean 'Stay'?"]),
         ("stays", "stay,hour,pulse,ph\n1,2020-01-01,1,2\n", ["'hour' holds dates; the model was trained with numbers"]),
-        ("stays", STAYS.replace("7.", "high", 1), ["Channel 'ph'", "row 1", "'high"]),
+        ("stays", STAYS.replace("7.", "high", 1), ["Channel 'ph'", "row 1", "'high", "trained with numbers there"]),
         ("stays", STAYS + "0,0,5,7,no\n", ["comes twice in series 0"]),
         ("stays", "", ["is empty"]),
         ("co2", "date,co2\n5,300\n", ["'date' holds numbers; the model was trained with dates"]),
@@ -163,6 +169,7 @@ def test_a_bad_table_to_predict(
     ended = run("predict", f"{model}.memcell", "bad.csv", "--out", "p.csv")
     assert ended.code == 2
     assert_names(ended.err, parts)
+    assert_no_option_of_fit(ended.err)
     untouched()
 
 
@@ -170,16 +177,18 @@ def test_a_bad_table_to_predict(
     ("model", "text", "parts"),
     [
         ("stays", STAYS.replace("died", "dead"), ["No column 'died'", "Did you mean 'dead'?"]),
+        ("stays", STAYS + "0,77,1,7,yes\n", ["'died' is 'no' and 'yes' on two rows of series 0", "mend one"]),
         ("stays", STAYS.replace("yes", "maybe"), ["'maybe' is none of the model's classes, 'no', 'yes'"]),
         ("co2", "\n".join(CO2.splitlines()[:4]), ["No series has known values of the target over 4 steps"]),
     ],
-    ids=["no-target", "unknown-label", "too-short"],
+    ids=["no-target", "two-labels", "unknown-label", "too-short"],
 )
 def test_a_bad_table_to_evaluate(run: Run, folder: Path, model: str, text: str, parts: list[str]) -> None:
     write(folder / "bad.csv", text)
     ended = run("evaluate", f"{model}.memcell", "bad.csv")
     assert ended.code == 2
     assert_names(ended.err, parts)
+    assert_no_option_of_fit(ended.err)
 
 
 @pytest.mark.parametrize(

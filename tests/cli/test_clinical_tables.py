@@ -149,6 +149,22 @@ def test_bad_tables(run: Run, folder: Path, table: str, damage: Callable[[Path],
     assert not Path("m").exists()
 
 
+def test_bad_events_and_facts_to_predict(run: Run, folder: Path) -> None:
+    assert run("fit", "events.csv", *FIT, "--target", "died", "--task", "classify", "--out", "m").code == 0
+    for name, line, part in (
+        ("static.csv", "s1,99,f,p0\n", "Fact column 'age' is"),
+        ("events.csv", "s1,1.5,HR,high\n", "'HR' holds numbers"),
+    ):
+        whole = (folder / name).read_text()
+        (folder / name).write_text(whole + line)
+        ended = run("predict", "m", "events.csv", *KNOWN, "--out", "p.csv")
+        (folder / name).write_text(whole)
+        assert ended.code == 2
+        assert part in ended.err
+        for advice in ("--category", "--ignore", "as a channel"):
+            assert advice not in ended.err
+
+
 @pytest.mark.parametrize(
     ("options", "part"),
     [

@@ -7,7 +7,6 @@ from memcell.contract import InputError, OutputError
 
 __all__ = ["main"]
 
-_OUT_OF_MEMORY = "Out of memory. Give fewer rows, or a smaller --batch-size or --hidden-size."
 _INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 
@@ -37,12 +36,12 @@ def _run() -> int:
     except OutputError as error:
         return _complain(str(error), 1)
     except MemoryError:
-        return _complain(_OUT_OF_MEMORY, 1)
+        return _complain(_out_of_memory(), 1)
     except OSError as error:
         return _complain(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
     except Exception as error:
         if isinstance(error, RuntimeError) and "allocate memory" in str(error):  # PyTorch's way of saying it
-            return _complain(_OUT_OF_MEMORY, 1)
+            return _complain(_out_of_memory(), 1)
         if os.environ.get("MEMCELL_TRACEBACK"):
             raise
         return _complain(
@@ -55,6 +54,11 @@ def _run() -> int:
             return _complain("Interrupted before it was done.", 1)
         return done.code if isinstance(done.code, int) else 0 if done.code is None else 1
     return 0
+
+
+def _out_of_memory() -> str:
+    smaller = ", or a smaller --batch-size or --hidden-size" if sys.argv[1:2] == ["fit"] else ""
+    return f"Out of memory. Give fewer rows{smaller}."
 
 
 def _complain(message: str, code: int) -> int:

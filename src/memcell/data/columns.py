@@ -44,7 +44,7 @@ def channel_values(table: Table, name: str) -> NDArray[np.float64]:
     elif column.dtype.is_numeric() or isinstance(column.dtype, (pl.Boolean, pl.Null)):
         numbers = column.cast(pl.Float64)
     else:
-        raise InputError(_wrong_type(column, "a channel must hold numbers") + _leave_out(name))
+        raise InputError(_wrong_type(column, "a channel must hold numbers") + _leave_out(table, name))
     return _finite(table, name, numbers.fill_null(float("nan")).to_numpy().astype(np.float64, copy=False))
 
 
@@ -61,8 +61,8 @@ def vector_values(table: Table, name: str, width: int | None = None) -> NDArray[
     if inner is not None and not (inner.is_numeric() or isinstance(inner, (pl.Boolean, pl.Null))):
         raise InputError(
             _wrong_type(column, "a vector is a list of numbers")
-            + " Write words as text with spaces between them."
-            + _leave_out(name)
+            + ("" if table.known else " Write words as text with spaces between them.")
+            + _leave_out(table, name)
         )
     lists = column.cast(pl.List(pl.Float64), strict=False)
     lengths = lists.list.len()
@@ -176,7 +176,7 @@ def _numbers_in_text(table: Table, column: pl.Series) -> pl.Series:
         remedy = (
             " Write decimals with a point, and thousands without a comma."
             if rest.str.contains(_DECIMAL_COMMA)[first]
-            else f" Mend the value, or leave it empty if it is unknown.{_leave_out(column.name)}"
+            else f" Mend the value, or leave it empty if it is unknown.{_leave_out(table, column.name)}"
         )
         raise InputError(
             f"Channel {column.name!r} holds numbers; {table.row(row)} has the text {rest[first]!r}.{remedy}"
@@ -184,7 +184,10 @@ def _numbers_in_text(table: Table, column: pl.Series) -> pl.Series:
     return numbers.scatter(unread.arg_true(), parsed)
 
 
-def _leave_out(name: str) -> str:
+def _leave_out(table: Table, name: str) -> str:
+    """What may be done about a column that holds no numbers, beside mending it."""
+    if table.known:
+        return " The model was trained with numbers there."
     return (
         f" If it holds words, say so (`kinds={{{name!r}: 'category'}}`, on the command line `--category {name}`); if "
         f"it is no channel, give the column its role (id, time or label), or leave it out (`ignore=[{name!r}]`, on the "

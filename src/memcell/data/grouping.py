@@ -89,13 +89,12 @@ def one_a_series(members: Members, name: str, values: pl.Series | None = None, w
     conflict = known.join(first, on="code", how="left").filter(pl.col("value") != pl.col("value_right"))
     if conflict.height:
         code, second, one = conflict.row(0)
-        remedy = (
-            "A series has one label: mend one of them, or choose another id."
-            if what == "Label"
-            else "It must not change within a series: mend one of them, or read the column as a channel."
-        )
+        label = what == "Label"
+        remedy = "A series has one label: mend one of them" if label else "It must not change within a series: mend one"
+        if not members.table.known:
+            remedy += ", or choose another id" if label else ", or read the column as a channel"
         raise InputError(
-            f"{what} column {name!r} is {one!r} and {second!r} on two rows of {called(members.ids[code])}. {remedy}"
+            f"{what} column {name!r} is {one!r} and {second!r} on two rows of {called(members.ids[code])}. {remedy}."
         )
     found: dict[int, Any] = dict(first.iter_rows())
     return [found.get(code) for code in range(len(members.ids))]

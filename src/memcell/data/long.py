@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -114,17 +116,14 @@ def _values(
     worded = np.isin(channel, [codes[name] for name in kinds]) | (channel < 0)
     values = np.full(len(column), np.nan)
     words: dict[str, tuple[str, ...]] = {}
-    numbers = Table(
-        table.frame.with_columns(pl.when(pl.Series(~worded)).then(pl.col(roles.value)).alias(roles.value)),
-        table.name,
-        table.lines,
-    )
+    plain = pl.when(pl.Series(~worded)).then(pl.col(roles.value)).alias(roles.value)
+    numbers = replace(table, frame=table.frame.with_columns(plain))
     try:
         values[~worded] = channel_values(numbers, roles.value)[~worded]
     except InputError:
         for c, name in enumerate(names):  # which of the channels it is that holds something else
             of_one = pl.when(pl.Series((channel == c) & ~worded)).then(pl.col(roles.value)).alias(name)
-            channel_values(Table(table.frame.select(of_one), table.name, table.lines), name)
+            channel_values(replace(table, frame=table.frame.select(of_one)), name)
         raise
     for name in kinds:
         here = channel == codes[name]

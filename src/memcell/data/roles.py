@@ -92,7 +92,8 @@ def settled(roles: Roles, main: Table, others: Mapping[str, Table]) -> Roles:
     columns = main.frame.columns
     if roles.id is None and roles.time is None and set(_NIXTLA) <= set(columns):
         roles = replace(roles, id=_NIXTLA[0], time=_NIXTLA[1])
-    _check_id(roles, others)
+    if others and roles.id is None:
+        raise InputError("`id` is missing: it names the column by which the tables belong together.")
     static, targets = others.get("static"), others.get("targets")
     owners: dict[str, str] = {}
     known = {column for table in (main, *others.values()) for column in table.frame.columns}
@@ -141,7 +142,8 @@ def trained(schema: TableSchema, main: Table, others: Mapping[str, Table], with_
         schema.label if with_label else (), channels, schema.facts, (), schema.kinds,
         schema.fact_kinds,
     )  # fmt: skip
-    _check_id(roles, others)
+    if others and roles.id is None:
+        raise InputError("The model was trained without ids, on one series: leave out the tables that go by id.")
     why = ", which the model was trained with"
     for name, table in others.items():
         check_exist(table, [roles.id or "", *(roles.label if name == "targets" else ())], why)
@@ -159,11 +161,6 @@ def _named(roles: Roles, name: str) -> tuple[str, ...]:
         return ()
     given: Any = getattr(roles, name)
     return () if given is None else (given,) if isinstance(given, str) else tuple(given)
-
-
-def _check_id(roles: Roles, others: Mapping[str, Table]) -> None:
-    if others and roles.id is None:
-        raise InputError("`id` is missing: it names the column by which the tables belong together.")
 
 
 def check_exist(table: Table, names: Sequence[str], why: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,6 +30,7 @@ class Table:
         lines: [N], int64, the line of the file on which each row begins; None where there are no lines.
         unnamed: the positions, from 1, of columns without a name, which `frame` leaves out.
         index: the names of a pandas index, whose levels are no columns.
+        known: whether a model says what the columns mean, so that messages advise no other meaning.
     """
 
     frame: pl.DataFrame
@@ -37,6 +38,7 @@ class Table:
     lines: NDArray[np.int64] | None = None
     unnamed: tuple[int, ...] = ()
     index: tuple[str, ...] = ()
+    known: bool = False
 
     @property
     def from_text(self) -> bool:
@@ -49,8 +51,8 @@ class Table:
         return f"row {index + 1}{line}"
 
 
-def open_table(source: object) -> Table:
-    """The table in a file or data frame.
+def open_table(source: object, known: bool = False) -> Table:
+    """The table in a file or data frame; ``known`` as in ``Table``.
 
     Raises:
         InputError: no such file, not a table, unreadable or without rows; two columns of one name.
@@ -58,7 +60,7 @@ def open_table(source: object) -> Table:
     table = _open_file(Path(source).expanduser()) if isinstance(source, (str, Path)) else _open_frame(source)
     if not table.frame.height:
         raise InputError(f"No rows in {table.name}.")
-    return table
+    return replace(table, known=known)
 
 
 def _open_file(path: Path) -> Table:

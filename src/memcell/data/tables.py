@@ -139,10 +139,9 @@ def read_table(
     asked = Roles.of(columns)
     if schema is not None and asked.asked:
         raise InputError("`schema` says what each column means; leave out `id`, `time`, `label`, `channels`, `ignore`.")
-    main = open_table(source)
-    others = {
-        name: open_table(table) for name, table in (("static", static), ("targets", targets)) if table is not None
-    }
+    main = open_table(source, schema is not None)
+    beside = {"static": static, "targets": targets}
+    others = {name: open_table(table, main.known) for name, table in beside.items() if table is not None}
     if schema is None:
         roles, notes = settled(asked, main, others), _unnamed_notes(main)
     else:
