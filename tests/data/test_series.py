@@ -116,10 +116,28 @@ def test_as_series_refuses(x, options, parts):
         assert part in str(error.value)
 
 
+def test_facts_by_name():
+    x = [np.zeros((2, 1))] * 2
+    first, second = as_series(x, facts=[{"height": 1.7, "age": 60}, {"height": 1.8, "age": None}])
+    assert first.fact_names == ("age", "height")
+    assert first.facts.value.tolist() == [60.0, 1.7]
+    assert (second.facts.channel.tolist(), second.facts.value.tolist()) == ([1], [1.8])
+    (named,) = as_series(x[:1], facts=[{"age": 60}], fact_names=["height", "age"])
+    assert (named.fact_names, named.facts.channel.tolist()) == (("height", "age"), [1])
+
+
 def test_facts_go_with_arrays():
     first, second = as_series([np.zeros((2, 1))] * 2, facts=[[60.0, 1.7], [np.nan, 1.8]], fact_names=["age", "height"])
     assert first.fact_names == ("age", "height")
     assert second.facts.value.tolist() == [1.8]
-    for facts, names, part in (([[1.0]], None, "one row a series"), ([[1.0], [2.0]], ["a", "b"], "names 2")):
+    for facts, names, part in (
+        ([[1.0]], None, "one row a series"),
+        ([[1.0], [2.0]], ["a", "b"], "names 2"),
+        ([["f"], ["m"]], None, "`facts` must be numbers.*memcell.read"),
+        ([{"sex": "f"}, {"sex": "m"}], None, "`facts` must be numbers.*memcell.read"),
+        ([{"age": 1}, [2]], None, "mixes mappings"),
+        ([{"age": 1}], None, "one row a series"),
+        ([{"age": 1}, {"ago": 2}], ["age"], "has 'ago', which `fact_names` does not name"),
+    ):
         with pytest.raises(InputError, match=part):
             as_series([np.zeros((2, 1))] * 2, facts=facts, fact_names=names)

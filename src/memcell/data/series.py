@@ -164,8 +164,9 @@ def as_series(
         times: one array [T_i] for each sequence, strictly increasing: numbers in the user's own unit, or
             datetime64 (UTC). Without it the order of the rows is the time.
         channels: the C names; ``x0``, ``x1``, ... if not given.
-        facts: [n, S] numbers that are known of each series as a whole, NaN where unknown.
-        fact_names: the S names; ``fact0``, ``fact1``, ... if not given.
+        facts: [n, S] numbers that are known of each series as a whole, NaN where unknown; or n mappings from names to
+            numbers, such as ``{"age": 63}``, where a name that lacks is unknown.
+        fact_names: the S names; those of the mappings in alphabetical order, or ``fact0``, ``fact1``, ... if not given.
 
     Raises:
         InputError: shapes that do not fit each other, different channels, text, infinities, times that are
@@ -201,7 +202,15 @@ def as_series(
 
 
 def _with_facts(series: list[Series], facts: Any, names: Sequence[str] | None) -> list[Series]:
-    table = np.asarray(facts, np.float64)
+    if isinstance(facts, list | tuple) and any(isinstance(one, Mapping) for one in cast("list[object]", facts)):
+        facts, names = _facts_by_name(cast("list[object]", facts), names)
+    try:
+        table = np.asarray(facts, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"`facts` must be numbers, [n, S] with NaN where unknown, or one mapping a series from names to them: "
+            f"{error}. Facts that are words come with a table: read it with `memcell.read`."
+        ) from error
     if table.ndim != 2 or len(table) != len(series):
         raise InputError(f"`facts` must have the shape [n, S], one row a series; got {table.shape} for {len(series)}.")
     names = tuple(f"fact{k}" for k in range(table.shape[1])) if names is None else tuple(names)
@@ -211,6 +220,19 @@ def _with_facts(series: list[Series], facts: Any, names: Sequence[str] | None) -
         replace(one, facts=Observations.of_dense(row[None, :]), fact_names=names)
         for one, row in zip(series, table, strict=True)
     ]
+
+
+def _facts_by_name(facts: list[object], names: Sequence[str] | None) -> tuple[list[list[Any]], Sequence[str]]:
+    """The table of facts given by name, NaN where a series lacks one, and its columns: in order of the names."""
+    if not all(isinstance(one, Mapping) for one in facts):
+        raise InputError("`facts` mixes mappings with other things; give one mapping, or one row of numbers, a series.")
+    given = cast("list[Mapping[str, Any]]", facts)
+    found = sorted({name for one in given for name in one}, key=str)
+    names = found if names is None else tuple(names)
+    strange = [name for name in found if name not in names]
+    if strange:
+        raise InputError(f"`facts` has {strange[0]!r}, which `fact_names` does not name: {names}.")
+    return [[np.nan if one.get(name) is None else one[name] for name in names] for one in given], names
 
 
 def _items(x: Any) -> list[Any]:
