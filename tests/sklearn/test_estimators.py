@@ -209,6 +209,27 @@ def test_what_cannot_be_learnt_from_is_refused(classifier: SequenceClassifier, x
         classifier.fit(x, y)
 
 
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (["q"] * 4, "`sample_weight` of series 0 is 'q'"),
+        ([1, None, 1, 1], "`sample_weight` of series 1 is None"),
+        ([1, 1, -2, 1], "`sample_weight` of series 2 is -2"),
+        ([1, 1, 1, np.nan], "`sample_weight` of series 3 is nan"),
+        ([np.inf, 1, 1, 1], "`sample_weight` of series 0 is inf"),
+        ([1e300, 1, 1, 1], "`sample_weight` of series 0 is 1e.300.*divide all"),
+        ([1e-300, 1, 1, 1], "`sample_weight` of series 0 is 1e-300"),
+        ([1, 1], "2 entries for 4 series"),
+        ([0] * 4, "Every `sample_weight` is zero"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("estimator", [SequenceClassifier, SequenceRegressor])
+def test_weights_that_are_none(estimator: Any, weights: list[Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        estimator(**FAST).fit([np.zeros((3, 1))] * 4, [0, 1, 0, 1], sample_weight=weights)
+
+
 def test_a_forecaster_of_several_channels_is_told_which(forecaster: SequenceForecaster) -> None:
     with pytest.raises(InputError, match="say which of 'x0', 'x1' to forecast"):
         forecaster.fit(np.zeros((1, 30, 2)))

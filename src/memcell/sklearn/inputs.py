@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array
 
 from memcell.contract import InputError
 from memcell.data import Series, TableSchema, as_series
+from memcell.data.series import check_weight
 
 __all__ = ["checked_array", "names_of", "one_column", "schema_of", "series_for_fit"]
 
@@ -26,17 +27,24 @@ def series_for_fit(x: Any, sample_weight: Any = None, groups: Any = None) -> lis
         raise InputError("`X` is empty; at least one series is needed.")
     if not any(len(one) or len(one.facts) for one in series):
         raise InputError("`X` has no rows: every series is empty.")
-    for name, given in (("weight", sample_weight), ("group", groups)):
-        if given is None:
-            continue
-        entries = np.asarray(given).reshape(-1).tolist()
-        if len(entries) != len(series):
-            argument = "sample_weight" if name == "weight" else "groups"
-            raise InputError(f"`{argument}` has {len(entries)} entries for {len(series)} series; give one a series.")
-        series = [replace(one, **{name: entry}) for one, entry in zip(series, entries, strict=True)]
+    if sample_weight is not None:
+        entries = _one_a_series("sample_weight", sample_weight, len(series))
+        for k, entry in enumerate(entries):
+            check_weight(entry, f"`sample_weight` of series {k}")
+        series = [replace(one, weight=float(entry)) for one, entry in zip(series, entries, strict=True)]
+    if groups is not None:
+        entries = _one_a_series("groups", groups, len(series))
+        series = [replace(one, group=entry) for one, entry in zip(series, entries, strict=True)]
     if not any(one.weight for one in series):
         raise InputError("Every `sample_weight` is zero; at least one series must count.")
     return series
+
+
+def _one_a_series(name: str, given: Any, count: int) -> list[Any]:
+    entries = np.asarray(given).reshape(-1).tolist()
+    if len(entries) != count:
+        raise InputError(f"`{name}` has {len(entries)} entries for {count} series; give one a series.")
+    return entries
 
 
 def checked_array(x: Any) -> Any:
