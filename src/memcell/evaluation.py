@@ -10,7 +10,7 @@ from sklearn import metrics
 from memcell.contract import InputError
 from memcell.data import Series
 from memcell.data.grid import on_grid
-from memcell.heads import QUANTILES, Regression
+from memcell.heads import QUANTILES, Regression, check_targets
 from memcell.model import Model
 
 __all__ = [
@@ -190,6 +190,7 @@ def _evaluate_regressor(model: Model, series: list[Series]) -> RegressionScore:
     head = model.config.head
     assert isinstance(head, Regression)
     truth, quantiles = _targets_of(series), model.predict_quantiles(series)
+    check_targets(truth, [one.id for one in series])
     if truth.shape != quantiles.shape[:2]:
         raise InputError(f"Every series must have a number for each of {', '.join(head.names)}.")
     unit = np.array(head.scale) if len(head.names) > 1 else np.ones(1)

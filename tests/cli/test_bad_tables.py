@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from cli.conftest import Run
-from cli.tables import CLASSIFY, FORECAST, co2, stays, write
+from cli.tables import CLASSIFY, FORECAST, QUICK, co2, stays, write
 
 STAYS, CO2 = stays(), co2()
 FIRST_STAY = STAYS.splitlines()[1]
@@ -111,6 +111,18 @@ FORECASTER = {
         ["two columns", "'time'"],
     ),
 }
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate"])
+def test_a_huge_target(run: Run, folder: Path, command: str) -> None:
+    rows = [f"{stay},{hour},{stay},{stay / 2}" for stay in range(12) for hour in range(3)]
+    write(folder / "t.csv", "\n".join(["stay,hour,x,y", *rows]) + "\n")
+    write(folder / "bad.csv", "\n".join(["stay,hour,x,y", *rows, "99,0,1,1e300"]) + "\n")
+    options = ("--id", "stay", "--time", "hour", "--task", "regress", "--target", "y", "--members", "1", *QUICK)
+    assert run("fit", "t.csv", *options, "--out", "m").code == 0
+    ended = run("fit", "bad.csv", *options, "--out", "n") if command == "fit" else run("evaluate", "m", "bad.csv")
+    assert ended.code == 2
+    assert_names(ended.err, ["The target of series 99 is 1e+300, too large"])
 
 
 def assert_names(err: str, parts: list[str]) -> None:

@@ -230,6 +230,44 @@ def test_weights_that_are_none(estimator: Any, weights: list[Any], message: str)
         estimator(**FAST).fit([np.zeros((3, 1))] * 4, [0, 1, 0, 1], sample_weight=weights)
 
 
+@pytest.fixture
+def levelled() -> tuple[list[Any], Any]:
+    """Series and two numbers of each, one of which is not known of all."""
+    levels = np.linspace(0, 1, 20)
+    targets = np.stack([levels, 3 - levels], axis=1)
+    targets[::4, 1] = np.nan
+    return [np.full((5, 1), level) for level in levels], targets
+
+
+def test_a_regressors_score_leaves_out_what_is_unknown(levelled: tuple[list[Any], Any]) -> None:
+    x, y = levelled
+    regressor = SequenceRegressor(members=1, **FAST).fit(x, y)
+    found, known = regressor.predict(x), ~np.isnan(y[:, 1])
+    weights = np.arange(1.0, 21.0)
+    for weight in (None, weights):
+        of = np.ones(20) if weight is None else weight
+        wanted = [
+            metrics.r2_score(y[:, 0], found[:, 0], sample_weight=of),
+            metrics.r2_score(y[known, 1], found[known, 1], sample_weight=of[known]),
+        ]
+        assert regressor.score(x, y, weight) == pytest.approx(np.mean(wanted))
+    with pytest.raises(InputError, match=r"`y` has the shape \(20, 1\); the model gives 2 numbers"):
+        regressor.score(x, y[:, 0])
+    with pytest.raises(InputError, match="unknown throughout"):
+        regressor.score(x, y * np.nan)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_huge_targets(levelled: tuple[list[Any], Any]) -> None:
+    x, y = levelled
+    regressor = SequenceRegressor(members=1, **FAST)
+    with pytest.raises(InputError, match=r"The target of series 1 is 5.26316e\+298, too large to be learnt"):
+        regressor.fit(x, y * 1e300)
+    assert np.isfinite(regressor.fit(x, y * 1e99).score(x, y * 1e99))
+    y[3] = 1e99  # one that is a mistake, and pulls no more than others
+    assert np.abs(regressor.fit(x, y).predict(x)).max() < 10
+
+
 def test_a_forecaster_of_several_channels_is_told_which(forecaster: SequenceForecaster) -> None:
     with pytest.raises(InputError, match="say which of 'x0', 'x1' to forecast"):
         forecaster.fit(np.zeros((1, 30, 2)))

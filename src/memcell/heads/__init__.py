@@ -4,11 +4,14 @@ from typing import Any
 
 from memcell.heads.classification import Classification, MultiLabel, Tagging
 from memcell.heads.forecast import QUANTILES, QuantileForecast
-from memcell.heads.regression import Regression
+from memcell.heads.regression import Regression, check_targets
 
 Head = Classification | MultiLabel | Regression | QuantileForecast
 HEADS: dict[str, Any] = {
     head.task: head for head in (Classification, MultiLabel, Regression, Tagging, QuantileForecast)
 }
 
-__all__ = ["HEADS", "QUANTILES", "Classification", "Head", "MultiLabel", "QuantileForecast", "Regression", "Tagging"]
+__all__ = [
+    "HEADS", "QUANTILES", "Classification", "Head", "MultiLabel", "QuantileForecast", "Regression", "Tagging",
+    "check_targets",
+]  # fmt: skip

@@ -1,6 +1,6 @@
 """Numbers of a whole series, with how sure they are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from memcell.contract import InputError
 from memcell.heads.classification import weighted_mean
 
-__all__ = ["NARROWEST", "T90", "Regression"]
+__all__ = ["NARROWEST", "T90", "Regression", "check_targets"]
 
 _FREEDOM = 5.0  # degrees of freedom of the t distribution
 T90 = 1.4758840  # its quantile 0.9
 NARROWEST = 1e-3  # scale, in units of the target's spread
+_LARGEST = 1e100  # squares of larger targets leave float64
+_FARTHEST = 1e6  # in units of the spread; squares of what is much farther leave float32, and none of it pulls any more
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,9 @@ class Regression:
         return np.array(self.center)[:, None] + np.array(self.scale)[:, None] * quantiles
 
     def standard(self, targets: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Targets [R, K] in units of their spreads."""
-        return ((targets - np.array(self.center)) / np.array(self.scale)).astype(np.float32)
+        """Targets [R, K] in units of their spreads, drawn in where they are a million of them away."""
+        standard = (targets - np.array(self.center)) / np.array(self.scale)
+        return np.clip(standard, -_FARTHEST, _FARTHEST).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """The head as values that ``json.dumps`` takes."""
@@ -91,3 +94,18 @@ class Regression:
         if not np.isfinite([*center, *scale, *band]).all() or min(*scale, *band) <= 0:
             raise InputError("A regression has finite centers and positive scales and bands.")
         return cls(names, center, scale, band)
+
+
+def check_targets(targets: NDArray[np.float64], ids: Sequence[object]) -> None:
+    """Nothing, if targets [R, K] of series with these ids are small enough to be learnt and scored.
+
+    Raises:
+        InputError: they are not.
+    """
+    large = (np.abs(targets) > _LARGEST) & np.isfinite(targets)
+    if large.any():
+        row, column = np.argwhere(large)[0]
+        raise InputError(
+            f"The target of series {ids[row]!r} is {targets[row, column]:g}, too large to be learnt. Mend it, leave it "
+            "blank if it is unknown, or choose another unit."
+        )

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from memcell.contract import InputError
 from memcell.data import Series
+from memcell.heads import check_targets
 from memcell.sklearn.estimator import SequenceEstimator
 from memcell.sklearn.inputs import names_of, one_column, schema_of, series_for_fit
 from memcell.training import Partial, fit_regressor
@@ -141,6 +143,27 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         check_is_fitted(self)
         return self.model_.predict_quantiles(self._checked(X))
 
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Share of the variance that the medians explain (R2), averaged over the targets.
+
+        Series are left out where the target is unknown; arguments as for ``fit``.
+        """
+        check_is_fitted(self)
+        series = series_for_fit(X, sample_weight)
+        targets = _targets(series, y)
+        found = self.predict(X).reshape(len(series), -1)
+        if targets.shape != found.shape:
+            raise InputError(
+                f"`y` has the shape {targets.shape}; the model gives {found.shape[1]} numbers of {len(series)} series."
+            )
+        weights = np.ones(len(series)) if sample_weight is None else np.array([one.weight for one in series])
+        scores = [
+            r2_score(truth[known], guess[known], sample_weight=weights[known])
+            for truth, guess in zip(targets.T, found.T, strict=True)
+            if (known := ~np.isnan(truth)).any()
+        ]
+        return float(np.mean(scores))
+
 
 def _targets(series: list[Series], y: Any) -> NDArray[np.float64]:
     """[n, K]."""
@@ -158,4 +181,7 @@ def _targets(series: list[Series], y: Any) -> NDArray[np.float64]:
             "This estimator requires y to be passed, but the target y is None, or unknown throughout. Give one number "
             "a series, or [n, K], or read the table with `label=`."
         )
-    return targets.reshape(len(targets), -1)
+    targets = targets.reshape(len(targets), -1)
+    if len(targets) == len(series):  # else it is said where they are put together
+        check_targets(targets, [one.id for one in series])
+    return targets
