@@ -6,6 +6,7 @@ from typing import Annotated
 
 from typer import Argument
 
+from memcell.cli.tables import written
 from memcell.data.channels import Channel, WordChannel
 from memcell.model import MECHANISMS, Model, load
 
@@ -37,7 +38,7 @@ def _lines(model: Model) -> list[tuple[str, str]]:
     else:
         lines.append(("target column", ", ".join(schema.label) or schema.tag or "not from a table"))
         if model.task != "regress":
-            lines.append(("classes", ", ".join(map(str, model.classes))))
+            lines.append(("classes", ", ".join(map(written, model.classes))))
     lines += [("channel", _channel(one)) for one in recipe.channels]
     lines += [("fact", _channel(one)) for one in recipe.facts]
     if recipe.cycles:

@@ -11,7 +11,7 @@ from memcell.data.encoding import unknown_words
 from memcell.heads import QUANTILES
 from memcell.model import Model
 
-__all__ = ["OnDuplicates", "check_apart", "note", "parts_for", "read_for", "result_columns"]
+__all__ = ["OnDuplicates", "check_apart", "note", "parts_for", "read_for", "result_columns", "written"]
 
 
 class OnDuplicates(StrEnum):
@@ -55,7 +55,7 @@ def result_columns(
     names = [] if schema.id is None else [schema.id]
     if task in ("tag", "forecast"):
         names.append(schema.time or "time")
-    probabilities = [f"prob_{label}" for label in classes or ()]
+    probabilities = [f"prob_{written(label)}" for label in classes or ()]
     if task == "forecast":
         names += [f"q{level}" for level in QUANTILES]
     elif task == "regress":
@@ -69,6 +69,11 @@ def result_columns(
     if twice is not None:
         raise InputError(f"Predictions would have two columns called {twice!r}. Rename that column of the table.")
     return names
+
+
+def written(label: object) -> str:
+    """A label as tables have it."""
+    return str(label).lower() if isinstance(label, bool) else str(label)
 
 
 def read_for(
