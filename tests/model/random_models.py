@@ -1,6 +1,8 @@
 """Messy series, and models with random weights: what prediction needs, without training."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -51,14 +53,16 @@ def schema_of(kind: TimeKind) -> TableSchema:
     return TableSchema("stay", None if kind == "order" else "time", (), CHANNELS, kind, date_only=False)
 
 
-def classifier(kind: TimeKind = "number", num_layers: int = 2, spec: LstmSpec | None = None, seed: int = 0) -> Model:
+def classifier(
+    kind: TimeKind = "number", num_layers: int = 2, spec: LstmSpec | None = None, seed: int = 0, patch: int = 1
+) -> Model:
     """Three classes, random weights."""
     rng = np.random.default_rng(seed)
     recipe = Recipe.learn([series_of(rng, 30, kind) for _ in range(4)], schema_of(kind))
+    recipe = replace(recipe, patch=patch)
     head = Classification(("low", "middle", "high"))
-    return _with_random_weights(
-        rng, recipe, ModelConfig(len(CHANNELS), recipe.extra, head, 7, num_layers, spec or LstmSpec())
-    )
+    config = ModelConfig(head=head, hidden_size=7, num_layers=num_layers, spec=spec or LstmSpec(), **recipe.widths)
+    return _with_random_weights(rng, recipe, config)
 
 
 def forecaster(kind: TimeKind = "number", num_layers: int = 2, spec: LstmSpec | None = None, seed: int = 0) -> Model:
@@ -72,7 +76,9 @@ def forecaster(kind: TimeKind = "number", num_layers: int = 2, spec: LstmSpec | 
     )
 
 
-MAKERS: dict[str, Callable[..., Model]] = {"classify": classifier, "forecast": forecaster}
+MAKERS: dict[str, Callable[..., Model]] = {
+    "classify": classifier, "forecast": forecaster, "patches": partial(classifier, patch=3),
+}  # fmt: skip
 
 
 def predictions(model: Model, series: list[Series]) -> NDArray[np.float64]:

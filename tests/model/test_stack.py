@@ -67,10 +67,11 @@ def test_time_and_missing_values_reach_the_cell() -> None:
 def test_the_state_between_rows_continues_a_series(model: Model) -> None:
     steps = model.recipe.apply([series_of(np.random.default_rng(2), 10, spacing="even")])
     _, whole, end = run(model.config, model.members[0], steps, NativeEngine())
-    first, second = steps.stretch(0, 0, 4), steps.stretch(0, 4, 10)
+    cut = len(whole) // 2
+    first, second = steps.stretch(0, 0, cut), steps.stretch(0, cut, len(whole))
     _, _, state = run(model.config, model.members[0], first, NativeEngine())
     _, rest, state = run(model.config, model.members[0], second, NativeEngine(), state)
-    np.testing.assert_allclose(rest, whole[4:], atol=1e-6)
+    np.testing.assert_allclose(rest, whole[cut:], atol=1e-6)
     for found, expected in zip((*state.h, *state.c), (*end.h, *end.c), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6)
 

@@ -114,7 +114,7 @@ def test_trained_model(tmp_path: Path, kind: str) -> None:
     model = MAKERS[kind]()
     export(model, tmp_path / "model.onnx")
     (got,) = run_onnx(tmp_path / "model.onnx", inputs_of(model, series())).values()
-    if kind == "classify":
+    if model.task == "classify":
         wanted = model.predict_proba(series())
     else:
         wanted = np.array([forecast.quantiles for forecast in model.predict(series())])

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from typer import Argument, Option
 
 from memcell.cli.roles import StaticOption
@@ -60,22 +61,26 @@ def _numbers(model: Model, series: list[Series]) -> list[Any]:
 
 
 def _tags(model: Model, series: list[Series]) -> list[Any]:
-    schema = model.recipe.schema
     probabilities = model.predict_proba(series)
     ids = [one.id for one, rows in zip(series, probabilities, strict=True) for _ in rows]
     times = np.concatenate([np.empty(0), *(one.times for one in series)])
     every = np.concatenate([np.empty((0, len(model.classes))), *probabilities])
     best = [model.classes[k] for k in every.argmax(axis=1)]
-    return [ids, format_times(times, schema.time_kind, schema.date_only), best, *every.T]
+    return [ids, _times(model, series, times), best, *every.T]
 
 
 def _forecasts(model: Model, series: list[Series]) -> list[Any]:
-    schema = model.recipe.schema
     forecasts = model.predict(series)
     ids = [one.id for one, forecast in zip(series, forecasts, strict=True) for _ in forecast.times]
     times = np.concatenate([forecast.times for forecast in forecasts])
     quantiles = np.concatenate([forecast.quantiles for forecast in forecasts])
-    return [ids, format_times(times, schema.time_kind, schema.date_only), *quantiles.T]
+    return [ids, _times(model, series, times), *quantiles.T]
+
+
+def _times(model: Model, series: list[Series], times: NDArray[np.float64]) -> Any:
+    """Times as the table has them that the series were read from."""
+    schema = series[0].schema or model.recipe.schema
+    return format_times(times, schema.time_kind, schema.date_only, schema.time_form)
 
 
 _COLUMNS = {"classify": _labels, "multilabel": _several, "regress": _numbers, "tag": _tags, "forecast": _forecasts}

@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 _CUT = 10.0  # scaled values beyond it are cut
 _IMPOSSIBLE = 100.0  # scaled values beyond it are errors, and count as not seen
 _ENOUGH = 50  # training values from which on it is known what is impossible
+_RARE = 10  # values beside the usual one from which on these are no errors
 _LARGEST = 1e100  # squares of larger values leave float64
 _MOST_WORDS = 2000
 _WORD = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]|[^\W\u3040-\u30ff\u4e00-\u9fff]+")
@@ -38,7 +39,7 @@ class NumberChannel:
     Attributes:
         name: of the channel.
         center, scale: mean and standard deviation of the training rows, outliers drawn in to the 0.5 % and 99.5 %
-            quantiles first.
+            quantiles first; where these are one number, of what else there is.
         cut: scaled values beyond it are drawn in to it; None: none are.
         impossible: scaled values beyond it are errors, and count as not seen; None: none do, as where training saw too
             few values to tell.
@@ -75,11 +76,11 @@ class NumberChannel:
                 f"Channel {name!r} has a value of size {largest:g}, too large to be scaled. Mend it, leave the cell "
                 "empty if it is unknown, or choose another unit."
             )
-        if clipping:
-            seen = np.clip(seen, *np.quantile(seen, [0.005, 0.995]))
-        center, spread = float(seen.mean()), float(seen.std())
+        drawn_in = np.clip(seen, *np.quantile(seen, [0.005, 0.995])) if clipping else seen
+        center, spread = float(drawn_in.mean()), float(drawn_in.std())
         # A constant's deviation is what rounding left of it, and no unit to measure in.
-        scale = spread if spread > 1e-12 * abs(center) else 1.0
+        scale = spread if spread > 1e-12 * abs(center) else _scale_of_rare(seen, center)
+        seen = drawn_in
         cut = _CUT if clipping else None
         impossible = _IMPOSSIBLE if clipping and len(seen) >= _ENOUGH else None
         return cls(name, center, scale, cut, impossible, events, tuple(np.quantile(seen, KNOTS).tolist()))
@@ -88,6 +89,15 @@ class NumberChannel:
     def scaling(self) -> tuple[float, float, float, float]:
         """Center, scale, cut and limit of what is possible, infinite where there is none."""
         return self.center, self.scale, self.cut or np.inf, self.impossible or np.inf
+
+
+def _scale_of_rare(seen: Array, usual: float) -> float:
+    """The scale of a channel that nearly always has its usual value: of what is typical among the others, so that a
+    flag or a dose of few rows is neither faint nor taken for an error; 1 where these are too few to tell."""
+    others = np.abs(seen[~np.isclose(seen, usual, rtol=1e-12, atol=0)] - usual)
+    if len(others) < _RARE:
+        return 1.0
+    return float(np.median(others)) * max(np.sqrt(len(others) / len(seen)), 1 / _CUT)
 
 
 def scaled(values: Array, scaling: Array, keep_all: bool = False) -> Array:

@@ -12,6 +12,11 @@ TimeKind = Literal["order", "number", "date"]
 
 TIME_KINDS: tuple[TimeKind, ...] = ("order", "number", "date")
 
+TimeForm = Literal["plain", "whole", "zoned"]
+"""How a table has its times: as whole numbers, as dates with a time zone, or as neither."""
+
+TIME_FORMS: tuple[TimeForm, ...] = ("plain", "whole", "zoned")
+
 DAY = 86400.0
 """Seconds in a day (there are no leap seconds in POSIX time)."""
 
@@ -61,7 +66,9 @@ def is_date_only(times: NDArray[np.float64]) -> bool:
     return bool(np.all(times % DAY == 0.0))
 
 
-def format_times(times: ArrayLike, time_kind: TimeKind, date_only: bool) -> list[str] | NDArray[Any]:
+def format_times(
+    times: ArrayLike, time_kind: TimeKind, date_only: bool, form: TimeForm = "plain"
+) -> list[str] | NDArray[Any]:
     """Times as they are written into a table.
 
     Args:
@@ -69,22 +76,27 @@ def format_times(times: ArrayLike, time_kind: TimeKind, date_only: bool) -> list
         time_kind: what the times are.
         date_only: whether dates are written without a time of day. Where one of them is not a midnight,
             all are written with it all the same, so that no two times are written alike.
+        form: how the table had them.
 
     Returns:
-        For dates ISO text in UTC (``1958-03-29`` or ``1958-03-29 12:00:00``); for numbers a float64 array
-        [N]; for the order of rows an int64 array [N].
+        For dates ISO text in UTC (``1958-03-29`` or ``1958-03-29 12:00:00``, or with a Z where the table had a time
+        zone); for numbers a float64 array [N], or an int64 one where the table had whole ones and all are; for the
+        order of rows an int64 array [N].
 
     Example:
         >>> format_times([0.0, 86400.0], "date", date_only=True)
         ['1970-01-01', '1970-01-02']
         >>> format_times([43200.0], "date", date_only=True)
         ['1970-01-01 12:00:00']
+        >>> format_times([43200.0], "date", date_only=False, form="zoned")
+        ['1970-01-01 12:00:00Z']
     """
     seconds = np.asarray(times, dtype=np.float64)
+    whole = form == "whole" and bool((seconds == np.rint(seconds)).all())
+    if time_kind == "order" or (time_kind == "number" and whole):
+        return seconds.astype(np.int64)
     if time_kind == "number":
         return seconds
-    if time_kind == "order":
-        return seconds.astype(np.int64)
     stamps = np.rint(seconds * _MICROSECONDS).astype(np.int64).astype("datetime64[us]")
     if date_only and is_date_only(seconds):
         unit = "D"
@@ -93,4 +105,5 @@ def format_times(times: ArrayLike, time_kind: TimeKind, date_only: bool) -> list
     else:
         unit = "us"
     text: list[str] = np.datetime_as_string(stamps, unit=unit).tolist()
-    return [stamp.replace("T", " ") for stamp in text]
+    zone = "Z" if form == "zoned" and unit != "D" else ""
+    return [stamp.replace("T", " ") + zone for stamp in text]

@@ -19,6 +19,7 @@ from memcell.data.choices import (
     span_of,
     sparse_or_sets,
     values_by_channel,
+    window_of,
 )
 from memcell.data.cycles import cycle_features, periods_of
 from memcell.data.encoding import Encoding
@@ -29,6 +30,7 @@ from memcell.data.series import Series
 from memcell.data.steps import Steps
 from memcell.data.summary import PER_CHANNEL, Summary
 from memcell.data.target import TargetRecipe, TargetState
+from memcell.data.window import Window
 from memcell.ragged import offsets_of
 
 __all__ = ["Recipe", "RecipeState"]
@@ -51,6 +53,8 @@ class Recipe:
         span: the time over which rows become one, 0 for none: rows that each see little become fewer that see more.
         patch: how many rows of an even and complete series become one with as many times the channels.
         aligned: rows of which each value is a feature of the summary, where all series have the same rows; 0 for none.
+        window: rows up to each whose mean and deviation are features of it, see ``memcell.data.window``; 0 for none.
+        ahead: whether as many rows to come count too.
 
     Example:
         >>> from memcell.data import as_series
@@ -70,6 +74,8 @@ class Recipe:
     span: float = 0.0
     patch: int = 1
     aligned: int = 0
+    window: int = 0
+    ahead: bool = False
 
     @classmethod
     def learn(
@@ -84,6 +90,8 @@ class Recipe:
         cycles: str | Sequence[float] = (),
         summary: bool = False,
         merging: bool = False,
+        window: bool = False,
+        ahead: bool = False,
     ) -> "Recipe":
         """Statistics of the series, which must be training series and, for a forecast, end where training ends.
 
@@ -97,6 +105,8 @@ class Recipe:
             summary: whether a series comes with a summary of each column.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
                 channels, in patches where they are even and complete.
+            window: whether each row comes with the mean and deviation of those before, where channels are few.
+            ahead: whether rows to come count too.
 
         Raises:
             InputError: values too large to be scaled, or times too uneven for a forecast.
@@ -126,7 +136,21 @@ class Recipe:
         patch = patch_of(series, cadence, channels) if merging and not span else 1
         periods = periods_of(series, cycles)
         rows = aligned_rows(series, cadence, channels) if summary else 0
-        return cls(schema, cadence, channels, facts, periods, target_recipe, summary, span, patch, rows)
+        size = window_of(channels) if window else 0
+        return cls(
+            schema,
+            cadence,
+            channels,
+            facts,
+            periods,
+            target_recipe,
+            summary,
+            span,
+            patch,
+            rows,
+            size,
+            ahead and size > 0,
+        )
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -141,7 +165,8 @@ class Recipe:
     @property
     def extra(self) -> int:
         """E, features of a row beside its channels."""
-        return 2 * len(self.cycles) + (0 if self.target is None else self.target.features)
+        around = 2 * len(self.encoding.columns) if self.window else 0
+        return 2 * len(self.cycles) + around + (0 if self.target is None else self.target.features)
 
     @property
     def widths(self) -> dict[str, Any]:
@@ -150,6 +175,7 @@ class Recipe:
         columns = len(encoding.columns)
         return {
             "channels": columns, "extra": self.extra, "events": encoding.event_kinds, "facts": encoding.fact_width,
+            "patch": self.patch,
             "summary": (PER_CHANNEL + self.aligned) * (columns // self.patch) if self.summary else 0,
             "aligned": self.aligned * (columns // self.patch),
         }  # fmt: skip
@@ -188,6 +214,8 @@ class Recipe:
             "span": self.span,
             "patch": self.patch,
             "aligned": self.aligned,
+            "window": self.window,
+            "ahead": self.ahead,
         }
 
     @classmethod
@@ -213,10 +241,11 @@ class Recipe:
         span = record["span"]
         if not isinstance(span, float) or not 0 <= span < np.inf:
             raise InputError(f"The recipe's span is {span!r}; it must be a number of at least 0.")
-        patch, aligned = record["patch"], record["aligned"]
-        if type(patch) is not int or patch < 1 or type(aligned) is not int or aligned < 0:
-            raise InputError(f"The recipe's patch and aligned rows are {patch!r} and {aligned!r}; they must be counts.")
-        return cls(schema, cadence, channels, facts, cycles, target, record["summary"] is True, span, patch, aligned)
+        counts = {name: record[name] for name in ("patch", "aligned", "window")}
+        if any(type(count) is not int or count < 0 for count in counts.values()) or not counts["patch"]:
+            raise InputError(f"The recipe's {', '.join(counts)} are {list(counts.values())}; they must be counts.")
+        flags = {name: record[name] is True for name in ("summary", "ahead")}
+        return cls(schema, cadence, channels, facts, cycles, target, span=span, **counts, **flags)
 
 
 class RecipeState:
@@ -225,9 +254,11 @@ class RecipeState:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._seen = LastSeen.nothing(len(recipe.encoding.columns))
-        self._summary = Summary.nothing(len(recipe.row_encoding.columns))
+        self._summary = Summary.nothing(len(recipe.row_encoding.columns), recipe.aligned)
+        self._window = (
+            Window.begin(recipe.window, recipe.ahead, len(recipe.encoding.columns)) if recipe.window else None
+        )
         self._count = 0
-        self._aligned = np.zeros((recipe.aligned, len(recipe.row_encoding.columns)), np.float32)
         self._start: float | None = None
         self._time: float | None = None
         self._place = -1
@@ -272,7 +303,7 @@ class RecipeState:
         if begins and len(rows):
             self._start = float(rows.times[0])
         seen = recipe.row_encoding.columns_of(rows) if recipe.summary else None
-        begin, self._count = self._count, self._count + len(rows)
+        self._count += len(rows)
         if recipe.patch > 1:
             rows = patched(rows, recipe.patch)
         elif recipe.span:
@@ -289,13 +320,12 @@ class RecipeState:
         observed, self._seen = observe(scaled, gap, self._seen)
         summary = np.empty(0, np.float32)
         if seen is not None:
-            every = recipe.row_encoding.scaled(seen)
-            self._summary = self._summary.after(every)
-            stop = min(self._count, recipe.aligned)
-            self._aligned = self._aligned.copy()
-            self._aligned[begin:stop] = np.nan_to_num(every[: max(stop - begin, 0)])
-            summary = np.concatenate([self._summary.features(recipe.row_encoding.knots), self._aligned.reshape(-1)])
+            self._summary = self._summary.after(recipe.row_encoding.scaled(seen))
+            summary = self._summary.features(recipe.row_encoding.knots)
         extra, anchor = cycle_features(rows.times, recipe.cycles), np.full((len(rows), 2), np.nan)
+        if self._window is not None:
+            around, self._window = self._window.advance(scaled)
+            extra = np.concatenate([extra, around], axis=1)
         if self._target is not None and recipe.target is not None:
             column = recipe.target_column
             steps = [self._target.advance(value) for value in numbers[:, column]]

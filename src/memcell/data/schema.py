@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, cast
 
 from memcell.contract.errors import InputError
-from memcell.data.dates import TIME_KINDS, TimeKind
+from memcell.data.dates import TIME_FORMS, TIME_KINDS, TimeForm, TimeKind
 
 Kind = Literal["number", "category", "text", "vector"]
 """What a column holds: numbers and flags, one of a few words, running text, or lists of numbers of one length."""
@@ -40,6 +40,7 @@ class TableSchema:
         kinds: of each channel that does not hold numbers, ``"category"``, ``"text"`` or, under the name of the column,
             ``"vector"``.
         fact_kinds: the same of facts; a fact may have the name of a channel.
+        time_form: how the table has its times: ``"whole"`` numbers, dates that are ``"zoned"``, or ``"plain"``.
 
     Raises:
         InputError: no channel, a column in two roles, or a kind of time that does not fit `time`.
@@ -64,6 +65,7 @@ class TableSchema:
     weight: str | None = None
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     fact_kinds: Mapping[str, Kind] = field(default_factory=dict)
+    time_form: TimeForm = "plain"
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -81,6 +83,8 @@ class TableSchema:
             raise InputError("A schema has both `channel` and `value`, or neither.")
         if self.time_kind not in TIME_KINDS:
             raise InputError(f"`time_kind` of the schema must be one of {TIME_KINDS}; got {self.time_kind!r}.")
+        if self.time_form not in TIME_FORMS:
+            raise InputError(f"`time_form` of the schema must be one of {TIME_FORMS}; got {self.time_form!r}.")
         if (self.time is None) != (self.time_kind == "order"):
             raise InputError(
                 f"`time_kind` of the schema is {self.time_kind!r} with time column {self.time!r}; "
@@ -116,6 +120,7 @@ class TableSchema:
         if not isinstance(data, Mapping):
             raise InputError(f"A schema must be an object with fields; got {type(data).__name__}.")
         record = dict(cast("Mapping[str, Any]", data))
+        record.setdefault("time_form", "plain")  # which the first models did not have
         wanted = {field.name for field in fields(cls)}
         if set(record) != wanted:
             raise InputError(f"A schema has the fields {sorted(wanted)}; got {sorted(map(str, record))}.")

@@ -1,6 +1,6 @@
 """What a series' channels did so far, in a few numbers each: the wide part of a model beside its deep one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,12 @@ PER_CHANNEL = 4 * (len(KNOTS) - 1) + 2
 
 @dataclass(frozen=True)
 class Summary:
-    """Of each of D channels so far: how many values, and their sum, sum of squares, least, largest and last, scaled."""
+    """Of each of D channels so far: how many values, and their sum, sum of squares, least, largest and last, scaled.
+
+    Attributes:
+        rows: how many there were.
+        aligned: [A, D] the first A rows, 0 where missing or not yet there.
+    """
 
     count: Array
     total: Array
@@ -26,12 +31,14 @@ class Summary:
     least: Array
     largest: Array
     last: Array
+    rows: int
+    aligned: Array
 
     @classmethod
-    def nothing(cls, channels: int) -> "Summary":
-        """Before the first row."""
+    def nothing(cls, channels: int, aligned: int) -> "Summary":
+        """Before the first row; so many rows are features themselves."""
         zero, infinite = np.zeros(channels), np.full(channels, np.inf)
-        return cls(zero, zero, zero, infinite, -infinite, zero)
+        return cls(zero, zero, zero, infinite, -infinite, zero, 0, np.zeros((aligned, channels)))
 
     def after(self, values: Array) -> "Summary":
         """With the rows ``values`` [T, D], NaN where missing."""
@@ -39,17 +46,24 @@ class Summary:
             return self
         known = ~np.isnan(values)
         filled, columns = np.where(known, values, 0.0), np.arange(values.shape[1])
-        return Summary(
-            self.count + known.sum(axis=0),
-            self.total + filled.sum(axis=0),
-            self.squares + (filled**2).sum(axis=0),
-            np.minimum(self.least, np.where(known, values, np.inf).min(axis=0)),
-            np.maximum(self.largest, np.where(known, values, -np.inf).max(axis=0)),
-            np.where(known.any(axis=0), filled[len(values) - 1 - known[::-1].argmax(axis=0), columns], self.last),
+        aligned = self.aligned.copy()
+        place = aligned[self.rows : self.rows + len(values)]
+        place[:] = filled[: len(place)]
+        return replace(
+            self,
+            count=self.count + known.sum(axis=0),
+            total=self.total + filled.sum(axis=0),
+            squares=self.squares + (filled**2).sum(axis=0),
+            least=np.minimum(self.least, np.where(known, values, np.inf).min(axis=0)),
+            largest=np.maximum(self.largest, np.where(known, values, -np.inf).max(axis=0)),
+            last=np.where(known.any(axis=0), filled[len(values) - 1 - known[::-1].argmax(axis=0), columns], self.last),
+            rows=self.rows + len(values),
+            aligned=aligned,
         )
 
     def features(self, knots: Array) -> NDArray[np.float32]:
-        """[D x PER_CHANNEL]: last, mean, largest and least piecewise linear, logarithm of the count, deviation.
+        """[D x PER_CHANNEL + A x D]: last, mean, largest and least piecewise linear, logarithm of the count, deviation,
+        then the aligned rows.
 
         All are 0 for a channel without values.
 
@@ -63,7 +77,8 @@ class Summary:
         levels = [self.last, mean, np.where(there, self.largest, 0.0), np.where(there, self.least, 0.0)]
         parts = [piecewise(level, knots) for level in levels]
         columns = np.concatenate([*parts, np.log1p(self.count)[:, None], deviation[:, None]], axis=1)
-        return (columns * there[:, None]).astype(np.float32).reshape(-1)
+        summary = (columns * there[:, None]).reshape(-1)
+        return np.concatenate([summary, self.aligned.reshape(-1)]).astype(np.float32)
 
 
 def piecewise(values: Array, knots: Array) -> Array:

@@ -159,10 +159,10 @@ def read_table(
     if schema is None:
         schema = TableSchema(
             roles.id, roles.time, roles.label, rows.channels, times.kind, times.date_only, roles.channel, roles.value,
-            roles.tag, known.facts.names, roles.group, roles.weight, kinds, known.facts.kinds,
+            roles.tag, known.facts.names, roles.group, roles.weight, kinds, known.facts.kinds, times.form,
         )  # fmt: skip
     else:
-        schema = replace(schema, date_only=schema.date_only and times.date_only)
+        schema = replace(schema, date_only=schema.date_only and times.date_only, time_form=times.form)
     return TableContents(_series(rows, known, _tags(main, roles, rows), schema), schema, notes)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
 from memcell.data.columns import cleaned, is_text
-from memcell.data.dates import TimeKind, days_in_month, is_date_only, time_on
+from memcell.data.dates import TimeForm, TimeKind, days_in_month, is_date_only, time_on
 from memcell.data.source import Table
 from memcell.data.table_libraries import pl
 
@@ -19,6 +19,7 @@ _DATE = (
     r"(?:[T ]+(?<hour>[0-9]{1,2}):(?<minute>[0-9]{2})(?::(?<second>[0-9]{2}(?:[.,][0-9]+)?))?"
     r"\s*(?<zone>Z|z|UTC|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?)?$"
 )
+_WHOLE = r"^[+-]?[0-9]+$"
 _CLOCK = r"^(?<hour>[0-9]+):(?<minute>[0-5][0-9])(?::(?<second>[0-5][0-9](?:\.[0-9]+)?))?$"
 _ZONE = r"^(?<sign>[+-])(?<hour>[0-9]{2}):?(?<minute>[0-9]{2})?$"
 _DAY_FIRST = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4}\b"
@@ -32,11 +33,12 @@ _FORMS = (
 
 
 class Times(NamedTuple):
-    """Parsed times: float64 [N], what they are, and whether they are dates without a time of day."""
+    """Parsed times: float64 [N], what they are, whether they are dates without a time of day, and how they came."""
 
     values: NDArray[np.float64]
     kind: TimeKind
     date_only: bool
+    form: TimeForm = "plain"
 
 
 def parse_times(table: Table, name: str, wanted: TimeKind | None = None) -> Times:
@@ -71,7 +73,20 @@ def parse_times(table: Table, name: str, wanted: TimeKind | None = None) -> Time
             f"Time column {name!r} holds {kind}s; the model was trained with {wanted}s. "
             f"Write the times as in the training table; {table.row(0)} has {column[0]!r}."
         )
-    return Times(values, kind, kind == "date" and is_date_only(values))
+    form = _form_of(column, kind)
+    return Times(values, kind, kind == "date" and form != "zoned" and is_date_only(values), form)
+
+
+def _form_of(column: pl.Series, kind: TimeKind) -> TimeForm:
+    """How a column that was understood has its times."""
+    if isinstance(column.dtype, pl.Datetime):
+        return "plain" if column.dtype.time_zone is None else "zoned"
+    text = cleaned(column if kind == "number" else column.head(1)) if is_text(column) else None
+    if kind == "number":
+        whole = column.dtype.is_integer() if text is None else text.str.contains(_WHOLE).all()
+        return "whole" if whole else "plain"
+    zoned = text is not None and text.str.extract_groups(_DATE).struct.field("zone").is_not_null().all()
+    return "zoned" if zoned else "plain"  # all rows have a zone, or none
 
 
 def _check_present(table: Table, column: pl.Series) -> None:

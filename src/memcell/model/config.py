@@ -9,7 +9,7 @@ from memcell.heads import HEADS, Head
 
 __all__ = ["MECHANISMS", "ModelConfig"]
 
-MECHANISMS = ("mask", "since", "input_decay", "state_decay", "time_decay", "facts_state")
+MECHANISMS = ("mask", "since", "input_decay", "state_decay", "time_decay", "facts_state", "local")
 """What a model does about messy sequences, each of which it can be built without:
 
 - mask: whether a channel was observed enters beside its value.
@@ -19,8 +19,11 @@ MECHANISMS = ("mask", "since", "input_decay", "state_decay", "time_decay", "fact
 - state_decay: the output that enters the next step decays with the times since channels were observed (GRU-D).
 - time_decay: every unit of the cell forgets at its own learnt rate with the time that passes.
 - facts_state: static facts set the state that a series starts from; without it they reach the head alone.
+- local: where several rows were made one, a cell of its own reads these one by one, starting anew in each, and its last
+  output enters; without it, they enter side by side alone.
 """
 
+_LOCAL_SIZE = 32  # units of the cell within patches
 _SUMMARY_SIZE = 64  # units of the layer that reads summaries
 
 
@@ -36,6 +39,7 @@ class ModelConfig:
         num_layers: layers, each reading the one below.
         spec: the cell.
         events: of each channel that enters as events, what it holds and how many features it has.
+        patch: rows that one row of the steps holds side by side, so that channels are as many times those of a row.
         event_size: width of the embedding of events.
         facts: S, features of static facts.
         summary: features of the recipe's summaries; a head of whole series reads them through a layer of their own.
@@ -53,6 +57,7 @@ class ModelConfig:
     spec: LstmSpec = field(default_factory=LstmSpec)
     events: tuple[tuple[str, int], ...] = ()
     event_size: int = 32
+    patch: int = 1
     facts: int = 0
     summary: int = 0
     aligned: int = 0
@@ -62,7 +67,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for name, least in (
-            ("channels", 0), ("extra", 0), ("hidden_size", 1), ("num_layers", 1), ("event_size", 1), ("facts", 0),
+            ("channels", 0), ("extra", 0), ("hidden_size", 1), ("num_layers", 1), ("event_size", 1), ("patch", 1), ("facts", 0),
             ("summary", 0), ("aligned", 0),
             ("members", 1),
         ):  # fmt: skip
@@ -76,8 +81,8 @@ class ModelConfig:
     def has(self, mechanism: str) -> bool:
         """Whether the model has one of ``MECHANISMS``, and something for it to work on."""
         on_columns = mechanism in ("mask", "since", "input_decay", "state_decay")
-        needs = self.channels > 0 if on_columns else self.facts > 0 if mechanism == "facts_state" else True
-        return needs and mechanism not in self.without
+        needs = {"facts_state": self.facts > 0, "local": self.patch > 1}
+        return needs.get(mechanism, self.channels > 0 or not on_columns) and mechanism not in self.without
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -99,7 +104,7 @@ class ModelConfig:
         """Width of what enters the first layer, see ``memcell.model.stack.run``."""
         columns = self.channels * (1 + self.has("mask") + self.has("since"))
         events = self.event_size + len(self.event_kinds) + 1 if self.events else 0
-        return columns + events + self.extra
+        return columns + events + self.extra + (2 * _LOCAL_SIZE if self.has("local") else 0)
 
     @property
     def read_size(self) -> int:
@@ -109,6 +114,10 @@ class ModelConfig:
     def layer_shapes(self, layer: int) -> dict[str, tuple[int, ...]]:
         """Shape of each weight of a layer's cell in one direction, by its name in ``LstmWeights``."""
         return self.spec.weight_shapes(self.inputs if layer == 0 else self.outputs, self.hidden_size)
+
+    def local_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The same of the cell within patches, which reads values and whether they are there."""
+        return self.spec.weight_shapes(2 * self.channels // self.patch, _LOCAL_SIZE)
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every weight of a member, by name."""
@@ -122,6 +131,8 @@ class ModelConfig:
             features = sum(size for _, size in self.events)
             shapes["events.base"] = shapes["events.slope"] = (features, self.event_size)
             shapes["events.gate"] = (len(self.event_kinds), self.event_size)
+        if self.has("local"):
+            shapes |= {f"local.{name}": shape for name, shape in self.local_shapes().items()}
         for layer in range(self.num_layers):
             for direction in self.directions:
                 prefix = f"layers.{layer}.{direction}"
@@ -146,6 +157,7 @@ class ModelConfig:
             "spec": asdict(self.spec),
             "events": [list(one) for one in self.events],
             "event_size": self.event_size,
+            "patch": self.patch,
             "facts": self.facts,
             "summary": self.summary,
             "aligned": self.aligned,

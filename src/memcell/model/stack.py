@@ -68,11 +68,11 @@ def run(
 
         decay = exp(-relu(rate) d)                        GRU-D, arXiv 1606.01865, eqs. 3 and 5
         x^    = m value + (1 - m) decay last              eq. 4; the mean, which it decays to, is 0 after scaling
-        x     = [x^, m, log(1 + d), events, extra]
+        x     = [x^, m, log(1 + d), local, events, extra]
         a^h   = exp(-relu(W d + b))                       eqs. 3 and 6, as the carry of the first layer
         a^c   = exp(-softplus(forgetting) gap)            a cell that forgets with the time that passes, every layer
 
-    ``events`` is ``encode_events``. Mechanisms that the config is without are left out.
+    ``local`` is ``encode_patches``, ``events`` is ``encode_events``. Mechanisms that the config is without are left out.
     """
     xp = array_namespace(steps.values)
     if state is None:
@@ -86,6 +86,8 @@ def run(
         parts.append(steps.mask)
     if config.has("since"):
         parts.append(xp.log1p(steps.since))
+    if config.has("local"):
+        parts.append(encode_patches(config, weights, filled, steps.mask, engine))
     if config.events:
         parts += [encode_events(config, weights, steps, engine), xp.log1p(steps.gap)]
     x = xp.concat([*parts, steps.extra], axis=1)
@@ -115,6 +117,21 @@ def run(
             finals.append((h_final, c_final))
         h = outputs[0] if len(outputs) == 1 else xp.concat(outputs, axis=1)
     return x, h, State(tuple(h for h, _ in finals), tuple(c for _, c in finals))
+
+
+def encode_patches(config: ModelConfig, weights: Weights, filled: Any, mask: Any, engine: Engine) -> Any:
+    """[N, .], the last output of a cell that reads the rows of each patch one by one, starting anew in each."""
+    xp = array_namespace(filled)
+    count, width = filled.shape
+    rows = [xp.reshape(one, (count * config.patch, width // config.patch)) for one in (filled, mask)]
+    cell = tuple(weights.get(f"local.{part}") for part in ("w_x", "w_h", "bias", "peephole"))
+    zeros = xp.zeros((count, cell[1].shape[1]), dtype=filled.dtype, device=filled.device)
+    offsets = xp.arange(count + 1, dtype=xp.int64, device=filled.device) * config.patch
+    h, _, last, _ = engine.lstm(
+        config.spec, xp.concat(rows, axis=1), cell, zeros, zeros, offsets, carry_h=None, carry_c=None, reverse=False
+    )
+    mean = xp.mean(xp.reshape(h, (count, config.patch, last.shape[1])), axis=1)
+    return xp.concat([last, mean], axis=1)
 
 
 def encode_events(config: ModelConfig, weights: Weights, steps: Steps, engine: Engine) -> Any:

@@ -133,6 +133,8 @@ def _stack(
         parts.append(steps["mask"])
     if config.has("since"):
         parts.append(graph.op("Log", graph.op("Add", steps["since"], graph.constant(1.0))))
+    if config.has("local"):
+        parts.append(_local(graph, config, w, parts[0], steps["mask"]))
     if config.extra:
         parts.append(steps["extra"])
     x = graph.op("Concat", *parts, axis=2)
@@ -156,6 +158,22 @@ def _stack(
         h, final = add_layer(graph, config.spec, h, lengths, directions, entering)
         finals += final
     return x, h, finals
+
+
+def _local(graph: Graph, config: ModelConfig, w: Mapping[str, NDArray[Any]], filled: str, mask: str) -> str:
+    """``memcell.model.stack.encode_patches`` of filled and mask [T, B, .]."""
+    width = config.channels // config.patch
+    apart = graph.constant([0, 0, config.patch, width], np.int64)
+    rows = graph.op("Concat", *(graph.op("Reshape", one, apart) for one in (filled, mask)), axis=3)
+    rows = graph.op("Transpose", rows, perm=[2, 0, 1, 3])
+    rows = graph.op("Reshape", rows, graph.constant([config.patch, -1, 2 * width], np.int64))
+    cell = Direction(*(w.get(f"local.{part}") for part in ("w_x", "w_h", "bias", "peephole")))  # type: ignore[arg-type]
+    zeros = zeros_for(graph, rows, cell.units)
+    h, [(last, _)] = add_layer(graph, config.spec, rows, None, [cell], [Entering(zeros, zeros)])
+    both = graph.op("Concat", last, graph.op("ReduceMean", h, graph.constant([0], np.int64), keepdims=0), axis=1)
+    ends = (graph.constant([one], np.int64) for one in (0, 2))
+    shape = graph.op("Slice", graph.op("Shape", filled), *ends)
+    return graph.op("Reshape", both, graph.op("Concat", shape, graph.constant([2 * cell.units], np.int64), axis=0))
 
 
 def _time_first(graph: Graph, x: str) -> str:

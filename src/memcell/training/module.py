@@ -32,7 +32,6 @@ def initial_weights(config: ModelConfig, duration: float, chrono: float | None =
         chrono: rows over which to remember: biases of forget gates are logarithms of numbers uniform in 1 to this,
             those of input gates the opposite (Tallec and Ollivier, arXiv 1804.11188, eq. 16).
     """
-    bound = 1 / math.sqrt(config.hidden_size)
     speeds = torch.logspace(*(math.log10(speed / min(max(duration, 1.0), _LONGEST)) for speed in _FORGETTING),
                             steps=config.hidden_size)  # fmt: skip
     weights: dict[str, Tensor] = {}
@@ -42,11 +41,14 @@ def initial_weights(config: ModelConfig, duration: float, chrono: float | None =
             weights[name] = torch.zeros(shape)
         elif part == "forgetting":
             weights[name] = torch.log(torch.expm1(speeds))  # the inverse of softplus
-        elif name.startswith("layers.") and part != "bias":
+        elif name.startswith(("layers.", "local.")) and part != "bias":
+            bound = 1 / math.sqrt(config.hidden_size if name.startswith("layers.") else config.local_shapes()["w_h"][1])
             weights[name] = torch.empty(shape).uniform_(-bound, bound)
         elif part == "bias":
             weights[name] = torch.zeros(shape)
-            if chrono is not None:
+            if name == "local.bias":
+                _set_chrono(config, weights[name], config.patch)
+            elif chrono is not None:
                 _set_chrono(config, weights[name], chrono)
         elif name == "summary.weight":
             weights[name] = torch.empty(shape).uniform_(-1.0, 1.0) / math.sqrt(shape[1])
@@ -60,7 +62,7 @@ def initial_weights(config: ModelConfig, duration: float, chrono: float | None =
 
 
 def _set_chrono(config: ModelConfig, bias: Tensor, longest: float) -> None:
-    size = config.hidden_size
+    size = len(bias) // (3 if config.spec.coupled else 4)
     remember = torch.log(torch.empty(size).uniform_(1.0, max(longest - 1.0, 1.0 + 1e-3)))
     if not config.spec.coupled:
         bias[:size] = -remember

@@ -127,6 +127,7 @@ def recipe_of(series: list[Series], schema: TableSchema, design: Design, whole: 
     return Recipe.learn(
         series, schema, clipping="clipping" not in design.without, events=design.events, cycles=design.cycles,
         summary=whole and "summary" not in design.without, merging=whole and "merging" not in design.without,
+        window=not whole and "summary" not in design.without, ahead=design.bidirectional,
     )  # fmt: skip
 
 
@@ -145,7 +146,7 @@ def start_of(
     config: ModelConfig, recipe: Recipe, design: Design, series: list[Series], seed: int
 ) -> dict[str, torch.Tensor]:
     """Weights to start from."""
-    rows = float(np.median([len(one) for one in series])) if series else 1.0
+    rows = float(np.median([len(one) for one in series])) / recipe.patch if series else 1.0
     chrono = rows if design.chrono or (design.chrono is None and rows > _LONG) else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
