@@ -28,12 +28,18 @@ def test_schema_survives_json():
         ({"time": None}, "'order' where there is no time column"),
         ({"date_only": 1}, "true or false"),
         ({"date_only": True}, "needs dates"),
+        ({"time_form": "roman"}, "time_form"),
         ({"extra": 1}, "extra"),
     ],
 )
 def test_schema_refuses(change, part):
     with pytest.raises(InputError, match=part):
         TableSchema.from_json({**SCHEMA.to_json(), **change})
+
+
+def test_a_schema_of_the_first_models_is_read():
+    old = {name: value for name, value in SCHEMA.to_json().items() if name != "time_form"}
+    assert TableSchema.from_json(old) == SCHEMA
 
 
 @pytest.mark.parametrize("data", [None, [], "x", {}])

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from memcell.contract.errors import InputError
-from memcell.data import TableSchema, read, read_table
+from memcell.data import TableSchema, format_times, read, read_table
 
 HOUR = 3600.0
 DAY = 86400.0
@@ -61,6 +61,32 @@ def test_numbers(column, numbers):
     times, schema = times_of(column)
     np.testing.assert_allclose(times, numbers, rtol=1e-12)
     assert (schema.time_kind, schema.date_only) == ("number", False)
+
+
+@pytest.mark.parametrize(
+    ("column", "form", "written"),
+    [
+        ([1, 2], "whole", [1, 2]),
+        (["-1", " 2"], "whole", [-1, 2]),
+        ([1.0, 2.0], "plain", [1.0, 2.0]),
+        (["1.0", "2"], "plain", [1.0, 2.0]),
+        (["00:00", "35:00"], "plain", [0.0, 35.0]),
+        (["1970-01-02", "1970-01-03"], "plain", ["1970-01-02", "1970-01-03"]),
+        (["1970-01-02T03:00+02:00"] * 1, "zoned", ["1970-01-02 01:00:00Z"]),
+        ([datetime(1970, 1, 2, tzinfo=UTC)], "zoned", ["1970-01-02 00:00:00Z"]),
+        ([datetime(1970, 1, 2, 6)], "plain", ["1970-01-02 06:00:00"]),
+    ],
+)
+def test_times_are_written_as_they_came(column, form, written):
+    times, schema = times_of(column)
+    assert schema.time_form == form
+    found = list(format_times(times, schema.time_kind, schema.date_only, form))
+    assert found == written
+    assert [isinstance(one, float) for one in found] == [isinstance(one, float) for one in written]
+
+
+def test_times_between_whole_ones_are_no_whole_ones():
+    assert format_times([1.0, 2.5], "number", date_only=False, form="whole").tolist() == [1.0, 2.5]
 
 
 def test_without_a_time_column_the_order_of_rows_is_the_time():
