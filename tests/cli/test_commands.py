@@ -73,6 +73,21 @@ def test_the_same_seed_gives_the_same_predictions(run: Run) -> None:
     assert Path("a.csv").read_text() != Path("c.csv").read_text()
 
 
+def test_the_order_of_the_rows_does_not_change_the_model(run: Run) -> None:
+    header, *lines = stays(30).splitlines()
+    write("t.csv", "\n".join([header, *lines]) + "\n")
+    write("u.csv", "\n".join([header, *np.random.default_rng(0).permutation(lines)]) + "\n")
+    for table in ("t", "u"):
+        assert run("fit", f"{table}.csv", *CLASSIFY, *QUICK, "--out", table).code == 0
+    one, other = memcell.load("t"), memcell.load("u")
+    assert one.record == other.record
+    for name, weight in one.members[0].items():
+        np.testing.assert_array_equal(weight, other.members[0][name])
+    assert run("predict", "t", "u.csv", "--out", "p.csv").code == 0
+    first = list(dict.fromkeys(int(line.partition(",")[0]) for line in Path("u.csv").read_text().splitlines()[1:]))
+    assert predicted("p.csv")["stay"].to_list() == first
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -128,7 +128,7 @@ def fit(
     )  # fmt: skip
     if resume and not partial.exists():
         note(f"There is no unfinished run {partial}; beginning anew.")
-    estimator.fit(contents.series)
+    estimator.fit(_in_order(contents))
     estimator.save(out, overwrite)
     record = estimator.model_.record
     if not record["interrupted"]:
@@ -182,6 +182,13 @@ def _check_results(task: Task, target: list[str], contents: TableContents) -> No
     elif task is Task.tag:
         labels = {tag for one in contents.series for tag in (() if one.tags is None else one.tags) if tag is not None}
     result_columns(contents.schema, task.value, target, labels)
+
+
+def _in_order(contents: TableContents) -> list[Series]:
+    """The series by their ids: splits and draws follow their order, and that of a table's rows is chance."""
+    if contents.schema.id is None:
+        return contents.series
+    return sorted(contents.series, key=lambda one: cast("Any", one.id))
 
 
 def _estimator(task: Task, target: list[str], horizon: int | None) -> Any:
