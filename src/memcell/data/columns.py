@@ -45,7 +45,7 @@ def channel_values(table: Table, name: str) -> NDArray[np.float64]:
         numbers = column.cast(pl.Float64)
     else:
         raise InputError(_wrong_type(column, "a channel must hold numbers") + _leave_out(table, name))
-    return _finite(table, name, numbers.fill_null(float("nan")).to_numpy().astype(np.float64, copy=False))
+    return _finite(table, name, numbers.to_numpy())
 
 
 def vector_values(table: Table, name: str, width: int | None = None) -> NDArray[np.float64]:
@@ -157,9 +157,9 @@ def _whole_if_possible(table: Table, numbers: pl.Series) -> pl.Series:
 
 def _numbers_in_text(table: Table, column: pl.Series) -> pl.Series:
     numbers = column.cast(pl.String).cast(pl.Float64, strict=False)
-    unread = numbers.is_null() & column.is_not_null()
-    if not unread.any():
+    if numbers.null_count() == column.null_count():
         return numbers
+    unread = numbers.is_null() & column.is_not_null()
     rest = cleaned(column.filter(unread))
     parsed = rest.cast(pl.Float64, strict=False)
     lower = rest.str.to_lowercase()

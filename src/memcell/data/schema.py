@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, cast
@@ -74,7 +75,7 @@ class TableSchema:
         columns = [name for name in (getattr(self, role) for role in _TEXTS) if name is not None]
         columns += self.label
         roles = [[*columns, *self.facts], [*columns, *(() if self.channel else self.channels)]]
-        twice = sorted({name for names in roles for name in names if names.count(name) > 1})
+        twice = sorted({name for names in roles for name, count in Counter(names).items() if count > 1})
         if twice:
             raise InputError(f"The schema gives a column two roles: {twice}.")
         if not self.channels and not self.facts:

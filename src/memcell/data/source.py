@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -123,7 +124,7 @@ def _read_csv(data: bytes, name: str, separator: str | None) -> Table:
 
 
 def _check_names(names: list[str], table: str) -> None:
-    twice = sorted({column for column in names if column and names.count(column) > 1})
+    twice = sorted(column for column, count in Counter(names).items() if column and count > 1)
     if twice:
         raise InputError(f"More than one column of {table} is called {twice[0]!r}. Rename all but one.")
 
