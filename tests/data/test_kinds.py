@@ -1,5 +1,7 @@
 """What columns hold: numbers, categories, text, vectors; wide and long."""
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -7,6 +9,7 @@ import pytest
 
 from memcell import InputError
 from memcell.data import read, read_table
+from memcell.data.observations import Observations
 
 
 def words_at(one, channel: str, row: int) -> list[str]:
@@ -32,6 +35,27 @@ def test_words_are_categories_and_several_words_are_text():
     assert words_at(one, "note", 2) == ["and", "fever", "pain", "severe"]
     again = read_table(frame, schema=contents.schema).series[0]
     assert words_at(again, "note", 2) == words_at(one, "note", 2)
+
+
+@pytest.mark.parametrize(
+    ("cells", "kinds"),
+    [
+        (["nan", "nan", "NaN", "icu"], {"x": "category"}),
+        ([None, None, None, "icu"], {"x": "category"}),
+        (["1", "2", None, " 3 "], {}),
+        (["true", "FALSE", "0", "1"], {}),
+        (["1", "icu", "er", "er"], {"x": "category"}),
+    ],
+)
+def test_most_of_the_values_say_what_a_column_holds(cells, kinds):
+    assert read_table(pl.DataFrame({"x": cells})).schema.kinds == kinds
+
+
+def test_observations_have_one_order_whatever_order_they_came_in():
+    row, channel, value = [0, 0, 0, 1, 1], [0, 1, 1, 0, 2], [5.0, 1.0, 2.0, 9.0, 0.0]
+    for order in permutations(range(5)):
+        seen = Observations.of(*(np.array(one)[list(order)] for one in (row, channel, value)))
+        assert (seen.row.tolist(), seen.channel.tolist(), seen.value.tolist()) == (row, channel, value)
 
 
 def test_signs_of_scripts_without_spaces_are_words():
