@@ -151,6 +151,13 @@ def test_bad_tables(run: Run, folder: Path, table: str, damage: Callable[[Path],
 
 def test_bad_events_and_facts_to_predict(run: Run, folder: Path) -> None:
     assert run("fit", "events.csv", *FIT, "--target", "died", "--task", "classify", "--out", "m").code == 0
+    for command, part in (
+        (("predict", "m", "events.csv", "--out", "p.csv"), "If 'age', 'sex', 'patient' stand in another table"),
+        (("evaluate", "m", "events.csv", *KNOWN), "If 'died' stand in another table, give it as `targets` (`--targets`)"),
+    ):
+        ended = run(*command)
+        assert ended.code == 2
+        assert part in ended.err
     for name, line, part in (
         ("static.csv", "s1,99,f,p0\n", "Fact column 'age' is"),
         ("events.csv", "s1,1.5,HR,high\n", "'HR' holds numbers"),

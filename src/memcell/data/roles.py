@@ -151,7 +151,12 @@ def trained(schema: TableSchema, main: Table, others: Mapping[str, Table], with_
     wanted = [*_named(roles, "id"), *_named(roles, "time"), *_named(roles, "channel"), *_named(roles, "value"),
               *_named(roles, "tag"), *_named(roles, "channels")]  # fmt: skip
     wanted += [column for column in (*roles.facts, *roles.label) if column not in elsewhere]
-    check_exist(main, wanted, why)
+    remedy = "".join(
+        f" If {', '.join(map(repr, columns))} stand in another table, give it as `{option}` (`--{option}`)."
+        for option, columns in (("static", roles.facts), ("targets", roles.label))
+        if option not in others and set(columns) - set(main.frame.columns) - elsewhere
+    )
+    check_exist(main, wanted, why, remedy)
     return roles
 
 
@@ -163,7 +168,7 @@ def _named(roles: Roles, name: str) -> tuple[str, ...]:
     return () if given is None else (given,) if isinstance(given, str) else tuple(given)
 
 
-def check_exist(table: Table, names: Sequence[str], why: str) -> None:
+def check_exist(table: Table, names: Sequence[str], why: str, remedy: str = "") -> None:
     """Nothing, if the table has columns of these names.
 
     Raises:
@@ -178,4 +183,6 @@ def check_exist(table: Table, names: Sequence[str], why: str) -> None:
         hints += " The index is no column: give `table.reset_index()`."
     shown = ", ".join(map(repr, columns[:_SHOWN])) + (", ..." if len(columns) > _SHOWN else "")
     noun = "column" if len(lacking) == 1 else "columns"
-    raise InputError(f"No {noun} {', '.join(map(repr, lacking))} in {table.name}{why}.{hints} Its columns are {shown}.")
+    raise InputError(
+        f"No {noun} {', '.join(map(repr, lacking))} in {table.name}{why}.{hints} Its columns are {shown}.{remedy}"
+    )
