@@ -10,7 +10,8 @@ from sklearn import metrics
 from memcell.contract import InputError
 from memcell.data import Series
 from memcell.data.grid import on_grid
-from memcell.heads import QUANTILES, Regression, check_targets
+from memcell.heads import QUANTILES, Regression
+from memcell.heads.regression import check_targets
 from memcell.model import Model
 
 __all__ = [

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from memcell.contract import InputError
 from memcell.data import Series
-from memcell.heads import check_targets
+from memcell.heads.regression import check_targets
 from memcell.sklearn.estimator import SequenceEstimator
 from memcell.sklearn.inputs import names_of, one_column, schema_of, series_for_fit
 from memcell.training import Partial, fit_regressor
