@@ -153,7 +153,7 @@ def test_bad_events_and_facts_to_predict(run: Run, folder: Path) -> None:
     assert run("fit", "events.csv", *FIT, "--target", "died", "--task", "classify", "--out", "m").code == 0
     for command, part in (
         (("predict", "m", "events.csv", "--out", "p.csv"), "If 'age', 'sex', 'patient' stand in another table"),
-        (("evaluate", "m", "events.csv", *KNOWN), "If 'died' stand in another table, give it as `targets` (`--targets`)"),
+        (("evaluate", "m", "events.csv", *KNOWN), "If 'died' stand in another table, give it as `targets`"),
     ):
         ended = run(*command)
         assert ended.code == 2
