@@ -59,7 +59,7 @@ for task, case in json.load(sys.stdin).items():
     stream = model.stream()
     for row, time in zip(*case["series"][0]):
         stream.observe(row, time)
-    if task == "classify":
+    if model.task == "classify":
         found[task] = [model.predict_proba(series).tolist(), stream.predict_proba().tolist()]
     else:
         found[task] = [[one.quantiles.tolist() for one in model.predict(series)], stream.predict().quantiles.tolist()]

@@ -30,7 +30,7 @@ class Window:
         return cls(size, ahead, np.full((size - 1, columns), np.nan))
 
     def advance(self, rows: Array) -> tuple[Array, "Window"]:
-        """[T, 2D], mean and deviation of each column around each of the next ``rows`` [T, D], and the window after them.
+        """[T, 2D], mean and deviation of each column around each of the next ``rows`` [T, D]; the window after.
 
         Both are 0 where nothing was seen. Sums run in the same order whatever rows come at once, so that a row has the
         same features in a stream.

@@ -42,7 +42,8 @@ class ModelConfig:
         patch: rows that one row of the steps holds side by side, so that channels are as many times those of a row.
         event_size: width of the embedding of events.
         facts: S, features of static facts.
-        summary: features of the recipe's summaries; a head of whole series reads them through a layer of their own.
+        summary: features of the recipe's summaries; of whole series they are read through a layer of their own, and
+            beside the head.
         aligned: how many of them, the last, it also reads as they are: values of rows that all series have alike.
         bidirectional: whether each layer also runs from the end, and its outputs see the whole series.
         without: mechanisms left out, of ``MECHANISMS``.
@@ -67,9 +68,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for name, least in (
-            ("channels", 0), ("extra", 0), ("hidden_size", 1), ("num_layers", 1), ("event_size", 1), ("patch", 1), ("facts", 0),
-            ("summary", 0), ("aligned", 0),
-            ("members", 1),
+            ("channels", 0), ("extra", 0), ("hidden_size", 1), ("num_layers", 1), ("event_size", 1), ("patch", 1),
+            ("facts", 0), ("summary", 0), ("aligned", 0), ("members", 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -145,7 +145,10 @@ class ModelConfig:
             shapes["summary.weight"] = (_SUMMARY_SIZE, self.summary + self.facts)
             shapes["summary.bias"] = (_SUMMARY_SIZE,)
         read = self.read_size if self.head.whole else self.outputs
-        return shapes | self.head.weight_shapes(read, self.inputs)
+        of_head = self.head.weight_shapes(read, self.inputs)
+        if self.summary and self.head.whole:
+            shapes["linear.weight"] = (of_head["head.weight"][0], self.summary + self.facts)
+        return shapes | of_head
 
     def to_json(self) -> dict[str, Any]:
         """The config as values that ``json.dumps`` takes."""

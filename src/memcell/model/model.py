@@ -13,7 +13,7 @@ from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
 from memcell.heads import Classification, MultiLabel, QuantileForecast, Regression
 from memcell.model.config import ModelConfig
-from memcell.model.stack import NativeEngine, read_whole, run
+from memcell.model.stack import NativeEngine, answer_whole, run
 from memcell.model.stream import Stream
 
 __all__ = ["Forecast", "Model"]
@@ -133,8 +133,9 @@ class Model:
         answers: list[NDArray[np.float64]] = []
         for weights in self.members:
             x, h, state = run(self.config, weights, steps, NativeEngine())
-            read = read_whole(self.config, weights, state, steps) if head.whole else h
-            answers.append(head.decode(head.readout(weights, read, x)))
+            whole = head.whole
+            raw = answer_whole(self.config, weights, state, steps) if whole else head.readout(weights, h, x)
+            answers.append(head.decode(raw))
         return answers[0] if len(answers) == 1 else np.mean(answers, axis=0)
 
     def _forecasts(self, series: list[Series]) -> "list[Forecast]":

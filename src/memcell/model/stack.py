@@ -12,7 +12,7 @@ from memcell.contract import LstmCall, LstmSpec, LstmWeights, sequences_of
 from memcell.data.steps import Steps
 from memcell.model.config import ModelConfig
 
-__all__ = ["Engine", "NativeEngine", "State", "read_whole", "run"]
+__all__ = ["Engine", "NativeEngine", "State", "answer_whole", "run", "wide_of"]
 
 Weights = Mapping[str, Any]
 Drop = Callable[[Any], Any]
@@ -72,7 +72,7 @@ def run(
         a^h   = exp(-relu(W d + b))                       eqs. 3 and 6, as the carry of the first layer
         a^c   = exp(-softplus(forgetting) gap)            a cell that forgets with the time that passes, every layer
 
-    ``local`` is ``encode_patches``, ``events`` is ``encode_events``. Mechanisms that the config is without are left out.
+    ``local`` is ``encode_patches``, ``events`` is ``encode_events``. What the config is without is left out.
     """
     xp = array_namespace(steps.values)
     if state is None:
@@ -125,12 +125,13 @@ def encode_patches(config: ModelConfig, weights: Weights, filled: Any, mask: Any
     count, width = filled.shape
     rows = [xp.reshape(one, (count * config.patch, width // config.patch)) for one in (filled, mask)]
     cell = tuple(weights.get(f"local.{part}") for part in ("w_x", "w_h", "bias", "peephole"))
-    zeros = xp.zeros((count, cell[1].shape[1]), dtype=filled.dtype, device=filled.device)
+    size = weights["local.w_h"].shape[1]
+    zeros = xp.zeros((count, size), dtype=filled.dtype, device=filled.device)
     offsets = xp.arange(count + 1, dtype=xp.int64, device=filled.device) * config.patch
     h, _, last, _ = engine.lstm(
         config.spec, xp.concat(rows, axis=1), cell, zeros, zeros, offsets, carry_h=None, carry_c=None, reverse=False
     )
-    mean = xp.mean(xp.reshape(h, (count, config.patch, last.shape[1])), axis=1)
+    mean = xp.mean(xp.reshape(h, (count, config.patch, size)), axis=1)
     return xp.concat([last, mean], axis=1)
 
 
@@ -159,9 +160,12 @@ def encode_events(config: ModelConfig, weights: Weights, steps: Steps, engine: E
     return xp.concat([total, *counts], axis=1)
 
 
-def read_whole(config: ModelConfig, weights: Weights, state: State, steps: Steps, drop: Drop | None = None) -> Any:
-    """[B, read_size], what a head reads of whole series: last outputs, facts, aligned values, and a layer over
-    summaries and facts.
+def answer_whole(config: ModelConfig, weights: Weights, state: State, steps: Steps, drop: Drop | None = None) -> Any:
+    """What the head says of whole series, [B, .], before it is decoded.
+
+    The head reads the last outputs, the facts, the values of aligned rows, and a layer over summaries and facts. Beside
+    it, summaries and facts count as they are: raw = head(read) + V wide, a wide path beside the deep one (Cheng et al.,
+    arXiv 1606.07792).
 
     Args:
         config, weights: of the network.
@@ -171,14 +175,19 @@ def read_whole(config: ModelConfig, weights: Weights, state: State, steps: Steps
     """
     xp = array_namespace(steps.facts)
     drop = drop or (lambda x: x)
-    last = state.h[-len(config.directions) :]
-    parts = [*map(drop, last), drop(steps.facts)]
+    parts = [*map(drop, state.h[-len(config.directions) :]), drop(steps.facts)]
+    if not config.summary:
+        return config.head.readout(weights, xp.concat(parts, axis=1), None)
     if config.aligned:
         parts.append(drop(steps.summary[:, -config.aligned :]))
-    if config.summary:
-        wide = drop(xp.concat([steps.summary, steps.facts], axis=1))
-        parts.append(drop(xp.clip(wide @ weights["summary.weight"].T + weights["summary.bias"], 0)))
-    return xp.concat(parts, axis=1)
+    wide = wide_of(steps)
+    parts.append(drop(xp.clip(drop(wide) @ weights["summary.weight"].T + weights["summary.bias"], 0)))
+    return config.head.readout(weights, xp.concat(parts, axis=1), None) + wide @ weights["linear.weight"].T
+
+
+def wide_of(steps: Steps) -> Any:
+    """[B, .], summaries and facts."""
+    return array_namespace(steps.facts).concat([steps.summary, steps.facts], axis=1)
 
 
 class NativeEngine:

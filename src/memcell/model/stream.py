@@ -13,7 +13,7 @@ from memcell.data import Series
 from memcell.data.channels import Channel, WordChannel
 from memcell.data.dates import seconds_of
 from memcell.data.observations import Observations
-from memcell.model.stack import NativeEngine, State, read_whole, run
+from memcell.model.stack import NativeEngine, State, answer_whole, run
 
 if TYPE_CHECKING:
     from memcell.model.model import Forecast, Model
@@ -135,7 +135,7 @@ class Stream:
         head = model.config.head
         if head.whole:
             answers = [
-                head.decode(head.readout(weights, read_whole(model.config, weights, state, self._steps), None))
+                head.decode(answer_whole(model.config, weights, state, self._steps))
                 for weights, state in zip(model.members, self._states, strict=True)
             ]
         elif not self._last:

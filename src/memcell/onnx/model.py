@@ -221,7 +221,7 @@ def _read_whole(
     graph: Graph, config: ModelConfig, w: Mapping[str, NDArray[Any]], finals: list[str], facts: str | None,
     summary: str | None,
 ) -> str:  # fmt: skip
-    """``memcell.model.stack.read_whole``."""
+    """What ``memcell.model.stack.answer_whole`` is a linear function of."""
     known = [] if facts is None else [facts]
     parts = [*finals[-len(config.directions) :], *known]
     if summary is not None and config.aligned:
@@ -230,7 +230,7 @@ def _read_whole(
     if summary is not None:
         wide = graph.op("Concat", summary, *known, axis=1)
         linear = graph.op("MatMul", wide, graph.constant(w["summary.weight"].T))
-        parts.append(graph.op("Relu", graph.op("Add", linear, graph.constant(w["summary.bias"]))))
+        parts += [graph.op("Relu", graph.op("Add", linear, graph.constant(w["summary.bias"]))), wide]
     return graph.op("Concat", *parts, axis=1)
 
 
@@ -239,8 +239,8 @@ def _head(graph: Graph, model: Model, w: Mapping[str, NDArray[Any]], read: str, 
     head = model.config.head
     if isinstance(head, QuantileForecast):
         return _quantiles(graph, model, head, w, read, x)
-    raw = graph.op("Add", graph.op("MatMul", read, graph.constant(w["head.weight"].T)),
-                   graph.constant(w["head.bias"]))  # fmt: skip
+    weight = np.concatenate([w[name] for name in ("head.weight", "linear.weight") if name in w], axis=1)
+    raw = graph.op("Add", graph.op("MatMul", read, graph.constant(weight.T)), graph.constant(w["head.bias"]))
     if isinstance(head, Classification):
         return graph.op("Softmax", raw, axis=-1)
     return graph.op("Sigmoid", raw) if isinstance(head, MultiLabel) else _regression(graph, head, raw)

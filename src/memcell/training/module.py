@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from memcell.model.config import ModelConfig
-from memcell.model.stack import State, read_whole, run
+from memcell.model.stack import State, answer_whole, run
 from memcell.training.batches import Batch, Part
 from memcell.training.engine import TorchEngine
 
@@ -37,7 +37,7 @@ def initial_weights(config: ModelConfig, duration: float, chrono: float | None =
     weights: dict[str, Tensor] = {}
     for name, shape in config.weight_shapes().items():
         part = name.rpartition(".")[2]
-        if name.startswith("head.") or part == "facts" or name in _FROM_ZERO:
+        if name.startswith(("head.", "linear.")) or part == "facts" or name in _FROM_ZERO:
             weights[name] = torch.zeros(shape)
         elif part == "forgetting":
             weights[name] = torch.log(torch.expm1(speeds))  # the inverse of softplus
@@ -75,7 +75,8 @@ class SequenceModule(nn.Module):
     """The weights of a ``ModelConfig`` in training, and a running average of them, which is what counts.
 
     All weights are one vector, of which each is a view: an optimiser, a norm and the average then take one operation
-    where they would take one for each weight.
+    where they would take one for each weight. What is linear beside the head stays as it starts, see
+    ``memcell.training.linear``.
     """
 
     def __init__(self, config: ModelConfig, dropout: float, start: Mapping[str, Tensor]) -> None:
@@ -83,12 +84,14 @@ class SequenceModule(nn.Module):
         self.config, self.dropout = config, dropout
         self._engine = TorchEngine()
         self._shapes = config.weight_shapes()
+        self._linear = {name: start[name] for name in ("linear.weight",) if self._shapes.pop(name, None)}
         self.vector = nn.Parameter(torch.cat([start[name].flatten() for name in self._shapes]))
         self.averaged_vector = self.vector.detach().clone()
 
     def _parts(self, vector: Tensor) -> dict[str, Tensor]:
         parts = vector.split([math.prod(shape) for shape in self._shapes.values()])
-        return {name: part.view(shape) for (name, shape), part in zip(self._shapes.items(), parts, strict=True)}
+        trained = {name: part.view(shape) for (name, shape), part in zip(self._shapes.items(), parts, strict=True)}
+        return trained | self._linear
 
     def averaged(self) -> dict[str, NDArray[np.float32]]:
         """A copy of the averaged weights, by name."""
@@ -101,14 +104,22 @@ class SequenceModule(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """The head's loss with the weights in training."""
-        return self._loss(self._parts(self.vector), batch, self.dropout)
+        return self._loss(self._answers(self._parts(self.vector), batch, self.dropout), batch)
 
     @torch.no_grad()
     def validation_loss(self, batch: Batch) -> float:
         """The head's loss with the averaged weights."""
-        return float(self._loss(self._parts(self.averaged_vector), batch, 0.0))
+        return float(self._loss(self.answers(batch), batch))
 
-    def _loss(self, weights: Mapping[str, Tensor], batch: Batch, dropout: float) -> Tensor:
+    @torch.no_grad()
+    def answers(self, batch: Batch) -> Tensor:
+        """What the head says with the averaged weights, in the order of the batch's target, before it is decoded."""
+        return self._answers(self._parts(self.averaged_vector), batch, 0.0)
+
+    def _loss(self, answers: Tensor, batch: Batch) -> Tensor:
+        return self.config.head.loss(answers, batch.target, batch.weight)
+
+    def _answers(self, weights: Mapping[str, Tensor], batch: Batch, dropout: float) -> Tensor:
         config, head = self.config, self.config.head
         steps = batch.parts[0].steps
         state = State.begin(config, weights, steps.facts)
@@ -117,9 +128,8 @@ class SequenceModule(nn.Module):
             answer, state = self._pass(weights, part, state, dropout, len(batch.parts) > 1)
             answers += [] if answer is None else [answer]
         if head.whole:
-            read = read_whole(config, weights, state, steps, lambda x: functional.dropout(x, dropout))
-            answers = [head.readout(weights, read, None)]
-        return head.loss(torch.cat(answers), batch.target, batch.weight)
+            return answer_whole(config, weights, state, steps, lambda x: functional.dropout(x, dropout))
+        return torch.cat(answers)
 
     def _pass(
         self, weights: Mapping[str, Tensor], part: Part, state: State, dropout: float, several: bool

@@ -14,6 +14,7 @@ from memcell.heads import Head
 from memcell.model import Model, ModelConfig
 from memcell.training.batches import Batches
 from memcell.training.checkpoint import Checkpoint
+from memcell.training.linear import with_linear
 from memcell.training.module import initial_weights
 from memcell.training.settings import Design, TrainingSettings
 from memcell.training.splits import held_out
@@ -60,7 +61,8 @@ def fit_members(
             title = f"{name} {k + 1} of {count}" if count > 1 else name
             batches = batches_of(recipe, *splits[k], min(own.batch_size or 1, len(splits[k][0])))
             start = start_of(config, recipe, design, series, own.seed)
-            runs.append(train(config, start, batches, own, title, checkpoint=checkpoint))
+            run = train(config, start, batches, own, title, checkpoint=checkpoint)
+            runs.append(with_linear(config, run, batches))
             if runs[-1].interrupted:
                 break
         return runs

@@ -17,7 +17,7 @@ from memcell.training.module import SequenceModule
 from memcell.training.progress import Interrupt, ProgressBar
 from memcell.training.settings import TrainingSettings
 
-__all__ = ["Trained", "train"]
+__all__ = ["Trained", "train", "weighed"]
 
 _WARM_UP_STEPS = 20
 _LARGEST_NORM = 1.0  # of the gradient
@@ -182,5 +182,10 @@ def _advance(module: SequenceModule, optimizer: torch.optim.Optimizer, batch: Ba
 
 
 def _validate(module: SequenceModule, batches: list[Batch]) -> float:
+    return weighed([module.validation_loss(batch) for batch in batches], batches)
+
+
+def weighed(losses: list[float], batches: list[Batch]) -> float:
+    """The mean of the losses of batches, each as much as the entries of its target count."""
     sizes = [len(batch.target) if batch.weight is None else float(batch.weight.sum()) for batch in batches]
-    return float(np.average([module.validation_loss(batch) for batch in batches], weights=sizes))
+    return float(np.average(losses, weights=sizes))

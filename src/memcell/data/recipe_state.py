@@ -1,0 +1,128 @@
+"""One series on its way through a recipe."""
+
+import copy
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from memcell.contract import InputError
+from memcell.data.cycles import cycle_features
+from memcell.data.gaps import LastSeen, observe
+from memcell.data.grid import merged, on_grid, patched, places_of, spans_of
+from memcell.data.series import Series
+from memcell.data.steps import Steps
+from memcell.data.summary import Summary
+from memcell.data.target import TargetState
+from memcell.data.window import Window
+from memcell.ragged import offsets_of
+
+if TYPE_CHECKING:
+    from memcell.data.recipe import Recipe
+
+__all__ = ["RecipeState"]
+
+
+class RecipeState:
+    """One series on its way through a recipe: all at once, or row by row as it streams in."""
+
+    def __init__(self, recipe: "Recipe") -> None:
+        self._recipe = recipe
+        self._seen = LastSeen.nothing(len(recipe.encoding.columns))
+        self._summary = Summary.nothing(len(recipe.row_encoding.columns), recipe.aligned)
+        self._window = (
+            Window.begin(recipe.window, recipe.ahead, len(recipe.encoding.columns)) if recipe.window else None
+        )
+        self._count = 0
+        self._start: float | None = None
+        self._time: float | None = None
+        self._place = -1
+        self._target = None if recipe.target is None else TargetState(recipe.target)
+
+    def copy(self) -> "RecipeState":
+        """A state that goes on from here by itself."""
+        other = copy.copy(self)
+        other._target = None if self._target is None else self._target.copy()
+        return other
+
+    def shares_step(self, time: float) -> bool:
+        """Whether a row at ``time`` goes with the row before: to one step of a forecast, or one span of time."""
+        recipe = self._recipe
+        if self._start is None or self._time is None:
+            return False
+        if recipe.patch > 1:
+            return self._count % recipe.patch > 0
+        if recipe.span:
+            now, before = spans_of(recipe.span, self._start, np.array([time, self._time]))
+            return bool(now == before)
+        if recipe.target is None:
+            return False
+        return int(places_of(recipe.cadence, self._start, np.array([time]))[0]) <= self._place
+
+    def advance(self, rows: Series) -> Steps:
+        """The next rows of the series.
+
+        A forecast runs on an even grid: rows are put to the nearest step, and a step without a row is a row of missing
+        values, which the mask and the time since the last observation tell apart from any value. A row that
+        ``shares_step`` goes with the one before it, from a ``copy`` made before that one. Summaries are of all rows,
+        before any are merged.
+
+        Raises:
+            InputError: the rows do not come after those before.
+        """
+        recipe = self._recipe
+        if self._time is not None and len(rows) and rows.times[0] <= self._time:
+            raise InputError(f"Time {rows.times[0]} does not come after {self._time}, the time of the row before.")
+        assert not len(rows) or not self.shares_step(float(rows.times[0]))
+        begins, last_time = self._start is None, rows.times[-1:]
+        if begins and len(rows):
+            self._start = float(rows.times[0])
+        seen = recipe.row_encoding.columns_of(rows) if recipe.summary else None
+        self._count += len(rows)
+        if recipe.patch > 1:
+            rows = patched(rows, recipe.patch)
+        elif recipe.span:
+            rows = merged(rows, recipe.span, self._start)
+        if recipe.target is None:
+            previous = rows.times[:1] if self._time is None else np.array([self._time])
+            gap = recipe.cadence.steps_between(np.concatenate([previous, rows.times])[: len(rows)], rows.times)
+        else:
+            rows = on_grid(rows, recipe.cadence, self._start, self._place)
+            gap = np.ones(len(rows))
+            gap[:1] = 0.0 if begins else 1.0
+        numbers = recipe.encoding.columns_of(rows)
+        scaled = recipe.scaled(numbers)
+        observed, self._seen = observe(scaled, gap, self._seen)
+        summary = np.empty(0, np.float32)
+        if seen is not None:
+            self._summary = self._summary.after(recipe.row_encoding.scaled(seen))
+            summary = self._summary.features(recipe.row_encoding.knots)
+        extra, anchor = cycle_features(rows.times, recipe.cycles), np.full((len(rows), 2), np.nan)
+        if self._window is not None:
+            around, self._window = self._window.advance(scaled)
+            extra = np.concatenate([extra, around], axis=1)
+        if self._target is not None and recipe.target is not None:
+            column = recipe.target_column
+            steps = [self._target.advance(value) for value in numbers[:, column]]
+            features = np.array([row for row, _ in steps]).reshape(len(rows), 1 + recipe.target.features)
+            anchor = np.array([level_and_unit for _, level_and_unit in steps], np.float64).reshape(len(rows), 2)
+            # Of the target itself only the change enters, and an absent one is no change.
+            observed.values[:, column], observed.last[:, column] = features[:, 0], 0.0
+            extra = np.concatenate([extra, features[:, 1:]], axis=1)
+        if len(last_time):
+            self._time, self._place = float(last_time[0]), self._place + len(rows)
+        event_row, event_feature, event_value = recipe.encoding.events_of(rows)
+        return Steps(
+            values=observed.values.astype(np.float32),
+            mask=observed.mask.astype(np.float32),
+            last=observed.last.astype(np.float32),
+            since=observed.since.astype(np.float32),
+            gap=observed.gap.astype(np.float32),
+            extra=extra.astype(np.float32),
+            anchor=anchor,
+            event_row=event_row,
+            event_feature=event_feature,
+            event_value=event_value.astype(np.float32),
+            facts=recipe.encoding.facts_of(rows)[None, :],
+            summary=summary[None, :],
+            offsets=offsets_of([len(rows)]),
+        )
