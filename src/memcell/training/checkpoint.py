@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from memcell.contract import InputError
 from memcell.data import Series, replacing
 
 __all__ = ["Checkpoint", "fingerprint"]
+
+_SHARE = 0.1  # of the time that may go into writing
 
 
 class Checkpoint:
@@ -32,6 +35,7 @@ class Checkpoint:
         self.path, self._key = path, key
         self._info: dict[str, Any] = {}
         self._arrays: dict[str, NDArray[Any]] = {}
+        self._next_write = 0.0
         if resume and path.exists():
             self._read()
 
@@ -59,14 +63,19 @@ class Checkpoint:
         return arrays, self._info[stage]
 
     def keep(self, stage: str, arrays: dict[str, NDArray[Any]], info: dict[str, Any]) -> None:
-        """Replace what is kept of a stage, and write the file."""
+        """Replace what is kept of a stage, and write the file unless it was written but now: a large one takes time."""
         prefix = f"{stage}/"
         self._arrays = {name: one for name, one in self._arrays.items() if not name.startswith(prefix)}
         self._arrays |= {prefix + name: np.ascontiguousarray(one) for name, one in arrays.items()}
         self._info[stage] = info
+        begin = time.monotonic()
+        if begin < self._next_write:
+            return
         content = save(self._arrays, {"key": self._key, "info": json.dumps(self._info)})
         with replacing(self.path) as aside:
             aside.write_bytes(content)
+        end = time.monotonic()
+        self._next_write = end + (end - begin) / _SHARE
 
     def remove(self) -> None:
         """Delete the file: the run is done."""

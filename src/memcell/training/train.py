@@ -114,6 +114,7 @@ def train(
             bar.advance(epoch)
             run.done = not math.isfinite(epoch.get("validation_loss", 0.0))
             run.done |= run.best.epochs_since_best >= settings.patience
+            run.done |= run.step >= limit
             if checkpoint is not None and not interrupt.came:
                 checkpoint.keep(title, *run.kept())
         best = run.best
@@ -139,14 +140,17 @@ class _Run:
         self.done = False
 
     def kept(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """The state, from which ``restore`` goes on as if nothing had been."""
+        """The state, from which ``restore`` goes on as if nothing had been; of a run that is done, what it led to."""
+        best = {name: value for name, value in asdict(self.best).items() if name != "weights"}
+        info = {"best": best, "step": self.step, "done": self.done, "random": self.random.bit_generator.state}
+        arrays = {f"best.{name}": one for name, one in self.best.weights.items()}
+        if self.done:
+            return arrays, info
         moments = {name: one.numpy() for name, one in self.optimizer.state[self.module.vector].items()}
-        arrays = {f"optimizer.{name}": one for name, one in moments.items()}
-        arrays |= {f"best.{name}": one for name, one in self.best.weights.items()}
+        arrays |= {f"optimizer.{name}": one for name, one in moments.items()}
         arrays |= {"vector": self.module.vector.detach().numpy(), "averaged": self.module.averaged_vector.numpy()}
         arrays["torch_random"] = torch.get_rng_state().numpy()
-        best = {name: value for name, value in asdict(self.best).items() if name != "weights"}
-        return arrays, {"best": best, "step": self.step, "done": self.done, "random": self.random.bit_generator.state}
+        return arrays, info
 
     def restore(self, arrays: dict[str, NDArray[Any]], info: dict[str, Any]) -> None:
         """Go on from there."""
@@ -154,6 +158,8 @@ class _Run:
         self.best = Trained(weights=weights, **info["best"])
         self.step, self.done = info["step"], info["done"]
         self.random.bit_generator.state = info["random"]
+        if self.done:
+            return
         with torch.no_grad():
             self.module.vector.copy_(torch.from_numpy(arrays["vector"]))
             self.module.averaged_vector.copy_(torch.from_numpy(arrays["averaged"]))
