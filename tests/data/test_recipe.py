@@ -84,7 +84,7 @@ def test_statistics_come_from_the_given_series_alone() -> None:
     recipe.apply([other])
     for c in range(len(CHANNELS)):
         seen = training.values[~np.isnan(training.values[:, c]), c]
-        seen = np.clip(seen, *np.quantile(seen, [0.005, 0.995]))
+        seen = np.clip(seen, *np.quantile(seen, [0.005, 0.995], method="nearest"))
         assert recipe.channels[c].center == pytest.approx(seen.mean())
         assert recipe.channels[c].scale == pytest.approx(seen.std())
 
@@ -98,6 +98,19 @@ def test_one_measuring_error_does_not_set_the_scale() -> None:
     steps = recipe.apply([series])
     assert (steps.values[200], steps.mask[200]) == (10.0, 1.0)
     assert (steps.values[500], steps.mask[500]) == (0.0, 0.0), "what is impossible was not seen"
+
+
+@pytest.mark.parametrize("share", [0.002, 0.004, 0.005, 0.006, 0.02])
+@pytest.mark.parametrize("size", [1.0, 1e-6, 500.0])
+def test_a_flag_or_dose_of_few_rows_is_seen(share: float, size: float) -> None:
+    for rows in (5000, 8000, 8040):
+        values = np.zeros((rows, 1))
+        values[: round(share * rows)] = size
+        series = Series(values, np.arange(float(rows)), ("x",), time_kind="number")
+        recipe = Recipe.learn([series], replace(schema_of("number"), channels=("x",)))
+        steps = recipe.apply([series])
+        assert steps.mask.all(), "none of them is taken for an error"
+        assert 5.0 <= steps.values[0, 0] - steps.values[-1, 0] <= 11.0
 
 
 @pytest.mark.parametrize("value", [0.1, 1e9 + 0.1, 0.0])

@@ -76,7 +76,9 @@ class NumberChannel:
                 f"Channel {name!r} has a value of size {largest:g}, too large to be scaled. Mend it, leave the cell "
                 "empty if it is unknown, or choose another unit."
             )
-        drawn_in = np.clip(seen, *np.quantile(seen, [0.005, 0.995])) if clipping else seen
+        # Values that there are: one between a flag's 0 and 1 would be a tiny unit, in which the flag is impossible.
+        limits = np.quantile(seen, [0.005, 0.995], method="nearest")
+        drawn_in = np.clip(seen, *limits) if clipping else seen
         center, spread = float(drawn_in.mean()), float(drawn_in.std())
         # A constant's deviation is what rounding left of it, and no unit to measure in.
         scale = spread if spread > 1e-12 * abs(center) else _scale_of_rare(seen, center)
