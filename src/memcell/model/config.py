@@ -20,7 +20,7 @@ MECHANISMS = ("mask", "since", "input_decay", "state_decay", "time_decay", "fact
 - time_decay: every unit of the cell forgets at its own learnt rate with the time that passes.
 - facts_state: static facts set the state that a series starts from; without it they reach the head alone.
 - local: where several rows were made one, a cell of its own reads these one by one, starting anew in each, and its last
-  output enters; without it, they enter side by side alone.
+  and largest outputs enter; without it, they enter side by side alone.
 """
 
 _LOCAL_SIZE = 32  # units of the cell within patches

@@ -170,7 +170,7 @@ def _local(graph: Graph, config: ModelConfig, w: Mapping[str, NDArray[Any]], fil
     cell = Direction(*(w.get(f"local.{part}") for part in ("w_x", "w_h", "bias", "peephole")))  # type: ignore[arg-type]
     zeros = zeros_for(graph, rows, cell.units)
     h, [(last, _)] = add_layer(graph, config.spec, rows, None, [cell], [Entering(zeros, zeros)])
-    both = graph.op("Concat", last, graph.op("ReduceMean", h, graph.constant([0], np.int64), keepdims=0), axis=1)
+    both = graph.op("Concat", last, graph.op("ReduceMax", h, graph.constant([0], np.int64), keepdims=0), axis=1)
     ends = (graph.constant([one], np.int64) for one in (0, 2))
     shape = graph.op("Slice", graph.op("Shape", filled), *ends)
     return graph.op("Reshape", both, graph.op("Concat", shape, graph.constant([2 * cell.units], np.int64), axis=0))
