@@ -1,64 +1,33 @@
-"""What each of memcell's mechanisms brings, what five kinds of mess cost together, and how long series may be.
+"""What each of memcell's mechanisms brings, and what five kinds of mess cost together.
 
 Parts of ``accuracy.py``. Every part yields Markdown.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from itertools import product
-from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-import torch
-from datasets import ClinicalStays, co2, physionet2012, ucr
-from sklearn.metrics import roc_auc_score
-from timing import markdown, peak_memory
-from torch import nn
+from datasets import ClinicalStays, co2, group_folds, har_rfid, physionet2012, ucr
+from effort import Effort, spread
+from lengths import adding_problem
+from sklearn.metrics import f1_score, roc_auc_score
+from timing import markdown
 
 import memcell
 from memcell.data import Series
 from memcell.data.observations import Observations
 from memcell.sklearn import SequenceClassifier, SequenceRegressor, SequenceTagger
-from memcell.torch import LSTM
 
-__all__ = ["Effort", "corrupted", "grid", "long", "mechanisms", "read_stays", "spread"]
+__all__ = ["corrupted", "grid", "mechanisms", "read_stays"]
 
-SEEDS = 3
 MODEL_MECHANISMS = ("mask", "since", "input_decay", "state_decay", "time_decay", "facts_state", "summary", "merging")
 MESS = ("missing", "asynchronous", "unordered", "high-dimensional", "random")
-LAGS = (1, 10, 100, 500, 1000)
 
 Array = np.ndarray
 Labelled = tuple[list[Any], Array]
-
-
-class Effort(NamedTuple):
-    """How much of a part to run: its first folds or seeds; quickly, only to see that it runs."""
-
-    folds: int = 5
-    quick: bool = False
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What every estimator is told."""
-        return {"progress": False} | ({"epochs": 1, "members": 1} if self.quick else {})
-
-    @property
-    def seeds(self) -> range:
-        return range(1 if self.quick else min(SEEDS, self.folds))
-
-    def some(self, count: int) -> int:
-        """So many, or a tenth of them."""
-        return count // 10 if self.quick else count
-
-
-def spread(values: Any, digits: int = 3) -> str:
-    """Mean and standard deviation, which one value does not have."""
-    deviation = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.{digits}f}{deviation}"
 
 
 def read_stays(stays: ClinicalStays) -> list[Series]:
@@ -101,7 +70,7 @@ class Pair(NamedTuple):
 def mechanisms(effort: Effort) -> Iterator[str]:
     """Each mechanism against the same model without it, networks of one member."""
     pairs: list[Pair] = []
-    for part in (_on_stays, _on_sets, _on_cycles, _on_long_memory):
+    for part in (_on_stays, _on_sets, _on_tags, _on_cycles, _on_long_memory):
         start = time.perf_counter()
         found = part(effort)
         pairs += found
@@ -155,6 +124,23 @@ def _accuracy(effort: Effort, train: Labelled, test: Labelled, **options: Any) -
     return float(np.mean(estimator.predict(test[0]) == test[1]))
 
 
+def _on_tags(effort: Effort) -> list[Pair]:
+    """Activities at every reading, looking ahead, a fifth of the trials left out: with what the rows around were."""
+    series = memcell.read(har_rfid(), id="trial", time="time", tag="label")
+    train, test = group_folds(np.arange(len(series)))[0]
+    train = train[: effort.some(len(train))]
+
+    def f1(seed: int, *without: str) -> float:
+        options = effort.options | {"members": 1, "seed": seed, "without": without}
+        estimator = SequenceTagger(bidirectional=True, **options).fit([series[k] for k in train])
+        truth = np.concatenate([series[k].tags for k in test])
+        found = np.concatenate(estimator.predict([series[k] for k in test]))
+        return float(f1_score(truth, found, average="macro"))
+
+    on, off = ([f1(seed, *without) for seed in effort.seeds] for without in ((), ("summary",)))
+    return [Pair("summary (windows)", "activities by RFID, looking ahead", "macro F1", on, off)]
+
+
 def _on_cycles(effort: Effort) -> list[Pair]:
     """How much CO2 changes in the quarter after eight weeks: the season tells. Tested on what comes after 1990."""
     windows, change, late = _quarters(weeks=8, ahead=13)
@@ -184,31 +170,26 @@ def _quarters(weeks: int, ahead: int) -> tuple[list[Series], Array, Array]:
 
 
 def _on_long_memory(effort: Effort) -> list[Pair]:
-    """The adding problem over 200 rows: gates that start out remembering, and patches."""
-    train, test = adding_problem(effort.some(2000), 200, 0), adding_problem(1000, 200, 1)
+    """The adding problem over 200 rows: gates that start out remembering, and patches with a cell of their own."""
+    train, test = adding_problem(effort.some(3000), 200, 0), adding_problem(1000, 200, 1)
 
-    def error(seed: int, **options: Any) -> float:
-        estimator = SequenceRegressor(**effort.options | {"members": 1, "seed": seed} | options).fit(*train)
-        return float(np.mean((estimator.predict(test[0]) - test[1]) ** 2))
+    def errors(*without: str, **options: Any) -> list[float]:
+        return [_error(effort, train, test, seed, ("summary", *without), **options) for seed in effort.seeds]
 
-    rows = {"without": ("merging",)}
-    patches = [error(seed) for seed in effort.seeds]
-    on, off = ([error(seed, chrono=chrono, **rows) for seed in effort.seeds] for chrono in (True, False))
+    patches, side_by_side, rows, rows_without_chrono = (
+        errors(), errors("local"), errors("merging"), errors("merging", chrono=False)
+    )  # fmt: skip
     return [
-        Pair("chrono", "adding problem, T=200, rows not merged", "MSE", on, off),
-        Pair("merging (patches)", "adding problem, T=200", "MSE", patches, off),
+        Pair("merging (patches)", "adding problem, T=200", "MSE", patches, rows),
+        Pair("local", "the same, in patches", "MSE", patches, side_by_side),
+        Pair("chrono", "the same, row by row", "MSE", rows, rows_without_chrono),
     ]
 
 
-def adding_problem(count: int, length: int, seed: int) -> tuple[Array, Array]:
-    """Series [count, length, 2] of uniform numbers and two marks, one in each half, and the sums of the marked."""
-    random = np.random.default_rng(seed)
-    x = np.stack([random.random((count, length)), np.zeros((count, length))], axis=2)
-    every, half = np.arange(count), length // 2
-    marked = random.integers(0, half, count), random.integers(half, length, count)
-    for place in marked:
-        x[every, place, 1] = 1.0
-    return x, sum(x[every, place, 0] for place in marked)
+def _error(effort: Effort, train: Labelled, test: Labelled, seed: int, without: tuple[str, ...], **more: Any) -> float:
+    options = effort.options | {"members": 1, "seed": seed, "without": without} | more
+    estimator = SequenceRegressor(**options).fit(*train)
+    return float(np.mean((estimator.predict(test[0]) - test[1]) ** 2))
 
 
 # All kinds of mess at once
@@ -257,82 +238,3 @@ def messy(values: Array, kinds: set[str], noise: Array, random: np.random.Genera
     stamps = row + random.uniform(-0.5, 0.5, len(row))
     place = np.argsort(np.argsort(stamps))
     return Series(Observations.of(place, channel, values[row, channel]), np.sort(stamps), names, time_kind="number")
-
-
-# Length
-
-
-def long(effort: Effort) -> Iterator[str]:
-    """The adding problem over 1,000 rows on two threads, gradients by lag, and 100,000 rows a series."""
-    yield _adding(effort)
-    yield _gradients()
-    yield _hundred_thousand(effort)
-
-
-def _adding(effort: Effort) -> str:
-    train, test = adding_problem(effort.some(3000), 1000, 0), adding_problem(1000, 1000, 1)
-    torch.set_num_threads(2)
-    rows = []
-    for name, options in {"defaults": {}, "rows not merged": {"without": ("merging",)}}.items():
-        start = time.perf_counter()
-        estimator = SequenceRegressor(**effort.options | options).fit(*train)
-        seconds = time.perf_counter() - start
-        error = np.mean((estimator.predict(test[0]) - test[1]) ** 2)
-        record = estimator.model_.record
-        rows.append([name, f"{error:.5f}", f"{seconds:.0f}", estimator.model_.config.members, record["epochs"]])
-    torch.set_num_threads(1)
-    rows.append(["always the mean", f"{np.mean((test[1] - train[1].mean()) ** 2):.5f}", "", "", ""])
-    return markdown(["adding problem, T=1000", "MSE", "seconds, 2 threads", "networks", "epochs"], rows)
-
-
-def _gradients(units: int = 64, steps: int = 1001) -> str:
-    """The Frobenius norm of d h_T / d x_{T-lag} of layers as they start, geometric mean over the seeds."""
-    layers: dict[str, Callable[[], nn.Module]] = {
-        f"memcell.torch.LSTM, time_scale={steps - 1}": lambda: LSTM(8, units, time_scale=steps - 1),
-        "memcell.torch.LSTM": lambda: LSTM(8, units),
-        "torch.nn.LSTM": lambda: nn.LSTM(8, units),
-        "torch.nn.RNN": lambda: nn.RNN(8, units),
-    }
-    rows = []
-    for name, layer in layers.items():
-        norms = [_norms(layer, steps, seed) for seed in range(SEEDS)]
-        with np.errstate(divide="ignore"):
-            means = np.exp(np.mean(np.log(norms), axis=0))
-        rows.append([name, *(f"{mean:.1e}" for mean in means)])
-    return markdown([f"norm of d h_T / d x_(T-lag), {units} units, lag", *map(str, LAGS)], rows)
-
-
-def _norms(layer: Callable[[], nn.Module], steps: int, seed: int) -> list[float]:
-    torch.manual_seed(seed)
-    module, x = layer(), torch.randn(steps, 1, 8, requires_grad=True)
-    last = module(x)[0][-1, 0]
-    rows = [torch.autograd.grad(unit, x, retain_graph=True)[0][:, 0] for unit in last]
-    jacobian = torch.stack(rows).double()  # [H, T, I]
-    return [float(jacobian[:, steps - 1 - lag].norm()) for lag in LAGS]
-
-
-def _hundred_thousand(effort: Effort) -> str:
-    """One epoch on 8 series of 100,000 rows and 3 channels, each estimator in a process of its own."""
-    rows = []
-    for name in ("SequenceTagger", "SequenceClassifier"):
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            before, after, seconds, score = pool.submit(_very_long, name, effort.some(100_000)).result()
-        rows.append([name, f"{seconds:.0f}", f"{before:.0f}", f"{after - before:.0f}", f"{score:.3f}"])
-    what = f"8 series of {effort.some(100_000):,} rows, 3 channels, 1 epoch"
-    return markdown([what, "seconds, 1 thread", "MiB before", "peak rise, MiB", "accuracy in training"], rows)
-
-
-def _very_long(name: str, length: int) -> tuple[float, float, float, float]:
-    """Peak memory before and after fit and prediction, MiB, the seconds these took, and the accuracy."""
-    torch.set_num_threads(1)
-    random = np.random.default_rng(0)
-    x = random.standard_normal((8, length, 3)).cumsum(axis=1) / 100
-    up = x[:, :, 0] > 0
-    before, start = peak_memory(), time.perf_counter()
-    if name == "SequenceTagger":
-        score = SequenceTagger(epochs=1, progress=False).fit(x, up).score(x, up)
-    else:
-        labels = np.arange(8) % 2
-        x[labels == 1] += 1.0
-        score = SequenceClassifier(epochs=1, progress=False).fit(x, labels).score(x, labels)
-    return before, peak_memory(), time.perf_counter() - start, float(score)

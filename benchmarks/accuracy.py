@@ -2,9 +2,9 @@
 
     MEMCELL_DATA=folder python benchmarks/accuracy.py [part ...] [--folds 5] [--quick]
 
-Parts: physionet, har, ucr, covid (against rivals on the same folds), mechanisms, grid, long (see ``ablations``); all of
-them if none is named. Estimators have their defaults, but for what is said. Everything runs on one thread, if
-OMP_NUM_THREADS=1 says so before the start, but for the adding problem of ``long``.
+Parts: physionet, har, ucr, covid (against rivals on the same folds), mechanisms and grid (see ``ablations``), long (see
+``lengths``); all of them if none is named. Estimators have their defaults, but for what is said. Everything runs on one
+thread, if OMP_NUM_THREADS=1 says so before the start, but for the adding problem of ``long``.
 """
 
 import argparse
@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from ablations import Effort, corrupted, grid, long, mechanisms, read_stays, spread
+from ablations import corrupted, grid, mechanisms, read_stays
 from datasets import Fold, group_folds, har_rfid, physionet2012, stratified_folds, ucr
+from effort import Effort, spread
+from lengths import long
 from rivals import boosted, logistic, ridge, series_summaries, stay_summaries, window_features
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
