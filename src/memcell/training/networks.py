@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from memcell.data import Series, TableSchema
 from memcell.data.recipe import Recipe
+from memcell.data.steps import Steps
 from memcell.heads import Head
 from memcell.model import Model, ModelConfig
 from memcell.training.batches import Batches
@@ -27,8 +28,8 @@ _LONG = 200  # rows of a series from which on gates start out remembering over i
 
 _TRIALS = 3  # networks that decide whether rows are aligned
 
-BatchesOf = Callable[[Recipe, NDArray[np.int64], NDArray[np.int64], int], Batches]
-"""The batches of a recipe, training and validation series, and a batch size."""
+BatchesOf = Callable[[Steps, NDArray[np.int64], NDArray[np.int64], int], Batches]
+"""The batches of prepared series, those to train and to validate on, and a batch size."""
 
 
 def fit_members(
@@ -54,12 +55,12 @@ def fit_members(
 
     def train_on(recipe: Recipe, first: int, last: int, name: str) -> list[Trained]:
         """Networks on the splits from ``first`` up to ``last``; fewer where Ctrl-C came."""
-        config = config_of(recipe, head, design, len(training))
+        config, steps = config_of(recipe, head, design, len(training)), recipe.apply(series)
         runs: list[Trained] = []
         for k in range(first, last):
             own = replace(settings, seed=(settings.seed + k) % 2**32)
             title = f"{name} {k + 1} of {count}" if count > 1 else name
-            batches = batches_of(recipe, *splits[k], min(own.batch_size or 1, len(splits[k][0])))
+            batches = batches_of(steps, *splits[k], min(own.batch_size or 1, len(splits[k][0])))
             start = start_of(config, recipe, design, series, own.seed)
             run = train(config, start, batches, own, title, checkpoint=checkpoint)
             runs.append(with_linear(config, run, batches))
@@ -98,7 +99,7 @@ def pass_once(series: list[Series], model: Model, settings: TrainingSettings, ba
     """The model after one more pass over some series, nothing of which is held out; its recipe stays."""
     settings = replace(settings.for_data(len(series)), epochs=1)
     every, none = np.arange(len(series)), np.empty(0, np.int64)
-    batches = batches_of(model.recipe, every, none, min(settings.batch_size or 1, len(series)))
+    batches = batches_of(model.recipe.apply(series), every, none, min(settings.batch_size or 1, len(series)))
     runs = [
         train(model.config, {name: torch.from_numpy(one) for name, one in weights.items()}, batches,
               replace(settings, seed=(settings.seed + k) % 2**32), "One pass")

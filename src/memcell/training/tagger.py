@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data import Series, TableSchema
-from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
 from memcell.heads import Tagging
 from memcell.model import Model
@@ -59,9 +58,7 @@ def fit_tagger(
     one_hot = np.eye(len(classes), dtype=np.float32)
     weighted = class_weight is not None or any(one.weight != 1 for one in series)
 
-    def batches(recipe: Recipe, training: NDArray[np.int64], validation: NDArray[np.int64], size: int) -> Batches:
-        steps = recipe.apply(series)
-
+    def batches(steps: Steps, training: NDArray[np.int64], validation: NDArray[np.int64], size: int) -> Batches:
         def of(pieces: list[tuple[int, int, int]]) -> Batch:
             part = Steps.concatenate([steps.stretch(b, start, stop) for b, start, stop in pieces])
             target = np.concatenate([codes[b][start:stop] for b, start, stop in pieces])

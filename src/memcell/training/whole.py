@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data import Series, TableSchema
-from memcell.data.recipe import Recipe
+from memcell.data.steps import Steps
 from memcell.heads import Classification, Head, MultiLabel, Regression
 from memcell.model import Model
 from memcell.ragged import offsets_of
@@ -169,8 +169,7 @@ def _fit(
 ) -> Model:
     weighted = bool((problem.weights != problem.weights[:1]).any())
 
-    def batches(recipe: Recipe, training: NDArray[np.int64], validation: NDArray[np.int64], size: int) -> Batches:
-        steps = recipe.apply(series)
+    def batches(steps: Steps, training: NDArray[np.int64], validation: NDArray[np.int64], size: int) -> Batches:
         count = -(-len(training) // size)
 
         def of(part: NDArray[np.int64]) -> Batch:
