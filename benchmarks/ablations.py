@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from datasets import ClinicalStays, co2, group_folds, har_rfid, physionet2012, ucr
+from datasets import ClinicalStays, co2, physionet2012, ucr
 from effort import Effort, spread
 from lengths import adding_problem
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 from timing import markdown
 
 import memcell
 from memcell.data import Series
 from memcell.data.observations import Observations
-from memcell.sklearn import SequenceClassifier, SequenceRegressor, SequenceTagger
+from memcell.sklearn import SequenceClassifier, SequenceRegressor
 
 __all__ = ["corrupted", "grid", "mechanisms", "read_stays"]
 
@@ -70,7 +70,7 @@ class Pair(NamedTuple):
 def mechanisms(effort: Effort) -> Iterator[str]:
     """Each mechanism against the same model without it, networks of one member."""
     pairs: list[Pair] = []
-    for part in (_on_stays, _on_sets, _on_tags, _on_cycles, _on_long_memory):
+    for part in (_on_stays, _on_sets, _on_cycles, _on_long_memory):
         start = time.perf_counter()
         found = part(effort)
         pairs += found
@@ -131,23 +131,6 @@ def _as_set(values: Array) -> Series:
 def _accuracy(effort: Effort, train: Labelled, test: Labelled, **options: Any) -> float:
     estimator = SequenceClassifier(**effort.options | {"members": 1} | options).fit(*train)
     return float(np.mean(estimator.predict(test[0]) == test[1]))
-
-
-def _on_tags(effort: Effort) -> list[Pair]:
-    """Activities at every reading, looking ahead, a fifth of the trials left out: with what the rows around were."""
-    series = memcell.read(har_rfid(), id="trial", time="time", tag="label")
-    train, test = group_folds(np.arange(len(series)))[0]
-    train = train[: effort.some(len(train))]
-
-    def f1(seed: int, *without: str) -> float:
-        options = effort.options | {"members": 1, "seed": seed, "without": without}
-        estimator = SequenceTagger(bidirectional=True, **options).fit([series[k] for k in train])
-        truth = np.concatenate([series[k].tags for k in test])
-        found = np.concatenate(estimator.predict([series[k] for k in test]))
-        return float(f1_score(truth, found, average="macro"))
-
-    on, off = ([f1(seed, *without) for seed in effort.seeds] for without in ((), ("summary",)))
-    return [Pair("summary (windows)", "activities by RFID, looking ahead", "macro F1", on, off)]
 
 
 def _on_cycles(effort: Effort) -> list[Pair]:

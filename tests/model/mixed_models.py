@@ -41,7 +41,7 @@ def mixed_series(rng: np.random.Generator, rows: int, id: object = None, known: 
 
 def _model(head: Head, seed: int = 0, members: int = 2, **options: Any) -> Model:
     rng = np.random.default_rng(seed)
-    recipe_options = {name: options.pop(name) for name in ("cycles", "summary", "window", "ahead") if name in options}
+    recipe_options = {name: options.pop(name) for name in ("cycles", "summary") if name in options}
     recipe_options["events"] = options.pop("events", False)
     recipe = Recipe.learn([mixed_series(rng, 40) for _ in range(6)], SCHEMA, **recipe_options)
     if "span" in options:
@@ -63,9 +63,9 @@ MIXED: dict[str, Callable[..., Model]] = {
     "classify-events": lambda **options: _model(Classification((0, 1, 2)), events=True, **options),
     "multilabel": lambda **options: _model(MultiLabel(("fever", "pain")), cycles=(24.0, 3.0), num_layers=2, **options),
     "regress": _regressor,
-    "tag": lambda **options: _model(Tagging(("a", "b", "c")), window=True, **options),
+    "tag": lambda **options: _model(Tagging(("a", "b", "c")), **options),
     "tag-both-ways": lambda **options: _model(
-        Tagging(("a", "b")), window=True, ahead=True, bidirectional=True, num_layers=2, **options
+        Tagging(("a", "b")), bidirectional=True, num_layers=2, **options
     ),
     "without": lambda **options: _model(
         Classification(("no", "yes")), without=MECHANISMS,

@@ -12,7 +12,7 @@ from memcell.data.observations import Observations
 from memcell.data.schema import Kind
 from memcell.data.series import Series
 
-__all__ = ["aligned_rows", "learn_channel", "patch_of", "span_of", "sparse_or_sets", "values_by_channel", "window_of"]
+__all__ = ["aligned_rows", "learn_channel", "patch_of", "span_of", "sparse_or_sets", "values_by_channel"]
 
 Array = NDArray[Any]
 Words = Mapping[str, tuple[str, ...]]
@@ -25,7 +25,6 @@ _LONG, _PATCHES = 64, 32  # rows of a series from which on patches are made, and
 _MOST_ALIGNED = 1000  # values of a series that are features each
 _COMPLETE = 0.98  # share of values that even and complete series have
 _WIDEST = 64  # columns of a patch at most
-_WINDOW, _MOST_WINDOWED = 20, 64  # rows of a window, and columns up to which there are windows
 _SETS = 0.05  # share of the values beside another one of their row and channel from which on they are sets
 
 
@@ -89,12 +88,6 @@ def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel
         if len(one) != rows or np.abs(cadence.steps_between(one.times[:1], one.times) - first).max() > 0.01:
             return 0
     return rows
-
-
-def window_of(channels: tuple[Channel, ...]) -> int:
-    """The rows up to each whose mean and deviation are features, where columns are few."""
-    columns = sum(isinstance(one, NumberChannel) and not one.events for one in channels)
-    return _WINDOW if 0 < columns <= _MOST_WINDOWED else 0
 
 
 def sparse_or_sets(series: list[Series], numbers: NDArray[np.bool_]) -> bool:

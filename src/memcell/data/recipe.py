@@ -18,7 +18,6 @@ from memcell.data.choices import (
     span_of,
     sparse_or_sets,
     values_by_channel,
-    window_of,
 )
 from memcell.data.cycles import periods_of
 from memcell.data.encoding import Encoding
@@ -50,8 +49,6 @@ class Recipe:
         span: the time over which rows become one, 0 for none: rows that each see little become fewer that see more.
         patch: how many rows of an even and complete series become one with as many times the channels.
         aligned: rows of which each value is a feature of the summary, where all series have the same rows; 0 for none.
-        window: rows up to each whose mean and deviation are features of it, see ``memcell.data.window``; 0 for none.
-        ahead: whether as many rows to come count too.
 
     Example:
         >>> from memcell.data import as_series
@@ -71,8 +68,6 @@ class Recipe:
     span: float = 0.0
     patch: int = 1
     aligned: int = 0
-    window: int = 0
-    ahead: bool = False
 
     @classmethod
     def learn(
@@ -87,8 +82,6 @@ class Recipe:
         cycles: str | Sequence[float] = (),
         summary: bool = False,
         merging: bool = False,
-        window: bool = False,
-        ahead: bool = False,
     ) -> "Recipe":
         """Statistics of the series, which must be training series and, for a forecast, end where training ends.
 
@@ -102,8 +95,6 @@ class Recipe:
             summary: whether a series comes with a summary of each column.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
                 channels, in patches where they are even and complete.
-            window: whether each row comes with the mean and deviation of those before, where channels are few.
-            ahead: whether rows to come count too.
 
         Raises:
             InputError: values too large to be scaled, or times too uneven for a forecast.
@@ -133,21 +124,7 @@ class Recipe:
         patch = patch_of(series, cadence, channels) if merging and not span else 1
         periods = periods_of(series, cycles)
         rows = aligned_rows(series, cadence, channels) if summary else 0
-        size = window_of(channels) if window else 0
-        return cls(
-            schema,
-            cadence,
-            channels,
-            facts,
-            periods,
-            target_recipe,
-            summary,
-            span,
-            patch,
-            rows,
-            size,
-            ahead and size > 0,
-        )
+        return cls(schema, cadence, channels, facts, periods, target_recipe, summary, span, patch, rows)
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -162,8 +139,7 @@ class Recipe:
     @property
     def extra(self) -> int:
         """E, features of a row beside its channels."""
-        around = 2 * len(self.encoding.columns) if self.window else 0
-        return 2 * len(self.cycles) + around + (0 if self.target is None else self.target.features)
+        return 2 * len(self.cycles) + (0 if self.target is None else self.target.features)
 
     @property
     def widths(self) -> dict[str, Any]:
@@ -211,8 +187,6 @@ class Recipe:
             "span": self.span,
             "patch": self.patch,
             "aligned": self.aligned,
-            "window": self.window,
-            "ahead": self.ahead,
         }
 
     @classmethod
@@ -238,8 +212,7 @@ class Recipe:
         span = record["span"]
         if not isinstance(span, float) or not 0 <= span < np.inf:
             raise InputError(f"The recipe's span is {span!r}; it must be a number of at least 0.")
-        counts = {name: record[name] for name in ("patch", "aligned", "window")}
+        counts = {name: record[name] for name in ("patch", "aligned")}
         if any(type(count) is not int or count < 0 for count in counts.values()) or not counts["patch"]:
-            raise InputError(f"The recipe's {', '.join(counts)} are {list(counts.values())}; they must be counts.")
-        flags = {name: record[name] is True for name in ("summary", "ahead")}
-        return cls(schema, cadence, channels, facts, cycles, target, span=span, **counts, **flags)
+            raise InputError(f"The recipe's patch and aligned rows are {counts}; they must be counts.")
+        return cls(schema, cadence, channels, facts, cycles, target, record["summary"] is True, span, **counts)

@@ -13,7 +13,6 @@ from memcell.data.series import Series
 from memcell.data.steps import Steps
 from memcell.data.summary import Summary
 from memcell.data.target import TargetState
-from memcell.data.window import Window
 from memcell.ragged import offsets_of
 
 if TYPE_CHECKING:
@@ -29,9 +28,6 @@ class RecipeState:
         self._recipe = recipe
         self._seen = LastSeen.nothing(len(recipe.encoding.columns))
         self._summary = Summary.nothing(len(recipe.row_encoding.columns), recipe.aligned)
-        self._window = (
-            Window.begin(recipe.window, recipe.ahead, len(recipe.encoding.columns)) if recipe.window else None
-        )
         self._count = 0
         self._start: float | None = None
         self._time: float | None = None
@@ -97,9 +93,6 @@ class RecipeState:
             self._summary = self._summary.after(recipe.row_encoding.scaled(seen))
             summary = self._summary.features(recipe.row_encoding.knots)
         extra, anchor = cycle_features(rows.times, recipe.cycles), np.full((len(rows), 2), np.nan)
-        if self._window is not None:
-            around, self._window = self._window.advance(scaled)
-            extra = np.concatenate([extra, around], axis=1)
         if self._target is not None and recipe.target is not None:
             column = recipe.target_column
             steps = [self._target.advance(value) for value in numbers[:, column]]

@@ -130,7 +130,6 @@ def recipe_of(series: list[Series], schema: TableSchema, design: Design, whole: 
     return Recipe.learn(
         series, schema, clipping="clipping" not in design.without, events=design.events, cycles=design.cycles,
         summary=whole and "summary" not in design.without, merging=whole and "merging" not in design.without,
-        window=not whole and "summary" not in design.without, ahead=design.bidirectional,
     )  # fmt: skip
 
 
