@@ -75,6 +75,23 @@ def test_uneven_gaps_are_learnt() -> None:
     assert score(gaps, without=(*WITHOUT_SUMMARY, "since", "input_decay", "state_decay", "time_decay")) < 0.7
 
 
+def marked(seed: int) -> Data:
+    """The class is the value in the one row of 128 that is marked."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, 600)
+    series = []
+    for label in y:
+        values = np.stack([rng.choice([-1.0, 1.0], 128), np.zeros(128)], axis=1)
+        values[rng.integers(0, 128)] = 2.0 * label - 1, 1.0
+        series.append(dense(values))
+    return series, y
+
+
+def test_one_row_of_many_is_learnt_within_patches() -> None:
+    assert score(marked, without=WITHOUT_SUMMARY, learning_rate=0.005) > 0.9
+    assert score(marked, without=(*WITHOUT_SUMMARY, "local"), learning_rate=0.005) < 0.7
+
+
 def sets(seed: int) -> Data:
     """One time, many values: the class is whether they lie near -1 and 1 or near 0, and their mean says nothing."""
     rng = np.random.default_rng(seed)
