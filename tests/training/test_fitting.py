@@ -194,3 +194,21 @@ def test_series_that_cannot_be_forecast_are_refused(
 def test_settings_out_of_range_are_refused_by_name(option: str, value: Any) -> None:
     with pytest.raises(InputError, match=f"`{option}` is {value!r}"):
         TrainingSettings(**{option: value})
+
+
+@pytest.mark.parametrize("as_columns", [True, False])
+def test_held_out_series_say_whether_sparse_numbers_are_columns(
+    as_columns: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    names = tuple(f"x{c}" for c in range(80))
+    series = [
+        Series(np.where(rng.random((6, 80)) < 0.05, rng.normal(size=(6, 80)), np.nan), np.arange(6.0), names)
+        for _ in range(20)
+    ]
+    losses = iter([0.5, 1.0, 0.5] if as_columns else [1.0, 0.5, 0.5])  # of the columns, of the events, of what is kept
+    monkeypatch.setattr("memcell.training.networks._mean_loss", lambda runs: next(losses))  # noqa: ARG005
+    schema = replace(SCHEMA, channels=names, time=None, time_kind="order")
+    model = fit_classifier(series, [k % 2 for k in range(20)], schema, settings(), Design(hidden_size=4, members=1))
+    assert (model.config.channels == 80) == as_columns
+    assert bool(model.config.events) != as_columns

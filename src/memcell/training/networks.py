@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from memcell.data import Series, TableSchema
+from memcell.data.channels import NumberChannel
 from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
 from memcell.heads import Head
@@ -26,7 +27,8 @@ __all__ = ["begun", "config_of", "fit_members", "pass_once", "start_of"]
 _FEW = 200  # series, below which networks are smaller
 _LONG = 200  # rows of a series from which on gates start out remembering over its length
 
-_TRIALS = 3  # networks that decide whether rows are aligned
+_TRIALS = 3  # networks that decide between two recipes
+_COLUMNS = 10_000_000  # values up to which sparse numbers are tried as columns
 
 BatchesOf = Callable[[Steps, NDArray[np.int64], NDArray[np.int64], int], Batches]
 """The batches of prepared series, those to train and to validate on, and a batch size."""
@@ -68,16 +70,16 @@ def fit_members(
                 break
         return runs
 
-    trials = min(count, _TRIALS) if recipe.aligned else count
+    other, title = _another(recipe, [series[k] for k in training], design, head.whole)
+    trials = min(count, _TRIALS) if other else count
     runs = train_on(recipe, 0, trials, "Network")
-    if recipe.aligned and not runs[-1].interrupted:
-        # Whether rows that all series have alike also mean the same in each is for the held-out series to say.
-        other = replace(recipe, aligned=0)
-        others = train_on(other, 0, trials, "Not aligned")
-        if not others[-1].interrupted and _mean_loss(others) < _mean_loss(runs):
+    if other and not runs[-1].interrupted:
+        others = train_on(other, 0, trials, title)
+        better = not others[-1].interrupted and _mean_loss(others) < _mean_loss(runs)
+        if better:
             recipe, runs = other, others
         if not others[-1].interrupted:
-            runs += train_on(recipe, trials, count, "Network" if recipe.aligned else "Not aligned")
+            runs += train_on(recipe, trials, count, title if better else "Network")
     config = config_of(recipe, head, design, len(training))
     record: dict[str, Any] = {
         "validation_series": len(splits[0][1]),
@@ -89,6 +91,21 @@ def fit_members(
         "history": [run.history for run in runs],
     }
     return Model(recipe, replace(config, members=len(runs)), tuple(run.weights for run in runs), record)
+
+
+def _another(recipe: Recipe, series: list[Series], design: Design, whole: bool) -> tuple[Recipe | None, str]:
+    """Another recipe of which held-out series are to say whether it is the better one, and its name; or none.
+
+    Whether rows that all series have alike also mean the same in each; whether sparse numbers do better as columns,
+    where these do not take too much memory.
+    """
+    if recipe.aligned:
+        return replace(recipe, aligned=0), "Not aligned"
+    numbers = [isinstance(one, NumberChannel) and one.events for one in recipe.channels]
+    few = sum(map(len, series)) * len(numbers) <= _COLUMNS
+    if design.events is None and any(numbers) and few and not any(one.observations.surplus for one in series):
+        return recipe_of(series, recipe.schema, replace(design, events=False), whole), "As columns"
+    return None, ""
 
 
 def _mean_loss(runs: list[Trained]) -> float:
