@@ -76,16 +76,14 @@ class NumberChannel:
                 f"Channel {name!r} has a value of size {largest:g}, too large to be scaled. Mend it, leave the cell "
                 "empty if it is unknown, or choose another unit."
             )
-        # Values that there are: one between a flag's 0 and 1 would be a tiny unit, in which the flag is impossible.
-        limits = np.quantile(seen, [0.005, 0.995], method="nearest")
-        drawn_in = np.clip(seen, *limits) if clipping else seen
+        # Limits that are values: one between a flag's 0 and 1 would be a tiny unit, in which the flag is impossible.
+        drawn_in = np.clip(seen, *np.quantile(seen, [0.005, 0.995], method="nearest")) if clipping else seen
         center, spread = float(drawn_in.mean()), float(drawn_in.std())
         # A constant's deviation is what rounding left of it, and no unit to measure in.
         scale = spread if spread > 1e-12 * abs(center) else _scale_of_rare(seen, center)
-        seen = drawn_in
         cut = _CUT if clipping else None
         impossible = _IMPOSSIBLE if clipping and len(seen) >= _ENOUGH else None
-        return cls(name, center, scale, cut, impossible, events, tuple(np.quantile(seen, KNOTS).tolist()))
+        return cls(name, center, scale, cut, impossible, events, tuple(np.quantile(drawn_in, KNOTS).tolist()))
 
     @property
     def scaling(self) -> tuple[float, float, float, float]:

@@ -65,9 +65,7 @@ def span_of(series: list[Series], channels: int) -> float:
 def patch_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
     """How many rows become one: so many that a usual series has about thirty, where all are even and complete."""
     rows = float(np.median([len(one) for one in series])) if series else 0.0
-    if rows <= _LONG or not all(isinstance(one, NumberChannel) and not one.events for one in channels):
-        return 1
-    if sum(len(one.observations) for one in series) < _COMPLETE * sum(map(len, series)) * len(channels):
+    if rows <= _LONG or not _complete(series, channels):
         return 1
     if any((np.abs(cadence.steps_between(one.times[:-1], one.times[1:]) - 1) > 0.01).any() for one in series):
         return 1
@@ -77,17 +75,20 @@ def patch_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ..
 def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
     """The rows that all series have alike: as many, as far apart, and complete; 0 where they differ."""
     rows = len(series[0]) if series else 0
-    if not 0 < rows * len(channels) <= _MOST_ALIGNED:
-        return 0
-    if not all(isinstance(one, NumberChannel) and not one.events for one in channels):
-        return 0
-    if sum(len(one.observations) for one in series) < _COMPLETE * rows * len(series) * len(channels):
+    if not 0 < rows * len(channels) <= _MOST_ALIGNED or not _complete(series, channels):
         return 0
     first = cadence.steps_between(series[0].times[:1], series[0].times)
     for one in series:
         if len(one) != rows or np.abs(cadence.steps_between(one.times[:1], one.times) - first).max() > 0.01:
             return 0
     return rows
+
+
+def _complete(series: list[Series], channels: tuple[Channel, ...]) -> bool:
+    """Whether all channels are columns of numbers, of which hardly a value is missing."""
+    if not all(isinstance(one, NumberChannel) and not one.events for one in channels):
+        return False
+    return sum(len(one.observations) for one in series) >= _COMPLETE * sum(map(len, series)) * len(channels)
 
 
 def sparse_or_sets(series: list[Series], numbers: NDArray[np.bool_]) -> bool:

@@ -141,12 +141,11 @@ class ModelConfig:
                     shapes[f"{prefix}forgetting"] = (self.hidden_size,)
                 if self.has("facts_state"):
                     shapes[f"{prefix}facts"] = (2 * self.hidden_size, self.facts)
-        if self.summary and self.head.whole:
-            shapes["summary.weight"] = (_SUMMARY_SIZE, self.summary + self.facts)
-            shapes["summary.bias"] = (_SUMMARY_SIZE,)
         read = self.read_size if self.head.whole else self.outputs
         of_head = self.head.weight_shapes(read, self.inputs)
         if self.summary and self.head.whole:
+            shapes["summary.weight"] = (_SUMMARY_SIZE, self.summary + self.facts)
+            shapes["summary.bias"] = (_SUMMARY_SIZE,)
             shapes["linear.weight"] = (of_head["head.weight"][0], self.summary + self.facts)
         return shapes | of_head
 

@@ -133,8 +133,7 @@ class Model:
         answers: list[NDArray[np.float64]] = []
         for weights in self.members:
             x, h, state = run(self.config, weights, steps, NativeEngine())
-            whole = head.whole
-            raw = answer_whole(self.config, weights, state, steps) if whole else head.readout(weights, h, x)
+            raw = answer_whole(self.config, weights, state, steps) if head.whole else head.readout(weights, h, x)
             answers.append(head.decode(raw))
         return answers[0] if len(answers) == 1 else np.mean(answers, axis=0)
 

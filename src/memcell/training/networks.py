@@ -55,9 +55,9 @@ def fit_members(
     training = splits[0][0]
     recipe = recipe_of([series[k] for k in training], schema, design, head.whole)
 
-    def train_on(recipe: Recipe, first: int, last: int, name: str) -> list[Trained]:
+    def train_on(recipe: Recipe, steps: Steps, first: int, last: int, name: str) -> list[Trained]:
         """Networks on the splits from ``first`` up to ``last``; fewer where Ctrl-C came."""
-        config, steps = config_of(recipe, head, design, len(training)), recipe.apply(series)
+        config = config_of(recipe, head, design, len(training))
         runs: list[Trained] = []
         for k in range(first, last):
             own = replace(settings, seed=(settings.seed + k) % 2**32)
@@ -72,14 +72,15 @@ def fit_members(
 
     other, title = _another(recipe, [series[k] for k in training], design, head.whole)
     trials = min(count, _TRIALS) if other else count
-    runs = train_on(recipe, 0, trials, "Network")
+    steps, name = recipe.apply(series), "Network"
+    runs = train_on(recipe, steps, 0, trials, name)
     if other and not runs[-1].interrupted:
-        others = train_on(other, 0, trials, title)
-        better = not others[-1].interrupted and _mean_loss(others) < _mean_loss(runs)
-        if better:
-            recipe, runs = other, others
+        other_steps = other.apply(series)
+        others = train_on(other, other_steps, 0, trials, title)
         if not others[-1].interrupted:
-            runs += train_on(recipe, trials, count, title if better else "Network")
+            if _mean_loss(others) < _mean_loss(runs):
+                recipe, steps, runs, name = other, other_steps, others, title
+            runs += train_on(recipe, steps, trials, count, name)
     config = config_of(recipe, head, design, len(training))
     record: dict[str, Any] = {
         "validation_series": len(splits[0][1]),
