@@ -94,7 +94,7 @@ def test_a_long_table_has_sets_and_its_own_kinds():
     assert first.observations.value[first.observations.channel == 0].tolist() == [138.0, 140.0]
     assert words_at(first, "drug", 0) == ["aspirin"]
     assert second.times.tolist() == [2.0]
-    assert "1. They are read as a set" in contents.warnings[0]
+    assert "read as a set: 1" in contents.warnings[0]
     only = read_table(frame, id="unit", time="t", channel="what", value="how", channels=["drug"])
     assert only.schema.channels == ("drug",)
     with pytest.raises(InputError, match="No channel 'K' in column 'what'"):

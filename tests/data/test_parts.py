@@ -1,43 +1,149 @@
-"""A large Parquet file in parts gives the series of the whole."""
+"""A large Parquet file, read in parts whose arrays lie in a file, gives the series of the whole."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from memcell import InputError
-from memcell.data import read_table
-from memcell.data.parts import read_parts
+from memcell.data import Series, TableContents, parts, read_table
+
+LENGTHS = [5, 1, 9, 3, 12, 2, 7]
+IDS = np.repeat(np.array(list("gabfced")), LENGTHS)
 
 
 @pytest.fixture
-def table() -> pl.DataFrame:
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "LARGE", 1)
+    monkeypatch.setattr(parts, "CELLS", 60)
+
+
+def wide() -> pl.DataFrame:
     rng = np.random.default_rng(0)
-    lengths = [5, 1, 9, 3, 12, 2, 7]
-    ids = np.repeat(np.array(list("gabfced")), lengths)
-    return pl.DataFrame({"stay": ids, "hour": rng.permutation(len(ids)), "x": rng.normal(size=len(ids))})
+    count = len(IDS)
+    holes = rng.random(count) < 0.4
+    return pl.DataFrame(
+        {
+            "stay": IDS,
+            "hour": rng.permutation(count),
+            "early": np.where(np.arange(count) < 9, 1.5, np.nan),  # in the first part alone
+            "x": np.where(holes, np.nan, rng.normal(size=count)),
+            "word": [None if hole else f"w{k % 5}" for k, hole in enumerate(holes)],
+            "says": [f"one two three {k % 3}" for k in range(count)],
+            "flat": [[1.0, float(k)] * 6 for k in range(count)],
+            "none": pl.Series([None] * count, dtype=pl.Float64),
+            "died": [ord(id) % 2 for id in IDS],
+            "who": [f"p{ord(id) % 3}" for id in IDS],
+            "tag": [None if hole else k % 2 for k, hole in enumerate(holes)],
+        }
+    )
 
 
-@pytest.mark.parametrize("rows", [1, 4, 10, 13, 1000])
-def test_parts_are_the_whole(table: pl.DataFrame, rows: int, tmp_path: Path) -> None:
-    path = tmp_path / "t.parquet"
+def long() -> pl.DataFrame:
+    rng = np.random.default_rng(1)
+    names = rng.choice(["b", "a", "c"], len(IDS))
+    names[:9] = np.where(names[:9] == "a", "c", names[:9])  # not in the first part
+    return pl.DataFrame(
+        {"stay": IDS, "hour": rng.integers(0, 4, len(IDS)), "what": names, "v": rng.normal(size=len(IDS))}
+    )
+
+
+ROLES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "wide": (wide, {"label": "died", "group": "who", "ignore": ["tag"]}),
+    "tagged": (wide, {"tag": "tag", "ignore": ["died", "who"], "facts": ["who"]} | {"ignore": ["died"]}),
+    "long": (long, {"channel": "what", "value": "v"}),
+    "two of long": (long, {"channel": "what", "value": "v", "channels": ["c", "a"]}),
+}
+
+
+def both(table: pl.DataFrame, path: Path, **roles: Any) -> tuple[TableContents, TableContents]:
+    """The contents of a frame, which is never read in parts, and of the file."""
     table.write_parquet(path)
-    static = pl.DataFrame({"stay": list("abcdefgz"), "age": np.arange(8.0)})
-    whole = read_table(path, id="stay", time="hour", static=static)
-    contents = list(read_parts(path, whole.schema, static=static, rows=rows))
-    assert (len(contents) > 1) == (rows < 39)
-    found = [one for part in contents for one in part.series]
-    expected = [one for one in whole.series if len(one) or rows == 1000]
-    assert [one.id for one in found] == [one.id for one in expected]
-    for one, other in zip(found, expected, strict=True):
+    return read_table(table, **roles), read_table(path, **roles)
+
+
+def words(one: Series) -> list[Any]:
+    """Values as they were in the table, whatever numbers words have."""
+    names = [one.channels[c] for c in one.observations.channel]
+    return [one.levels[name][int(value)] if name in one.levels else value
+            for name, value in zip(names, one.observations.value, strict=True)]  # fmt: skip
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("case", ROLES)
+def test_parts_are_the_whole(case: str, tmp_path: Path) -> None:
+    make, roles = ROLES[case]
+    static = pl.DataFrame({"stay": list("abcdefgz"), "age": np.arange(8.0), "sex": ["m", "f"] * 4})
+    whole, found = both(make(), tmp_path / "t.parquet", id="stay", time="hour", static=static, **roles)
+    assert found.schema == whole.schema
+    assert [note.replace(str(tmp_path / "t.parquet"), "the table") for note in found.warnings] == whole.warnings
+    assert [one.id for one in found.series] == [one.id for one in whole.series]
+    for one, other in zip(found.series, whole.series, strict=True):
         np.testing.assert_array_equal(one.times, other.times)
-        np.testing.assert_array_equal(one.values, other.values)
+        np.testing.assert_array_equal(one.observations.row, other.observations.row)
+        np.testing.assert_array_equal(one.observations.channel, other.observations.channel)
         np.testing.assert_array_equal(one.facts.value, other.facts.value)
+        assert sorted(map(str, words(one))) == sorted(map(str, words(other)))
+        assert (one.label, one.group, one.channels) == (other.label, other.group, other.channels)
+        assert (one.tags is None) == (other.tags is None)
+        assert one.tags is None or one.tags.tolist() == other.tags.tolist()  # type: ignore[union-attr]
+    again = read_table(tmp_path / "t.parquet", schema=found.schema, static=static)
+    channels = {one.id: one.observations.channel.tolist() for one in again.series}
+    assert [channels[one.id] for one in found.series] == [one.observations.channel.tolist() for one in found.series]
 
 
-def test_rows_that_are_not_together_are_refused(table: pl.DataFrame, tmp_path: Path) -> None:
-    schema = read_table(table, id="stay", time="hour").schema
-    table.sample(fraction=1, shuffle=True, seed=0).write_parquet(tmp_path / "t.parquet")
-    with pytest.raises(InputError, match=r"do not follow each other.*Sort it by 'stay' first"):
-        list(read_parts(tmp_path / "t.parquet", schema, rows=10))
+@pytest.mark.usefixtures("small_parts")
+def test_the_arrays_lie_in_a_file(tmp_path: Path) -> None:
+    whole, found = both(long(), tmp_path / "t.parquet", id="stay", time="hour", channel="what", value="v")
+
+    def in_a_file(array: np.ndarray) -> bool:
+        while isinstance(array, np.ndarray):
+            if isinstance(array, np.memmap):
+                return True
+            array = array.base  # type: ignore[assignment]
+        return False
+
+    for one, expected in ((found.series[2], True), (whole.series[2], False)):
+        seen = one.observations
+        assert [in_a_file(array) for array in (seen.row, seen.channel, seen.value, one.times)] == [expected] * 4
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_series_whose_rows_are_not_together_are_read_at_once(tmp_path: Path) -> None:
+    table = long().sample(fraction=1, shuffle=True, seed=0)
+    whole, found = both(table, tmp_path / "t.parquet", id="stay", time="hour", channel="what", value="v")
+    for one, other in zip(found.series, whole.series, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize(
+    ("column", "place", "value", "message"),
+    [
+        ("stay", 30, None, "Id column 'stay' is empty, in row 31"),
+        ("hour", 33, None, "row 34"),
+        ("x", 35, np.inf, "'x' is infinite in row 36"),
+        ("died", 34, 7, "Label column 'died' is"),
+    ],
+)
+def test_a_mistake_is_named_with_its_row_in_the_file(
+    column: str, place: int, value: Any, message: str, tmp_path: Path
+) -> None:
+    table = wide()
+    values = table[column].to_list()
+    values[place] = value
+    table.with_columns(pl.Series(column, values)).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=message):
+        read_table(tmp_path / "t.parquet", id="stay", time="hour", label="died", group="who", ignore=["tag"])
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_parts_that_read_differently_are_refused(tmp_path: Path) -> None:
+    table = pl.DataFrame({"stay": IDS, "hour": np.arange(len(IDS)), "x": ["1"] * 18 + ["low"] * 21})
+    table.write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"'x'.* reads as number in some rows and as category in others"):
+        read_table(tmp_path / "t.parquet", id="stay", time="hour")
+    contents = read_table(tmp_path / "t.parquet", id="stay", time="hour", kinds={"x": "category"})
+    assert {word for one in contents.series for word in words(one)} == {"1", "low"}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from typer import Argument, Option
 
 from memcell.cli.roles import StaticOption
-from memcell.cli.tables import OnDuplicates, check_apart, parts_for, result_columns
+from memcell.cli.tables import OnDuplicates, check_apart, read_for, result_columns
 from memcell.data import Series, check_output, format_times, write_table
 from memcell.model import Model, load
 
@@ -32,17 +32,12 @@ def predict(
     head = trained.config.head
     classes = None if trained.task in ("regress", "forecast") else trained.classes
     names = result_columns(trained.recipe.schema, trained.task, getattr(head, "names", ()), classes)
-    parts: list[list[Any]] = []
-    count = 0
-    for series in parts_for(trained, table, duplicates, static):
-        parts.append(_COLUMNS[trained.task](trained, series))
-        count += len(series)
-    columns = [np.concatenate([np.asarray(part) for part in column]) if len(parts) > 1 else column[0]
-               for column in zip(*parts, strict=True)]  # fmt: skip
+    series = read_for(trained, table, duplicates, static=static)
+    columns = _COLUMNS[trained.task](trained, series)
     if trained.recipe.schema.id is None:
         columns = columns[1:]
     write_table(out, dict(zip(names, columns, strict=True)), overwrite)
-    print(f"Predictions of {count} series: {out}")
+    print(f"Predictions of {len(series)} series: {out}")
 
 
 def _labels(model: Model, series: list[Series]) -> list[Any]:

@@ -1,17 +1,17 @@
 """What the commands share: how duplicates are named, reading by a model's schema, and saying what was noticed."""
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 from memcell.contract import InputError
-from memcell.data import Series, TableContents, TableSchema, read_table
+from memcell.data import Series, TableSchema, read_table
 from memcell.data.encoding import unknown_words
 from memcell.heads import QUANTILES
 from memcell.model import Model
 
-__all__ = ["OnDuplicates", "check_apart", "note", "parts_for", "read_for", "result_columns", "written"]
+__all__ = ["OnDuplicates", "check_apart", "note", "read_for", "result_columns", "written"]
 
 
 class OnDuplicates(StrEnum):
@@ -89,19 +89,6 @@ def read_for(
         table, schema=model.recipe.schema, duplicates=duplicates.value, with_labels=with_labels, static=static,
         targets=targets,
     )  # fmt: skip
-    return _noted(model, contents)
-
-
-def parts_for(model: Model, table: Path, duplicates: OnDuplicates, static: Path | None) -> Iterator[list[Series]]:
-    """The same without targets, some series at a time where the table is too large for memory."""
-    from memcell.data.parts import read_parts
-
-    for contents in read_parts(table, model.recipe.schema, static=static, duplicates=duplicates.value):
-        yield _noted(model, contents)
-
-
-def _noted(model: Model, contents: TableContents) -> list[Series]:
-    """The series, after what the user should know of them was said."""
     for message in (*contents.warnings, *unknown_words(model.recipe.encoding, contents.series)):
         note(message)
     return contents.series

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,7 +45,9 @@ class Rows:
         channels: the names of their channels.
         levels: the words of those channels that hold words.
         origin: int64 [N], the first row of the table that the row was made of.
-        notes: what the user should know.
+        silent: columns or channels without any value; when a model is trained, they are no channels.
+        entries: of a long table, what its column of channels names.
+        counts: of what the user should know, how often it was met.
     """
 
     codes: NDArray[np.int64]
@@ -53,7 +56,9 @@ class Rows:
     channels: tuple[str, ...]
     levels: Mapping[str, tuple[str, ...]]
     origin: NDArray[np.int64]
-    notes: list[str] = field(default_factory=list)
+    silent: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 def members_of(table: Table, id: str | None) -> Members:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +29,7 @@ def long_rows(
     Channels come in the order of their names. Several values of one channel at one time are a set.
 
     Raises:
-        InputError: a row without a channel, a value that its channel cannot hold, or channels that do not occur.
+        InputError: a row without a channel, or a value that its channel cannot hold.
     """
     assert roles.channel is not None
     assert roles.value is not None
@@ -38,20 +39,15 @@ def long_rows(
     if named.null_count():
         row = int(named.is_null().arg_max() or 0)
         raise InputError(f"Channel column {roles.channel!r} is empty in {table.row(row)}. Every row needs a channel.")
-    notes: list[str] = []
     found = named.unique().sort().to_list()
     wanted = found if roles.channels is None else list(roles.channels)
-    _check_channels(table, roles, found, wanted, schema, notes)
     place = pl.DataFrame({"name": wanted, "place": np.arange(len(wanted))})
     places = named.to_frame("name").join(place, on="name", how="left", maintain_order="left")["place"]
     channel = places.fill_null(-1).to_numpy()
     values, kinds, words = _values(table, roles, wanted, channel, schema)
     known = (channel >= 0) & ~np.isnan(values)
-    silent = [wanted[c] for c in np.setdiff1d(np.arange(len(wanted)), channel[known])]
+    silent = tuple(wanted[c] for c in np.setdiff1d(np.arange(len(wanted)), channel[known]))
     if silent and schema is None:
-        if len(silent) == len(wanted) and not roles.facts:
-            raise InputError(f"No value in any channel of {table.name}.")
-        notes.append(f"Dropped {', '.join(map(repr, silent))}: missing in every row of {table.name}.")
         kept = [c for c, name in enumerate(wanted) if name not in silent]
         renumbered = np.full(len(wanted) + 1, -1)
         renumbered[kept] = np.arange(len(kept))
@@ -63,40 +59,15 @@ def long_rows(
     row = np.empty(len(order), np.int64)
     row[order] = np.cumsum(begins) - 1
     seen = Observations.of(row[known], channel[known], values[known])
-    if seen.surplus:
-        notes.append(
-            f"Values beside another one of the same id, time and channel: {seen.surplus}. They are read as a set."
-        )
+    counts = Counter({"Values beside another one of the same id, time and channel, read as a set": seen.surplus})
     for c, name in enumerate(wanted):
         if kinds.get(name) == "text":
             seen, words[name] = split_texts(seen, c, words[name])
     known_kinds: dict[str, Kind] = {name: kind for name, kind in kinds.items() if name in wanted}
-    return Rows(codes[begins], times[begins], seen, tuple(wanted), words, order[begins], notes), known_kinds
-
-
-def _check_channels(
-    table: Table, roles: Roles, found: list[str], wanted: list[str], schema: TableSchema | None, notes: list[str]
-) -> None:
-    lacking = [name for name in wanted if name not in set(found)]
-    strange = [name for name in found if name not in set(wanted)]
-    if schema is None:
-        if lacking:
-            raise InputError(
-                f"No channel {', '.join(map(repr, lacking))} in column {roles.channel!r} of {table.name}; there are "
-                f"{', '.join(map(repr, found[:20]))}."
-            )
-        return
-    if len(lacking) == len(wanted) and wanted:
-        raise InputError(
-            f"Column {roles.channel!r} of {table.name} has none of the model's channels, "
-            f"{', '.join(map(repr, wanted[:20]))}; it has {', '.join(map(repr, found[:20]))}."
-        )
-    if lacking:
-        notes.append(
-            f"No value of {', '.join(map(repr, lacking))} in {table.name}, though the model was trained with it."
-        )
-    if strange:
-        notes.append(f"Not used, because the model does not know them: {', '.join(map(repr, strange))}.")
+    names = tuple(wanted)
+    return Rows(
+        codes[begins], times[begins], seen, names, words, order[begins], silent, tuple(found), counts
+    ), known_kinds
 
 
 def _values(

@@ -1,4 +1,4 @@
-"""A Parquet file too large for memory, read some series at a time by the schema of a model."""
+"""A Parquet file too large for memory, some whole series at a time."""
 
 from __future__ import annotations
 
@@ -6,73 +6,58 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from memcell.contract.errors import InputError
-from memcell.data.duplicates import Duplicates
-from memcell.data.schema import TableSchema
+from memcell.data.source import Table
 from memcell.data.table_libraries import pl
-from memcell.data.tables import TableContents, read_table
 
-__all__ = ["read_parts"]
+__all__ = ["parts_of"]
 
-_ROWS = 2_000_000  # read at once
+LARGE = 50_000_000
+"""Cells from which on a file is read in parts."""
+
+CELLS = 8_000_000
+"""Cells of a part, about."""
 
 
-def read_parts(
-    path: str | Path,
-    schema: TableSchema,
-    *,
-    static: str | Path | Any = None,
-    duplicates: Duplicates = "error",
-    rows: int = _ROWS,
-) -> Iterator[TableContents]:
-    """The series of a Parquet file, part by part; memory is that of one part.
+def parts_of(source: object, id: str | None, known: bool) -> Iterator[Table] | None:
+    """Tables with the rows of whole series, which together are that of ``source``; None where it is read at once.
 
-    A file of no more than ``rows`` rows comes as one part, and so does one without ids. In a larger one the rows of a
-    series must follow each other. Facts of ids that the file has no rows of are then left out.
-
-    Args:
-        path: the file.
-        schema: what the columns mean.
-        static, duplicates: as for ``memcell.read``.
-        rows: of a part, about.
-
-    Raises:
-        InputError: as ``memcell.read`` does; an id whose rows are not together.
+    That is, where it is no large Parquet file, or where the rows of a series do not follow each other.
     """
-    whole = Path(path).suffix.lower() != ".parquet" or schema.id is None
+    if not isinstance(source, str | Path) or Path(source).suffix.lower() != ".parquet" or id is None:
+        return None
     try:
-        height = 0 if whole else int(pl.scan_parquet(path).select(pl.len()).collect().item())
+        scanned = pl.scan_parquet(Path(source).expanduser())
+        names, height = scanned.collect_schema().names(), int(scanned.select(pl.len()).collect().item())
     except (pl.exceptions.PolarsError, OSError):
-        height = 0  # what is wrong with the file is said by the reading of it
-    if whole or height <= rows or schema.id not in pl.scan_parquet(path).collect_schema().names():
-        yield read_table(path, schema=schema, static=static, duplicates=duplicates)
-        return
-    facts = None if static is None else _facts(static, schema.id)
+        return None  # what is wrong with the file is said by the reading of it
+    rows = max(1, CELLS // max(1, len(names)))
+    if height * len(names) < LARGE or id not in names or not _grouped(scanned, id, height, rows):
+        return None
+    return _parts(scanned, str(source), known, id, height, rows)
+
+
+def _grouped(scanned: pl.LazyFrame, id: str, height: int, rows: int) -> bool:
+    """Whether the rows of each series follow each other."""
     done: set[Any] = set()
-    rest = pl.DataFrame()
+    last: Any = None
     for begin in range(0, height, rows):
-        part = pl.scan_parquet(path).slice(begin, rows).collect()
+        ids = scanned.select(id).slice(begin, rows).collect().to_series()
+        for one in ids.filter(ids.rle_id().diff().fill_null(1) != 0).to_list():  # the first of each run
+            if one != last and one in done:
+                return False
+            done.add(one)
+            last = one
+    return True
+
+
+def _parts(scanned: pl.LazyFrame, name: str, known: bool, id: str, height: int, rows: int) -> Iterator[Table]:
+    rest, done = pl.DataFrame(), 0
+    for begin in range(0, height, rows):
+        part = scanned.slice(begin, rows).collect()
         part = part if rest.is_empty() else pl.concat([rest, part])
-        last = part[schema.id][-1]
-        open_still = (part[schema.id] == last) if begin + rows < height else pl.repeat(False, part.height, eager=True)
-        rest, part = part.filter(open_still), part.filter(~open_still)
-        if part.is_empty():
-            continue
-        ids = part[schema.id].unique().to_list()
-        again = next((id for id in ids if id in done), None)
-        if again is not None:
-            raise InputError(
-                f"The rows of {schema.id} {again!r} in {path} do not follow each other, and the file is too large to "
-                f"be read at once. Sort it by {schema.id!r} first."
-            )
-        done |= set(ids)
-        known = None if facts is None else facts.filter(pl.col(schema.id).is_in(ids))
-        yield read_table(part, schema=schema, static=known, duplicates=duplicates)
-
-
-def _facts(static: str | Path | Any, id: str) -> pl.DataFrame:
-    from memcell.data.columns import id_values
-    from memcell.data.source import open_table
-
-    table = open_table(static)
-    return table.frame.with_columns(id_values(table, id).alias(id)) if id in table.frame.columns else table.frame
+        if begin + rows < height:  # the last series may go on
+            complete = part[id].ne_missing(part[id][-1])
+            rest, part = part.filter(~complete), part.filter(complete)
+        if part.height:
+            yield Table(part, name, known=known, begin=done)
+            done += part.height

@@ -33,6 +33,9 @@ __all__ = ["Recipe"]
 
 Array = NDArray[Any]
 
+LARGE = 50_000_000
+"""Values and observations from which on prepared series lie in files."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -167,8 +170,11 @@ class Recipe:
         return result
 
     def apply(self, series: list[Series]) -> Steps:
-        """The series as the stack reads them."""
-        return Steps.concatenate([self.begin().advance(one) for one in series])
+        """The series as the stack reads them; what is too large for memory lies in files."""
+        columns = len(self.encoding.columns)
+        cells = sum(len(one) * columns + len(one.observations) for one in series)
+        steps = (self.begin().advance(one) for one in series)
+        return Steps.in_files(steps) if cells > LARGE else Steps.concatenate(list(steps))
 
     def begin(self) -> "RecipeState":
         """The start of a series."""

@@ -32,6 +32,7 @@ class Table:
         unnamed: the positions, from 1, of columns without a name, which `frame` leaves out.
         index: the names of a pandas index, whose levels are no columns.
         known: whether a model says what the columns mean, so that messages advise no other meaning.
+        begin: rows of the file before the first one here.
     """
 
     frame: pl.DataFrame
@@ -40,6 +41,7 @@ class Table:
     unnamed: tuple[int, ...] = ()
     index: tuple[str, ...] = ()
     known: bool = False
+    begin: int = 0
 
     @property
     def from_text(self) -> bool:
@@ -49,7 +51,7 @@ class Table:
     def row(self, index: int) -> str:
         """What messages call the row at `index` (from 0)."""
         line = "" if self.lines is None else f" (line {self.lines[index]} of the file)"
-        return f"row {index + 1}{line}"
+        return f"row {self.begin + index + 1}{line}"
 
 
 def open_table(source: object, known: bool = False) -> Table:

@@ -1,11 +1,13 @@
 """Series as the stack reads them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memcell.data.spill import Spill
 from memcell.ragged import offsets_of
 
 __all__ = ["Steps"]
@@ -78,6 +80,25 @@ class Steps:
             [part.event_row + begin for part, begin in zip(parts, begins, strict=False)]
         )
         return cls(**arrays, offsets=offsets_of(np.concatenate([np.diff(part.offsets) for part in parts]).tolist()))
+
+    @classmethod
+    def in_files(cls, parts: Iterable["Steps"]) -> "Steps":
+        """The same where it is too large for memory: parts are taken one by one, and the arrays lie in files."""
+        files = {field.name: Spill() for field in fields(cls) if field.name != "offsets"}
+        shapes: dict[str, tuple[int, ...]] = {}
+        dtypes: dict[str, np.dtype[Any]] = {}
+        lengths: list[int] = []
+        rows = 0
+        for part in parts:
+            for name, file in files.items():
+                array = getattr(part, name) if name != "event_row" else part.event_row + rows
+                file.write(array)
+                shapes[name] = (shapes.get(name, (0,))[0] + len(array), *array.shape[1:])
+                dtypes[name] = array.dtype
+            rows += len(part.values)
+            lengths += np.diff(part.offsets).tolist()
+        arrays = {name: file.at(0, dtypes[name], shapes[name]) for name, file in files.items()}
+        return cls(**arrays, offsets=offsets_of(lengths))
 
 
 def _ranges(first: Array, lengths: Array) -> NDArray[np.int64]:

@@ -5,24 +5,22 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from memcell.contract.errors import InputError
-from memcell.data.columns import label_values
+from memcell.data.contents import Part, columns_of, notes_of, part_of, series_of
 from memcell.data.duplicates import DUPLICATES, Duplicates
-from memcell.data.grouping import Rows, members_of
-from memcell.data.known import Known, known_of
-from memcell.data.long import long_rows
+from memcell.data.grouping import members_of
+from memcell.data.known import known_of
+from memcell.data.parts import parts_of
 from memcell.data.roles import Roles, settled, trained
 from memcell.data.schema import Kind, TableSchema
 from memcell.data.series import Series
 from memcell.data.source import Table, open_table
-from memcell.data.times import Times, parse_times
-from memcell.data.wide import wide_rows
+from memcell.data.spill import Spill
+from memcell.data.table_libraries import pl
 
 __all__ = ["TableContents", "read", "read_table"]
 
@@ -139,61 +137,42 @@ def read_table(
     asked = Roles.of(columns)
     if schema is not None and asked.asked:
         raise InputError("`schema` says what each column means; leave out `id`, `time`, `label`, `channels`, `ignore`.")
-    main = open_table(source, schema is not None)
+    tables = parts_of(source, asked.id if schema is None else schema.id, schema is not None)
+    spill = Spill() if tables else None
+    main = next(tables) if tables else open_table(source, schema is not None)
     beside = {"static": static, "targets": targets}
     others = {name: open_table(table, main.known) for name, table in beside.items() if table is not None}
     if schema is None:
         roles, notes = settled(asked, main, others), _unnamed_notes(main)
     else:
         roles, notes = trained(schema, main, others, with_labels), []
-    members = members_of(main, roles.id)
-    times = _times_of(main, roles, schema)
-    if roles.channel is None:
-        rows, kinds = wide_rows(members, times.values, roles, duplicates, schema)
-    else:
-        rows, kinds = long_rows(members, times.values, roles, schema)
-    whole = [members, *(members_of(table, roles.id) for table in others.values())]
+    parts: list[Part] = []
+    frames: list[pl.DataFrame] = []
+    about = [name for name in main.frame.columns if name in _of_series(roles)]
+    for table in chain([main], tables or ()):
+        parts.append(part_of(table, roles, schema, duplicates, spill))
+        frames.append(table.frame.select(about).unique(maintain_order=True) if tables else table.frame)
+    once = replace(main, frame=pl.concat(frames)) if tables else main
+    channels, kinds = columns_of(parts, roles, main.name)
+    notes += notes_of(parts, roles, schema, main.name)
+    whole = [members_of(table, roles.id) for table in (once, *others.values())]
     labelled = bool(roles.label if schema is None else schema.label)
     known = known_of(whole, roles, schema is None, targets is not None, labelled)
-    notes += [*rows.notes, *known.notes]
+    notes += known.notes
+    date_only, form = all(part.times.date_only for part in parts), parts[0].times.form
     if schema is None:
         schema = TableSchema(
-            roles.id, roles.time, roles.label, rows.channels, times.kind, times.date_only, roles.channel, roles.value,
-            roles.tag, known.facts.names, roles.group, roles.weight, kinds, known.facts.kinds, times.form,
+            roles.id, roles.time, roles.label, channels, parts[0].times.kind, date_only, roles.channel, roles.value,
+            roles.tag, known.facts.names, roles.group, roles.weight, kinds, known.facts.kinds, form,
         )  # fmt: skip
     else:
-        schema = replace(schema, date_only=schema.date_only and times.date_only, time_form=times.form)
-    return TableContents(_series(rows, known, _tags(main, roles, rows), schema), schema, notes)
+        schema = replace(schema, date_only=schema.date_only and date_only, time_form=form)
+    return TableContents(series_of(parts, known, schema, spill), schema, notes)
 
 
-def _series(rows: Rows, known: Known, tags: NDArray[Any] | None, schema: TableSchema) -> list[Series]:
-    """One series for each id that is known, from sorted rows."""
-    codes = np.array([-1 if code is None else code for code in known.codes])
-    begins, ends = (np.searchsorted(rows.codes, codes, side=side) for side in ("left", "right"))
-    series: list[Series] = []
-    for k, id in enumerate(known.ids):
-        begin, end = int(begins[k]), int(ends[k])
-        times = np.arange(end - begin, dtype=np.float64) if schema.time is None else rows.times[begin:end]
-        one = Series(
-            rows.observations.between(begin, end), times, rows.channels, id, known.labels[k], schema.time_kind, schema,
-            known.facts_at(k), known.facts.names, rows.levels, known.facts.levels,
-            None if tags is None else tags[begin:end], known.groups[k], known.weights[k],
-        )  # fmt: skip
-        series.append(one)
-    return series
-
-
-def _tags(table: Table, roles: Roles, rows: Rows) -> NDArray[Any] | None:
-    if roles.tag is None:
-        return None
-    tags = np.array(label_values(table, roles.tag).to_list(), dtype=object)
-    return tags[rows.origin]
-
-
-def _times_of(table: Table, roles: Roles, schema: TableSchema | None) -> Times:
-    if roles.time is None:
-        return Times(np.arange(table.frame.height, dtype=np.float64), "order", date_only=False)
-    return parse_times(table, roles.time, None if schema is None else schema.time_kind)
+def _of_series(roles: Roles) -> set[str | None]:
+    """The columns of what is known of a series as a whole."""
+    return {roles.id, roles.group, roles.weight, *roles.label, *roles.facts}
 
 
 def _unnamed_notes(table: Table) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from memcell.data.grouping import Members, Rows, called
 from memcell.data.observations import Observations
 from memcell.data.roles import Roles
 from memcell.data.schema import Kind, TableSchema
-from memcell.data.source import Table
 from memcell.data.words import kind_of, levels_of, split_texts
 
 __all__ = ["wide_rows"]
@@ -55,7 +54,7 @@ def wide_rows(
     kept_whole = {name.rpartition("[")[0] for name in columns if name not in empty and kinds.get(name) is None}
     silent = [name for name in empty if name.rpartition("[")[0] not in kept_whole & set(kinds)]
     silent += [name for name, kind in kinds.items() if kind == "vector" and f"{name}[0]" not in columns]
-    notes = [_silent_note(table, silent, columns, schema, bool(roles.facts))] if silent else []
+    counts: Counter[str] = Counter()
     if schema is None:
         columns = {name: column for name, column in columns.items() if name not in silent}
     names = tuple(columns)
@@ -70,14 +69,12 @@ def wide_rows(
                 raise InputError(_conflict_message(members, roles.time, conflict, codes, values, names, origin, words))
             if conflict is None:
                 values = values[groups.begins]
-                notes.append(
-                    f"Rows left out, because they repeat another one (same id, time and values): {groups.surplus}."
-                )
+                counts["Rows left out, because they repeat another one (same id, time and values)"] += groups.surplus
             else:
                 last = joined(values, groups, "last")
                 numbers = [name not in words for name in names]  # words have no mean
                 values = np.where(numbers, joined(values, groups, duplicates), last) if duplicates == "mean" else last  # type: ignore[arg-type]
-                notes.append(f"Rows joined to another one of the same id and time ({duplicates}): {groups.surplus}.")
+                counts[f"Rows joined to another one of the same id and time ({duplicates})"] += groups.surplus
             codes, times, origin = codes[groups.begins], times[groups.begins], origin[groups.begins]
     seen = Observations.of_dense(values)
     for name in names:
@@ -86,19 +83,7 @@ def wide_rows(
     kept: dict[str, Kind] = {
         name: kind for name, kind in kinds.items() if name in names or (kind == "vector" and f"{name}[0]" in names)
     }
-    return Rows(codes, times, seen, names, words, origin, notes), kept
-
-
-def _silent_note(
-    table: Table, silent: list[str], columns: Collection[str], schema: TableSchema | None, facts: bool
-) -> str:
-    """What the user should know of channels that are missing throughout."""
-    listed = ", ".join(map(repr, silent))
-    if schema is not None:
-        return f"No value of {listed} in {table.name}: missing in every row, though the model was trained with it."
-    if set(columns) <= set(silent) and not facts:
-        raise InputError(f"No value in any channel of {table.name}: {listed} missing in every row.")
-    return f"Dropped {listed}: missing in every row of {table.name}."
+    return Rows(codes, times, seen, names, words, origin, tuple(silent), counts=counts), kept
 
 
 def _conflict_message(

@@ -1,6 +1,6 @@
 """Batches of steps as tensors, in the order that training wants them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from memcell.data.steps import Steps
 
-__all__ = ["Batch", "Batches", "Part"]
+__all__ = ["Batch", "Batches", "Held", "Part"]
 
 Draw = Callable[[np.random.Generator], Iterator["Batch"]]
 
@@ -44,6 +44,11 @@ class Batch:
     parts: list[Part]
     target: Tensor
     weight: Tensor | None = None
+
+    @property
+    def size(self) -> float:
+        """How much its loss counts beside that of others."""
+        return float(len(self.target) if self.weight is None else self.weight.sum())
 
     @classmethod
     def of(
@@ -84,7 +89,28 @@ class Batches:
 
     draw: Draw
     steps_per_epoch: int
-    validation: list[Batch]
+    validation: Sequence[Batch]
+
+
+@dataclass(frozen=True)
+class Held(Sequence[Batch]):
+    """Batches that are made whenever they are read, so that no memory holds them.
+
+    Attributes:
+        make: a batch of its number.
+        length: how many there are.
+    """
+
+    make: Callable[[int], Batch]
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, number: Any) -> Any:
+        if number >= self.length:
+            raise IndexError(number)
+        return self.make(number)
 
 
 def _tensors(steps: Steps) -> Steps:

@@ -12,7 +12,7 @@ from memcell.model import ModelConfig
 from memcell.model.stack import wide_of
 from memcell.training.batches import Batch, Batches
 from memcell.training.module import SequenceModule
-from memcell.training.train import Trained, weighed
+from memcell.training.train import Trained
 
 __all__ = ["with_linear"]
 
@@ -31,37 +31,25 @@ def with_linear(config: ModelConfig, run: Trained, batches: Batches) -> Trained:
     if not (config.summary and config.head.whole and batches.validation) or run.interrupted:
         return run
     module = SequenceModule(config, 0.0, {name: torch.from_numpy(one) for name, one in run.weights.items()})
-    deep = [module.answers(batch) for batch in batches.validation]
-    wide, target, weight = _everything(batches.draw(np.random.default_rng(0)))
+    deep = torch.cat([module.answers(batch) for batch in batches.validation])
+    held = _everything(batches.validation)
+    training = _everything(batches.draw(np.random.default_rng(0)))
     best = run
     for prior in _PRIORS:
-        linear, bias = _fit(config.head, wide, target, weight, prior)
-        alone = [_read(batch) @ linear.T + bias for batch in batches.validation]
+        linear, bias = _fit(config.head, *training, prior)
+        alone = held[0] @ linear.T + bias
         for share in _SHARES:
-            mixed = [torch.lerp(*both, share) for both in zip(deep, alone, strict=True)]
-            losses = [
-                float(config.head.loss(one, batch.target, batch.weight))
-                for one, batch in zip(mixed, batches.validation, strict=True)
-            ]
-            loss = weighed(losses, batches.validation)
+            loss = float(config.head.loss(torch.lerp(deep, alone, share), *held[1:]))
             if loss < best.validation_loss:
                 best = replace(run, weights=_mixed(run, linear, bias, share), validation_loss=loss)
     return best
 
 
-def _read(batch: Batch) -> Tensor:
-    wide: Tensor = wide_of(batch.parts[0].steps)
-    return wide
-
-
-def _everything(drawn: Iterable[Batch]) -> tuple[Tensor, Tensor, Tensor | None]:
+def _everything(batches: Iterable[Batch]) -> tuple[Tensor, Tensor, Tensor | None]:
     """Summaries and facts, targets and weights of all batches."""
-    batches = list(drawn)
-    weights = [batch.weight for batch in batches if batch.weight is not None]
-    return (
-        torch.cat([_read(batch) for batch in batches]), torch.cat([batch.target for batch in batches]),
-        torch.cat(weights) if weights else None,
-    )  # fmt: skip
+    parts = [(wide_of(batch.parts[0].steps), batch.target, batch.weight) for batch in batches]
+    wide, target, weight = zip(*parts, strict=True)
+    return torch.cat(wide), torch.cat(target), None if weight[0] is None else torch.cat(weight)
 
 
 def _fit(head: Head, wide: Tensor, target: Tensor, weight: Tensor | None, prior: float) -> tuple[Tensor, Tensor]:

@@ -27,6 +27,7 @@ __all__ = ["begun", "config_of", "fit_members", "pass_once", "start_of"]
 _FEW = 200  # series, below which networks are smaller
 _LONG = 200  # rows of a series from which on gates start out remembering over its length
 
+_ENOUGH = 20_000_000  # observations to learn a recipe from
 _TRIALS = 3  # networks that decide between two recipes
 _COLUMNS = 10_000_000  # values up to which sparse numbers are tried as columns
 
@@ -46,14 +47,16 @@ def fit_members(
 ) -> Model:
     """A model of one or several networks, each with a part of the series of its own held out to decide when to stop.
 
-    The recipe is learnt from the series that the first network is trained on.
+    The recipe is learnt from the series that the first network is trained on, of very many from every second, third,
+    ..., so that they have about ``_ENOUGH`` observations.
     """
     groups = None if all(one.group is None for one in series) else [one.group for one in series]
     settings = settings.for_data(len(series))
     count = design.members_for(len(series), sum(map(len, series)))
     splits = held_out(len(series), settings.validation or 0.2, settings.seed, codes, groups, count)
     training = splits[0][0]
-    recipe = recipe_of([series[k] for k in training], schema, design, head.whole)
+    learnt_from = _enough([series[k] for k in training])
+    recipe = recipe_of(learnt_from, schema, design, head.whole)
 
     def train_on(recipe: Recipe, steps: Steps, first: int, last: int, name: str) -> list[Trained]:
         """Networks on the splits from ``first`` up to ``last``; fewer where Ctrl-C came."""
@@ -70,7 +73,7 @@ def fit_members(
                 break
         return runs
 
-    other, title = _another(recipe, [series[k] for k in training], design, head.whole)
+    other, title = _another(recipe, learnt_from, design, head.whole)
     trials = min(count, _TRIALS) if other else count
     steps, name = recipe.apply(series), "Network"
     runs = train_on(recipe, steps, 0, trials, name)
@@ -92,6 +95,10 @@ def fit_members(
         "history": [run.history for run in runs],
     }
     return Model(recipe, replace(config, members=len(runs)), tuple(run.weights for run in runs), record)
+
+
+def _enough(series: list[Series]) -> list[Series]:
+    return series[:: -(-sum(len(one.observations) for one in series) // _ENOUGH) or 1]
 
 
 def _another(recipe: Recipe, series: list[Series], design: Design, whole: bool) -> tuple[Recipe | None, str]:
@@ -166,8 +173,9 @@ def start_of(
     config: ModelConfig, recipe: Recipe, design: Design, series: list[Series], seed: int
 ) -> dict[str, torch.Tensor]:
     """Weights to start from."""
-    rows = float(np.median([len(one) for one in series])) / recipe.patch if series else 1.0
-    chrono = rows if design.chrono or (design.chrono is None and rows > _LONG) else None
+    rows = float(np.median([len(one) for one in series])) if series else 1.0
+    long = rows > _LONG if design.chrono is None else design.chrono
+    chrono = rows / recipe.patch if long else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return initial_weights(config, _duration(series, recipe), chrono)

@@ -14,7 +14,7 @@ from memcell.data import Series, TableSchema
 from memcell.data.steps import Steps
 from memcell.heads import Tagging
 from memcell.model import Model
-from memcell.training.batches import Batch, Batches
+from memcell.training.batches import Batch, Batches, Held
 from memcell.training.checkpoint import Checkpoint
 from memcell.training.networks import fit_members
 from memcell.training.settings import Design, TrainingSettings
@@ -86,8 +86,8 @@ def fit_tagger(
             for part in np.array_split(np.arange(len(pieces)), min(count, len(pieces))):
                 yield of([pieces[k] for k in part])
 
-        held = [of([(int(b), 0, len(series[b]))]) for b in validation if (codes[b] >= 0).any()]
-        return Batches(draw, count, held)
+        held = [(int(b), 0, len(series[b])) for b in validation if (codes[b] >= 0).any()]
+        return Batches(draw, count, Held(lambda k: of([held[k]]), len(held)))
 
     head, design = Tagging(tuple(classes)), design or Design()
     model = fit_members(series, head, schema, settings, design, batches, None, checkpoint)

@@ -1,6 +1,7 @@
 """One run of training over drawn batches."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ from memcell.training.module import SequenceModule
 from memcell.training.progress import Interrupt, ProgressBar
 from memcell.training.settings import TrainingSettings
 
-__all__ = ["Trained", "train", "weighed"]
+__all__ = ["Trained", "train"]
 
 _WARM_UP_STEPS = 20
 _LARGEST_NORM = 1.0  # of the gradient
@@ -187,11 +188,6 @@ def _advance(module: SequenceModule, optimizer: torch.optim.Optimizer, batch: Ba
     return loss.item()
 
 
-def _validate(module: SequenceModule, batches: list[Batch]) -> float:
-    return weighed([module.validation_loss(batch) for batch in batches], batches)
-
-
-def weighed(losses: list[float], batches: list[Batch]) -> float:
-    """The mean of the losses of batches, each as much as the entries of its target count."""
-    sizes = [len(batch.target) if batch.weight is None else float(batch.weight.sum()) for batch in batches]
+def _validate(module: SequenceModule, batches: Sequence[Batch]) -> float:
+    losses, sizes = zip(*((module.validation_loss(batch), batch.size) for batch in batches), strict=True)
     return float(np.average(losses, weights=sizes))

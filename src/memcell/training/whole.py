@@ -15,7 +15,7 @@ from memcell.data.steps import Steps
 from memcell.heads import Classification, Head, MultiLabel, Regression
 from memcell.model import Model
 from memcell.ragged import offsets_of
-from memcell.training.batches import Batch, Batches
+from memcell.training.batches import Batch, Batches, Held
 from memcell.training.checkpoint import Checkpoint
 from memcell.training.leaks import leaking_channels
 from memcell.training.networks import begun, fit_members, pass_once
@@ -23,6 +23,7 @@ from memcell.training.settings import Design, TrainingSettings
 
 __all__ = ["ClassWeight", "Partial", "class_weights", "classes_of", "fit_classifier", "fit_multilabel", "fit_regressor"]
 
+_HELD = 256  # held-out series a batch
 _QUARTILES_APART = 1.349  # of a normal distribution, in standard deviations
 
 ClassWeight = Mapping[Any, float] | str | None
@@ -180,8 +181,8 @@ def _fit(
             for part in np.array_split(random.permutation(training), count):
                 yield of(part)
 
-        parts = np.array_split(validation, max(1, -(-len(validation) // 256)))
-        return Batches(draw, count, [of(part) for part in parts if len(part)])
+        parts = np.array_split(validation, -(-len(validation) // _HELD)) if len(validation) else []
+        return Batches(draw, count, Held(lambda k: of(parts[k]), len(parts)))
 
     if partial is not None:
         model = partial.model or begun(series, problem.head, schema, settings, design)

@@ -1,0 +1,213 @@
+"""What a table, read at once or in parts, comes to: series, the meaning of its columns, and what is to be known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract.errors import InputError
+from memcell.data.columns import label_values
+from memcell.data.duplicates import Duplicates
+from memcell.data.grouping import Rows, members_of
+from memcell.data.known import Known
+from memcell.data.long import long_rows
+from memcell.data.observations import Observations
+from memcell.data.roles import Roles
+from memcell.data.schema import Kind, TableSchema
+from memcell.data.series import Series
+from memcell.data.source import Table
+from memcell.data.spill import Spill
+from memcell.data.times import Times, parse_times
+from memcell.data.wide import wide_rows
+
+__all__ = ["Part", "columns_of", "notes_of", "part_of", "series_of"]
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of whole series, read.
+
+    Attributes:
+        place: of each id, its number here.
+        rows: the rows, sorted by series and time; ``observations`` counts rows from the first one of each series.
+        bounds: int64 [S + 1], the first row of each series, and their number.
+        seen: int64 [S + 1], the same of observations.
+        kinds: what channels hold that are no numbers.
+        times: kind and form; the values are in ``rows``.
+        tags: [N], one a row; or None.
+    """
+
+    place: dict[Any, int]
+    rows: Rows
+    bounds: NDArray[np.int64]
+    seen: NDArray[np.int64]
+    kinds: dict[str, Kind]
+    times: Times
+    tags: NDArray[Any] | None
+
+
+def part_of(
+    table: Table, roles: Roles, schema: TableSchema | None, duplicates: Duplicates, spill: Spill | None = None
+) -> Part:
+    """The rows of a table.
+
+    Args:
+        table: with the rows of whole series.
+        roles: what columns are.
+        schema: the model's, at prediction.
+        duplicates: as for ``memcell.read``.
+        spill: where the arrays go; None: they stay in memory.
+
+    Raises:
+        InputError: what a column holds does not fit its role.
+    """
+    members = members_of(table, roles.id)
+    times = _times_of(table, roles, schema)
+    if roles.channel is None:
+        rows, kinds = wide_rows(members, times.values, roles, duplicates, schema)
+    else:
+        rows, kinds = long_rows(members, times.values, roles, schema)
+    tags = None
+    if roles.tag is not None:
+        tags = np.array(label_values(table, roles.tag).to_list(), dtype=object)[rows.origin]
+    bounds = np.searchsorted(rows.codes, np.arange(len(members.ids) + 1))
+    seen = np.searchsorted(rows.observations.row, bounds)
+    first = np.repeat(bounds[:-1].astype(np.int32), np.diff(seen))
+    kept = spill.keep if spill else _itself
+    observations = Observations(
+        kept(rows.observations.row - first), kept(rows.observations.channel), kept(rows.observations.value)
+    )
+    nothing = np.empty(0, np.int64)
+    rows = replace(rows, codes=nothing, origin=nothing, times=kept(rows.times), observations=observations)
+    place = {id: number for number, id in enumerate(members.ids)}
+    return Part(place, rows, bounds, seen, kinds, times._replace(values=nothing), tags)
+
+
+def _itself(array: NDArray[Any]) -> NDArray[Any]:
+    return array
+
+
+def _times_of(table: Table, roles: Roles, schema: TableSchema | None) -> Times:
+    if roles.time is None:
+        return Times(np.arange(table.frame.height, dtype=np.float64), "order", date_only=False)
+    return parse_times(table, roles.time, None if schema is None else schema.time_kind)
+
+
+def columns_of(parts: Sequence[Part], roles: Roles, name: str) -> tuple[tuple[str, ...], dict[str, Kind]]:
+    """The channels of all parts of the table ``name``, in order, and what those hold that are no numbers.
+
+    Raises:
+        InputError: there is none, one that was asked for lacks, or the parts do not agree on what one holds.
+    """
+    entries = _entries(parts)
+    if roles.channel is not None and (lacking := [one for one in roles.channels or () if one not in entries]):
+        raise InputError(
+            f"No channel {_listed(lacking)} in column {roles.channel!r} of {name}; there are "
+            f"{_listed(sorted(entries)[:_SHOWN])}."
+        )
+    found: dict[str, tuple[str, int]] = {}  # by channel: what it holds, and of a vector how many there are
+    kinds: dict[str, Kind] = {}
+    for part in parts:
+        kinds |= part.kinds
+        vectors = Counter(_column(part, channel) for channel in part.rows.channels)
+        for channel in part.rows.channels:
+            column = _column(part, channel)
+            here = part.kinds.get(column, "number"), vectors[column]
+            if found.setdefault(channel, here) != here:
+                raise InputError(
+                    f"{column!r} of {name} reads as {found[channel][0]} in some rows and as {here[0]} in others, or "
+                    "as vectors of several lengths. Mend it, or say what it holds (`kinds`; on the command line "
+                    "`--number`, `--category`, `--text`)."
+                )
+    if not found and not roles.facts:
+        which = f": {_listed(_silent(parts))} missing in every row" if roles.channel is None else ""
+        raise InputError(f"No value in any channel of {name}{which}.")
+    if len(parts) == 1:
+        return parts[0].rows.channels, kinds
+    if roles.channel is not None and roles.channels is None:
+        return tuple(sorted(found)), kinds
+    place = {column: number for number, column in enumerate(roles.channels or ())}
+    order = {channel: (place[_column(part, channel)], channel.rpartition("[")[2].rjust(9))
+             for part in parts for channel in part.rows.channels}  # fmt: skip
+    return tuple(sorted(found, key=lambda channel: order[channel])), kinds
+
+
+def _column(part: Part, channel: str) -> str:
+    """The column of a wide table that a channel is read from."""
+    vector = channel.rpartition("[")[0]
+    return vector if part.kinds.get(vector) == "vector" else channel
+
+
+def _entries(parts: Sequence[Part]) -> set[str]:
+    return {entry for part in parts for entry in part.rows.entries}
+
+
+def _silent(parts: Sequence[Part]) -> list[str]:
+    """What has no value in any part."""
+    return [name for name in parts[0].rows.silent if all(name in part.rows.silent for part in parts)]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def notes_of(parts: Sequence[Part], roles: Roles, schema: TableSchema | None, name: str) -> list[str]:
+    """What the user should know of the rows of the table ``name``.
+
+    Raises:
+        InputError: it has none of the model's channels.
+    """
+    notes: list[str] = []
+    silent, entries = _silent(parts), _entries(parts)
+    if schema is not None and roles.channel is not None:
+        silent = [one for one in schema.channels if one not in entries]
+        if schema.channels and len(silent) == len(schema.channels):
+            raise InputError(
+                f"Column {roles.channel!r} of {name} has none of the model's channels, "
+                f"{_listed(schema.channels[:_SHOWN])}; it has {_listed(sorted(entries)[:_SHOWN])}."
+            )
+    if silent and schema is None:
+        notes.append(f"Dropped {_listed(silent)}: missing in every row of {name}.")
+    elif silent:
+        notes.append(f"No value of {_listed(silent)} in {name}, though the model was trained with it.")
+    if schema is not None and (strange := sorted(entries - set(schema.channels))):
+        notes.append(f"Not used, because the model does not know them: {_listed(strange)}.")
+    counts = sum((part.rows.counts for part in parts), Counter[str]())
+    return [*notes, *(f"{what}: {count}." for what, count in counts.items())]
+
+
+def series_of(parts: Sequence[Part], known: Known, schema: TableSchema, spill: Spill | None) -> list[Series]:
+    """One series for each id that is known."""
+    parts = [_renumbered(part, schema.channels, spill) for part in parts]
+    places = {id: (part, k) for part in parts for id, k in part.place.items()}
+    series: list[Series] = []
+    for number, id in enumerate(known.ids):
+        part, k = places.get(id, (parts[0], -1))
+        low, high, begin, end = (0, 0, 0, 0) if k < 0 else (*part.seen[k : k + 2], *part.bounds[k : k + 2])
+        rows, seen = part.rows, part.rows.observations
+        times = np.arange(end - begin, dtype=np.float64) if schema.time is None else rows.times[begin:end]
+        series.append(Series(
+            Observations(seen.row[low:high], seen.channel[low:high], seen.value[low:high]), times, rows.channels, id,
+            known.labels[number], schema.time_kind, schema, known.facts_at(number), known.facts.names, rows.levels,
+            known.facts.levels, None if part.tags is None else part.tags[begin:end], known.groups[number],
+            known.weights[number],
+        ))  # fmt: skip
+    return series
+
+
+def _renumbered(part: Part, channels: tuple[str, ...], spill: Spill | None) -> Part:
+    """The part with these channels, among which its own come in the same order."""
+    if part.rows.channels == channels:
+        return part
+    place = {channel: number for number, channel in enumerate(channels)}
+    numbers = np.array([place[channel] for channel in part.rows.channels], np.int32)
+    channel = numbers[part.rows.observations.channel]
+    seen = replace(part.rows.observations, channel=spill.keep(channel) if spill else channel)
+    return replace(part, rows=replace(part.rows, channels=channels, observations=seen))
