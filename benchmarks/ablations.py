@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from datasets import ClinicalStays, co2, physionet2012, ucr
+from datasets import ClinicalStays, co2, group_folds, har_rfid, physionet2012, ucr
 from effort import Effort, spread
 from lengths import adding_problem
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 from timing import markdown
 
 import memcell
 from memcell.data import Series
 from memcell.data.observations import Observations
-from memcell.sklearn import SequenceClassifier, SequenceRegressor
+from memcell.sklearn import SequenceClassifier, SequenceRegressor, SequenceTagger
 
 __all__ = ["corrupted", "grid", "mechanisms", "read_stays"]
 
@@ -69,7 +69,7 @@ class Pair(NamedTuple):
 
 def mechanisms(effort: Effort) -> Iterator[str]:
     """Each mechanism against the same model without it, networks of one member."""
-    for part in (_on_stays, _on_sets, _on_cycles, _on_long_memory):
+    for part in (_on_stays, _on_sets, _on_sparse, _on_words, _on_rows, _on_cycles, _on_long_memory):
         start = time.perf_counter()
         found = part(effort)
         header = ["mechanism", "data", "score", "with", "without", "difference"]
@@ -95,7 +95,7 @@ def _on_stays(effort: Effort) -> list[Pair]:
             return float(roc_auc_score([series[k].label for k in test], probability))
 
         tried = {"": auroc(clean), "dirty": auroc(dirty), "clipping": auroc(dirty, "clipping")}
-        tried |= {"summary": auroc(clean, "summary")}
+        tried |= {name: auroc(clean, name) for name in ("summary", "linear")}
         tried |= {name: auroc(clean, "summary", name) for name in OF_THE_CELL}
         tried |= {"all": auroc(clean, "summary", *OF_THE_CELL[:5])}
         for name, score in tried.items():
@@ -103,6 +103,7 @@ def _on_stays(effort: Effort) -> list[Pair]:
     cell = "the same, cell alone"
     return [
         Pair("summary", "PhysioNet, 1,500 stays", "AUROC", scores[""], scores["summary"]),
+        Pair("linear", "the same", "AUROC", scores[""], scores["linear"]),
         Pair("clipping", "the same, 1 % of values x 1e6", "AUROC", scores["dirty"], scores["clipping"]),
         *(Pair(name, cell, "AUROC", scores["summary"], scores[name]) for name in OF_THE_CELL),
         Pair("the first five", cell, "AUROC", scores["summary"], scores["all"]),
@@ -129,6 +130,44 @@ def _as_set(values: Array) -> Series:
 def _accuracy(effort: Effort, train: Labelled, test: Labelled, **options: Any) -> float:
     estimator = SequenceClassifier(**effort.options | {"members": 1} | options).fit(*train)
     return float(np.mean(estimator.predict(test[0]) == test[1]))
+
+
+def _on_sparse(effort: Effort) -> list[Pair]:
+    """JapaneseVowels, a channel a row and among 200 others that are 1 % filled: as events, or as columns."""
+    pairs = []
+    for kinds in ({"asynchronous"}, {"asynchronous", "high-dimensional"}):
+        data = _messy("JapaneseVowels", kinds)
+        on, off = (
+            [_accuracy(effort, *data, seed=seed, events=events, without=("summary",)) for seed in effort.seeds]
+            for events in (True, False)
+        )
+        pairs.append(Pair("events", f"JapaneseVowels, {', '.join(sorted(kinds))}, cell alone", "accuracy", on, off))
+    return pairs
+
+
+def _on_words(effort: Effort) -> list[Pair]:
+    """The worn sensor: which antenna was heard, a category beside numbers, left out or not; the first folds."""
+    frame = har_rfid()
+
+    def f1(fold: int, ignore: tuple[str, ...]) -> float:
+        series = memcell.read(frame, id="trial", time="time", tag="label", ignore=ignore)
+        train, test = ([series[k] for k in part] for part in group_folds(np.arange(len(series)))[fold])
+        tagger = SequenceTagger(**effort.options | {"members": 1, "bidirectional": True}).fit(train)
+        truth = np.concatenate([one.tags for one in test])
+        return float(f1_score(truth, np.concatenate(tagger.predict(test)), average="macro"))
+
+    on, off = ([f1(fold, ignore) for fold in effort.seeds] for ignore in ((), ("antenna",)))
+    return [Pair("categories beside numbers", "wearable RFID, with and without its antenna", "macro F1", on, off)]
+
+
+def _on_rows(effort: Effort) -> list[Pair]:
+    """ItalyPowerDemand: a row is an hour of the day in every series."""
+    x, y, x_test, y_test = ucr("ItalyPowerDemand")
+    on, off = (
+        [_accuracy(effort, (x, y), (x_test, y_test), seed=seed, without=without) for seed in effort.seeds]
+        for without in ((), ("aligned",))
+    )
+    return [Pair("aligned", "ItalyPowerDemand", "accuracy", on, off)]
 
 
 def _on_cycles(effort: Effort) -> list[Pair]:
@@ -166,14 +205,11 @@ def _on_long_memory(effort: Effort) -> list[Pair]:
     def errors(*without: str, **options: Any) -> list[float]:
         return [_error(effort, train, test, seed, ("summary", *without), **options) for seed in effort.seeds]
 
-    patches, side_by_side = errors(), errors("local")
-    rows, chrono = (
-        errors("merging", chrono=chrono) for chrono in (False, True)
-    )  # 200 rows are not yet long by default
+    patches, side_by_side, rows = errors(), errors("local"), errors("merging")
     return [
         Pair("merging (patches)", "adding problem, T=200", "MSE", patches, rows),
         Pair("local", "the same, in patches", "MSE", patches, side_by_side),
-        Pair("chrono", "the same, row by row", "MSE", chrono, rows),
+        Pair("chrono", "the same, in patches", "MSE", errors(chrono=True), patches),  # 200 rows are not long by default
     ]
 
 
@@ -188,22 +224,25 @@ def _error(effort: Effort, train: Labelled, test: Labelled, seed: int, without: 
 
 def grid(effort: Effort) -> Iterator[str]:
     """JapaneseVowels in every combination of five kinds of mess, in training and test: accuracy, networks of one."""
-    x, y, x_test, y_test = ucr("JapaneseVowels")
-    if effort.quick:
-        x, y = x[::5], y[::5]
-    noise = np.concatenate(x).std(axis=0)
     rows, clean = [], 0.0
     for chosen in sorted(product((False, True), repeat=len(MESS)), key=sum):
         kinds = {kind for kind, on in zip(MESS, chosen, strict=True) if on}
-        random = np.random.default_rng(0)
-        train, test = ([messy(values, kinds, noise, random) for values in one] for one in (x, x_test))
+        data = _messy("JapaneseVowels", kinds)
         start = time.perf_counter()
-        accuracy = _accuracy(effort, (train, y), (test, y_test))
+        accuracy = _accuracy(effort, *data)
         clean = clean or accuracy
         ticks = ["x" if on else "" for on in chosen]
         rows.append([len(rows), *ticks, f"{accuracy:.3f}", f"{clean - accuracy:.3f}",
                      f"{time.perf_counter() - start:.0f}"])  # fmt: skip
     yield markdown(["JapaneseVowels", *MESS, "accuracy", "lost", "seconds"], rows)
+
+
+def _messy(name: str, kinds: set[str]) -> tuple[Labelled, Labelled]:
+    """A set of series with some kinds of ``MESS``: for training, and for testing."""
+    x, y, x_test, y_test = ucr(name)
+    noise, random = np.concatenate(x).std(axis=0), np.random.default_rng(0)
+    train, test = ([messy(values, kinds, noise, random) for values in one] for one in (x, x_test))
+    return (train, y), (test, y_test)
 
 
 def messy(values: Array, kinds: set[str], noise: Array, random: np.random.Generator) -> Series:

@@ -196,6 +196,23 @@ def levels_of(seed: int, wild: bool) -> Data:
     return series, y
 
 
+def aligned(seed: int) -> Data:
+    """One row of thirty is the class."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(160, 30, 1))
+    return [dense(one) for one in values], (values[:, 13, 0] > 0).astype(np.int64)
+
+
+def test_a_row_that_all_series_have_is_read_as_it_is() -> None:
+    assert score(aligned, epochs=8) > 0.85
+    assert score(aligned, epochs=8, without=("aligned",)) < 0.7
+
+
+def test_what_is_linear_is_learnt_in_no_time() -> None:
+    assert score(aligned, epochs=1, learning_rate=1e-4) > 0.85
+    assert score(aligned, epochs=1, learning_rate=1e-4, without=("linear",)) < 0.7
+
+
 def test_impossible_values_at_prediction_do_little() -> None:
     x, y = levels_of(0, wild=False)
     fresh, truth = levels_of(1, wild=False)

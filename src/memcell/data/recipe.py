@@ -84,6 +84,7 @@ class Recipe:
         events: bool | None = None,
         cycles: str | Sequence[float] = (),
         summary: bool = False,
+        aligned: bool = True,
         merging: bool = False,
     ) -> "Recipe":
         """Statistics of the series, which must be training series and, for a forecast, end where training ends.
@@ -96,6 +97,7 @@ class Recipe:
             events: whether numbers enter as events; None: where channels are many and sparse, or hold sets.
             cycles: as in ``memcell.data.cycles.periods_of``.
             summary: whether a series comes with a summary of each column.
+            aligned: whether the values of rows that all series have alike are among it.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
                 channels, in patches where they are even and complete.
 
@@ -126,7 +128,7 @@ class Recipe:
         span = span_of(series, len(schema.channels)) if merging else 0.0
         patch = patch_of(series, cadence, channels) if merging and not span else 1
         periods = periods_of(series, cycles)
-        rows = aligned_rows(series, cadence, channels) if summary else 0
+        rows = aligned_rows(series, cadence, channels) if summary and aligned else 0
         return cls(schema, cadence, channels, facts, periods, target_recipe, summary, span, patch, rows)
 
     @cached_property

@@ -68,7 +68,7 @@ def fit_members(
             batches = batches_of(steps, *splits[k], min(own.batch_size or 1, len(splits[k][0])))
             start = start_of(config, recipe, design, series, own.seed)
             run = train(config, start, batches, own, title, checkpoint=checkpoint)
-            runs.append(with_linear(config, run, batches))
+            runs.append(run if "linear" in design.without else with_linear(config, run, batches))
             if runs[-1].interrupted:
                 break
         return runs
@@ -152,9 +152,12 @@ def begun(series: list[Series], head: Head, schema: TableSchema, settings: Train
 
 def recipe_of(series: list[Series], schema: TableSchema, design: Design, whole: bool) -> Recipe:
     """The recipe learnt from some series as the design says."""
+    clipping, merging, summary, aligned = (
+        name not in design.without for name in ("clipping", "merging", "summary", "aligned")
+    )
     return Recipe.learn(
-        series, schema, clipping="clipping" not in design.without, events=design.events, cycles=design.cycles,
-        summary=whole and "summary" not in design.without, merging=whole and "merging" not in design.without,
+        series, schema, clipping=clipping, events=design.events, cycles=design.cycles, summary=whole and summary,
+        aligned=aligned, merging=whole and merging,
     )  # fmt: skip
 
 

@@ -9,11 +9,12 @@ from memcell.model import MECHANISMS
 _MANY = 1000  # series from which on steps are smaller, networks more, and less is held out for each
 _CHEAP, _BEARABLE = 500_000, 2_000_000  # rows up to which so many networks are trained, or three
 
-__all__ = ["RECIPE_MECHANISMS", "Design", "TrainingSettings"]
+__all__ = ["FIT_MECHANISMS", "Design", "TrainingSettings"]
 
-RECIPE_MECHANISMS = ("clipping", "merging", "summary")
-"""Mechanisms of the recipe that a fit can be told to go without, beside those of the model: cutting outliers and not
-seeing impossible values; merging rows; summaries of each channel that a head of whole series reads."""
+FIT_MECHANISMS = ("clipping", "merging", "summary", "aligned", "linear")
+"""Mechanisms that a fit can be told to go without, beside those of the model: cutting outliers and not seeing
+impossible values; merging rows; summaries of each channel that a head of whole series reads, and, which there are only
+with these, the values of rows that all series have alike, and what is linear beside a network."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Design:
         bidirectional: whether layers also run from the end; for tags that may look ahead.
         members: networks, each with another part of the data held out, whose predictions are averaged. None: five,
             ten of many series, fewer of many rows.
-        without: mechanisms to leave out, see ``memcell.model.MECHANISMS`` and ``RECIPE_MECHANISMS``.
+        without: mechanisms to leave out, see ``memcell.model.MECHANISMS`` and ``FIT_MECHANISMS``.
         events: whether numbers enter as events; None: where channels are many and sparse, or hold sets.
         cycles: periods whose phase is a feature, ``"calendar"`` or ``"detect"``.
         chrono: whether gates start out remembering over the length of a series; None: where series are long.
@@ -102,7 +103,7 @@ class Design:
     chrono: bool | None = None
 
     def __post_init__(self) -> None:
-        known = (*MECHANISMS, *RECIPE_MECHANISMS)
+        known = (*MECHANISMS, *FIT_MECHANISMS)
         if isinstance(self.without, str) or not set(self.without) <= set(known):
             raise InputError(f"`without` is {self.without!r}; it must be a list of some of {', '.join(known)}.")
         if self.members is not None and (not isinstance(self.members, int) or self.members < 1):
