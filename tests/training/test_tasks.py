@@ -207,6 +207,9 @@ def test_rare_classes_can_count_as_much_as_frequent_ones() -> None:
     assert plain == pytest.approx(0.1, abs=0.06)
     with pytest.raises(InputError, match="`class_weight` names 7"):
         SequenceClassifier(class_weight={7: 1.0}, **options).fit(x, y)
+    for weights, message in (({0: 1e300}, "`class_weight` of 0 is 1e.300"), ({0: 0, 1: 0}, "is 0 for every class")):
+        with pytest.raises(InputError, match=message):
+            SequenceClassifier(class_weight=weights, **options).fit(x, y)
 
 
 def test_a_channel_that_gives_the_answer_away_is_reported() -> None:

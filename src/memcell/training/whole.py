@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data import Series, TableSchema
+from memcell.data.series import check_weight
 from memcell.data.steps import Steps
 from memcell.heads import Classification, Head, MultiLabel, Regression
 from memcell.model import Model
@@ -213,7 +214,7 @@ def class_weights(classes: list[Any], counts: NDArray[np.int64], given: ClassWei
     """The weight of each class.
 
     Raises:
-        InputError: another word than ``"balanced"``, a class that does not exist, or a weight that is not positive.
+        InputError: another word than ``"balanced"``, a class that does not exist, or weights that cannot be counted with.
     """
     if given is None:
         return np.ones(len(classes))
@@ -224,9 +225,11 @@ def class_weights(classes: list[Any], counts: NDArray[np.int64], given: ClassWei
     unknown = [label for label in given if label not in classes]
     if unknown:
         raise InputError(f"`class_weight` names {unknown[0]!r}; the classes are {', '.join(map(repr, classes))}.")
+    for label, weight in given.items():
+        check_weight(weight, f"`class_weight` of {label!r}")
     weights = np.array([float(given.get(label, 1.0)) for label in classes])
-    if not (weights > 0).all() or not np.isfinite(weights).all():
-        raise InputError(f"`class_weight` must be positive; got {dict(given)}.")
+    if not weights.any():
+        raise InputError(f"`class_weight` is 0 for every class: {dict(given)}. Nothing would be learnt.")
     return weights
 
 
