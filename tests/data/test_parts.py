@@ -147,3 +147,11 @@ def test_parts_that_read_differently_are_refused(tmp_path: Path) -> None:
         read_table(tmp_path / "t.parquet", id="stay", time="hour")
     contents = read_table(tmp_path / "t.parquet", id="stay", time="hour", kinds={"x": "category"})
     assert {word for one in contents.series for word in words(one)} == {"1", "low"}
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_times_that_read_differently_are_refused(tmp_path: Path) -> None:
+    days = [20200101 + k for k in range(18)] + list(range(21))  # dates as numbers in the first part
+    pl.DataFrame({"stay": IDS, "day": days, "x": np.arange(39.0)}).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match="are dates in some rows and numbers in others"):
+        read_table(tmp_path / "t.parquet", id="stay", time="day")

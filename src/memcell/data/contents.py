@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
 from memcell.data.columns import label_values
+from memcell.data.dates import TimeForm, TimeKind
 from memcell.data.duplicates import Duplicates
 from memcell.data.grouping import Rows, members_of
 from memcell.data.known import Known
@@ -25,7 +26,7 @@ from memcell.data.spill import Spill
 from memcell.data.times import Times, parse_times
 from memcell.data.wide import wide_rows
 
-__all__ = ["Part", "columns_of", "notes_of", "part_of", "series_of"]
+__all__ = ["Part", "columns_of", "notes_of", "part_of", "series_of", "times_of"]
 
 _SHOWN = 20
 
@@ -137,6 +138,20 @@ def columns_of(parts: Sequence[Part], roles: Roles, name: str) -> tuple[tuple[st
     order = {channel: (place[_column(part, channel)], channel.rpartition("[")[2].rjust(9))
              for part in parts for channel in part.rows.channels}  # fmt: skip
     return tuple(sorted(found, key=lambda channel: order[channel])), kinds
+
+
+def times_of(parts: Sequence[Part], name: str) -> tuple[TimeKind, bool, TimeForm]:
+    """What the times of the table ``name`` are, whether they are dates without a time of day, and how they came.
+
+    Raises:
+        InputError: the parts do not agree.
+    """
+    kinds = sorted({part.times.kind for part in parts})
+    if len(kinds) > 1:
+        raise InputError(
+            f"The times of {name} are {kinds[0]}s in some rows and {kinds[1]}s in others. Write all alike."
+        )
+    return kinds[0], all(part.times.date_only for part in parts), parts[0].times.form
 
 
 def _column(part: Part, channel: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from memcell.contract.errors import InputError
-from memcell.data.contents import Part, columns_of, notes_of, part_of, series_of
+from memcell.data.contents import Part, columns_of, notes_of, part_of, series_of, times_of
 from memcell.data.duplicates import DUPLICATES, Duplicates
 from memcell.data.grouping import members_of
 from memcell.data.known import known_of
@@ -147,32 +147,33 @@ def read_table(
     else:
         roles, notes = trained(schema, main, others, with_labels), []
     parts: list[Part] = []
-    frames: list[pl.DataFrame] = []
-    about = [name for name in main.frame.columns if name in _of_series(roles)]
+    about: list[Table] = []  # the tables with what is known of whole series, once each where they are parts
     for table in chain([main], tables or ()):
         parts.append(part_of(table, roles, schema, duplicates, spill))
-        frames.append(table.frame.select(about).unique(maintain_order=True) if tables else table.frame)
-    once = replace(main, frame=pl.concat(frames)) if tables else main
+        about.append(_once(table, roles) if tables else table)
     channels, kinds = columns_of(parts, roles, main.name)
     notes += notes_of(parts, roles, schema, main.name)
-    whole = [members_of(table, roles.id) for table in (once, *others.values())]
+    main = replace(main, frame=pl.concat([table.frame for table in about]))
+    whole = [members_of(table, roles.id) for table in (main, *others.values())]
     labelled = bool(roles.label if schema is None else schema.label)
     known = known_of(whole, roles, schema is None, targets is not None, labelled)
     notes += known.notes
-    date_only, form = all(part.times.date_only for part in parts), parts[0].times.form
+    kind, date_only, form = times_of(parts, main.name)
     if schema is None:
         schema = TableSchema(
-            roles.id, roles.time, roles.label, channels, parts[0].times.kind, date_only, roles.channel, roles.value,
-            roles.tag, known.facts.names, roles.group, roles.weight, kinds, known.facts.kinds, form,
+            roles.id, roles.time, roles.label, channels, kind, date_only, roles.channel, roles.value, roles.tag,
+            known.facts.names, roles.group, roles.weight, kinds, known.facts.kinds, form,
         )  # fmt: skip
     else:
         schema = replace(schema, date_only=schema.date_only and date_only, time_form=form)
     return TableContents(series_of(parts, known, schema, spill), schema, notes)
 
 
-def _of_series(roles: Roles) -> set[str | None]:
-    """The columns of what is known of a series as a whole."""
-    return {roles.id, roles.group, roles.weight, *roles.label, *roles.facts}
+def _once(table: Table, roles: Roles) -> Table:
+    """What a table says of whole series, without repetition."""
+    named = {roles.id, roles.group, roles.weight, *roles.label, *roles.facts}
+    columns = [name for name in table.frame.columns if name in named]
+    return replace(table, frame=table.frame.select(columns).unique(maintain_order=True))
 
 
 def _unnamed_notes(table: Table) -> list[str]:

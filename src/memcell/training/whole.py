@@ -214,7 +214,7 @@ def class_weights(classes: list[Any], counts: NDArray[np.int64], given: ClassWei
     """The weight of each class.
 
     Raises:
-        InputError: another word than ``"balanced"``, a class that does not exist, or weights that cannot be counted with.
+        InputError: another word than ``"balanced"``, a class that does not exist, or weights that do not fit.
     """
     if given is None:
         return np.ones(len(classes))
