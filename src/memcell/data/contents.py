@@ -146,12 +146,11 @@ def times_of(parts: Sequence[Part], name: str) -> tuple[TimeKind, bool, TimeForm
     Raises:
         InputError: the parts do not agree.
     """
-    kinds = sorted({part.times.kind for part in parts})
-    if len(kinds) > 1:
-        raise InputError(
-            f"The times of {name} are {kinds[0]}s in some rows and {kinds[1]}s in others. Write all alike."
-        )
-    return kinds[0], all(part.times.date_only for part in parts), parts[0].times.form
+    kind = parts[0].times.kind
+    other = next((part.times.kind for part in parts if part.times.kind != kind), None)
+    if other is not None:
+        raise InputError(f"The times of {name} are {kind}s in some rows and {other}s in others. Write all alike.")
+    return kind, all(part.times.date_only for part in parts), parts[0].times.form
 
 
 def _column(part: Part, channel: str) -> str:
