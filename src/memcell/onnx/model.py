@@ -12,20 +12,14 @@ from memcell.heads.forecast import START
 from memcell.heads.regression import NARROWEST, T90
 from memcell.model import Model, ModelConfig
 from memcell.onnx.cell import Direction, Entering, add_layer, zeros_for
-from memcell.onnx.graph import DOUBLE, INT64, Graph
+from memcell.onnx.events import add_events, padded_events
+from memcell.onnx.graph import DOUBLE, FLOAT, INT64, Graph
 
 __all__ = ["inputs_of", "model_graph"]
 
-_STEPS = ("values", "mask", "last", "since", "gap", "extra")  # of the stack, see memcell.model.stack.run
-
 
 def inputs_of(model: Model, series: Any) -> dict[str, NDArray[Any]]:
-    """What the graph of a trained model reads, of series as ``Model.predict`` takes them: arrays [B, T, .] by name.
-
-    Raises:
-        InputError: the model reads events, which no graph does.
-    """
-    _check_events(model)
+    """What the graph of a trained model reads, of series as ``Model.predict`` takes them: arrays [B, T, .] by name."""
     steps = model.recipe.apply(model.series_of(series))
     lengths = np.diff(steps.offsets)
     padded: dict[str, NDArray[Any]] = {}
@@ -33,6 +27,8 @@ def inputs_of(model: Model, series: Any) -> dict[str, NDArray[Any]]:
     for name, width in _widths(model).items():
         padded[name] = np.zeros((*within.shape, width), np.float32)
         padded[name][within] = getattr(steps, name)
+    if model.config.events:
+        padded |= padded_events(model.config, steps, within.shape[1])
     if model.config.facts:
         padded["facts"] = steps.facts
     if model.config.summary:
@@ -46,13 +42,15 @@ def model_graph(model: Model, inputs: Collection[str]) -> Graph:
     """The equations of ``memcell.model.stack.run`` and of the head, averaged over the members.
 
     Raises:
-        InputError: the model reads events, or several networks should take a state.
+        InputError: several networks should take a state.
     """
-    _check_events(model)
     if "states" in inputs and (len(model.members) > 1 or model.config.bidirectional):
         raise InputError("`states` are for a model of one network that runs forwards; leave them out of `inputs`.")
     graph, config = Graph(), model.config
     steps = {name: _time_first(graph, graph.input(name, ["B", "T", width])) for name, width in _widths(model).items()}
+    if config.events:
+        for name, kind in (("event_feature", INT64), ("event_value", FLOAT)):
+            steps[name] = _time_first(graph, graph.input(name, ["B", "T", "E"], kind))
     facts = graph.input("facts", ["B", config.facts]) if config.facts else None
     summary = graph.input("summary", ["B", config.summary]) if config.summary else None
     lengths = graph.input("lengths", ["B"], INT64) if "lengths" in inputs else None
@@ -82,14 +80,6 @@ def model_graph(model: Model, inputs: Collection[str]) -> Graph:
             layers = [graph.op("Unsqueeze", final[column], axis) for final in finals]
             graph.output(graph.op("Concat", *layers, axis=0), name, shape)
     return graph
-
-
-def _check_events(model: Model) -> None:
-    if model.config.events:
-        raise InputError(
-            "This model reads events (words, sets or sparse channels), whose number differs from row to row; a graph "
-            "has no such input. Run it with memcell."
-        )
 
 
 def _widths(model: Model) -> dict[str, int]:
@@ -135,6 +125,9 @@ def _stack(
         parts.append(graph.op("Log", graph.op("Add", steps["since"], graph.constant(1.0))))
     if config.has("local"):
         parts.append(_local(graph, config, w, parts[0], steps["mask"]))
+    if config.events:
+        parts += add_events(graph, config, w, steps["event_feature"], steps["event_value"])
+        parts.append(graph.op("Log", graph.op("Add", steps["gap"], graph.constant(1.0))))
     if config.extra:
         parts.append(steps["extra"])
     x = graph.op("Concat", *parts, axis=2)
