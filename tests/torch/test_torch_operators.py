@@ -11,6 +11,7 @@ import torch
 from backends.cases import CELLS, CELLS_WITHOUT_KERNEL, SMALL, Cell, Shape, problem, run
 from tensors import ONE_OF_EACH, TINY, arguments_of, call_layer, of_given
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from memcell import InputError, LstmSpec
 from memcell.backends import ReferenceBackend
@@ -184,3 +185,36 @@ def test_no_kernel_is_refused_with_reasons_and_the_remedy() -> None:
     tensors, sequences = arguments_of(PLAIN)
     with pytest.raises(InputError, match=r"layer_norm: .* have no kernel.*With fallback=True"):
         call_layer(lstm, Cell(LstmSpec(layer_norm=True), "none", "none", False), tensors, sequences)
+
+
+class _Seen(TorchDispatchMode):
+    """What the dispatcher is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(func.name())
+        return func(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("cell", [PLAIN, CARRIED, CELLS[7]], ids=str)
+def test_the_short_way_gives_the_same_to_the_bit_and_is_left_where_somebody_looks_on(cell: Cell) -> None:
+    tensors, offsets = arguments_of(cell)
+    given = [tensor for tensor in tensors if tensor is not None]
+
+    def gradients() -> list[Tensor]:
+        outputs = call_layer(lstm, cell, tensors, offsets)
+        found = torch.autograd.grad(sum(o.square().sum() for o in outputs), given)  # type: ignore[arg-type]
+        return [*outputs, *found]
+
+    alone = gradients()
+    with _Seen() as seen:
+        watched = gradients()
+    assert {"memcell::lstm", "memcell::lstm_backward"} <= seen.names
+    for one, other in zip(alone, watched, strict=True):
+        assert torch.equal(one, other)
+    with torch.profiler.profile() as profile:
+        gradients()
+    assert "memcell::lstm" in {event.name for event in profile.events() or ()}

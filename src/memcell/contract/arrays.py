@@ -92,6 +92,9 @@ class LstmGradients:
     norm: Array | None = None
 
 
+_WEIGHTS = tuple(field.name for field in fields(LstmWeights))
+
+
 def _expect(name: str, array: Any, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> None:
     if not isinstance(array, np.ndarray):
         raise InputError(f"`{name}` is a {type(array).__name__}; it must be a NumPy array.")
@@ -120,20 +123,21 @@ def check_weights(spec: LstmSpec, weights: LstmWeights) -> tuple[int, int]:
     if hidden_size == 0:
         raise InputError("`w_h` has no columns; the hidden size must be at least 1.")
     shapes = spec.weight_shapes(input_size, hidden_size)
-    for field in fields(weights):
-        array = getattr(weights, field.name)
-        peephole = field.name == "peephole"
+    for name in _WEIGHTS:
+        array, shape = getattr(weights, name), shapes.get(name)
+        if (array is None) == (shape is None):
+            if shape is not None:
+                _expect(name, array, shape, w_x.dtype)
+            continue
+        peephole = name == "peephole"
         option = f"peephole={spec.peephole!r}" if peephole else f"layer_norm={spec.layer_norm}"
+        if shape is None:
+            raise InputError(f"`{name}` was given, but {option} has none. Leave it out.")
         without = "peephole='none'" if peephole else "layer_norm=False"
-        if field.name in shapes:
-            if array is None:
-                raise InputError(
-                    f"`{field.name}` is missing; {option} needs one of shape {list(shapes[field.name])}. Give it, or "
-                    f"build the spec with {without}."
-                )
-            _expect(field.name, array, shapes[field.name], w_x.dtype)
-        elif array is not None:
-            raise InputError(f"`{field.name}` was given, but {option} has none. Leave it out.")
+        raise InputError(
+            f"`{name}` is missing; {option} needs one of shape {list(shape)}. Give it, or build the spec with "
+            f"{without}."
+        )
     return input_size, hidden_size
 
 

@@ -43,11 +43,29 @@ _spec = lru_cache(LstmSpec)
 
 
 def lstm_operator(*arguments: Any) -> tuple[Tensor, ...]:
-    """``torch.ops.memcell.lstm``, also inside ``torch.func``, whose transforms want to see the function itself."""
+    """``torch.ops.memcell.lstm``, also inside ``torch.func``, whose transforms want to see the function itself.
+
+    Where nothing but autograd can be looking on, the core is called without the dispatcher, which on a lone step takes
+    as long as the core.
+    """
     if _inside_torch_func():
         *layer, _, _ = arguments
         return _TransformedLstm.apply(*layer, True, True)
-    return torch.ops.memcell.lstm(*arguments)
+    tensors = arguments[:_DIFFERENTIABLE]
+    if not _unwatched(tensors):
+        return torch.ops.memcell.lstm(*arguments)
+    return _UnwatchedLstm.apply(*arguments) if _wants_graph(tensors) else _lstm_cpu(*arguments)
+
+
+def _unwatched(tensors: tuple[Tensor | None, ...]) -> bool:
+    """Whether these are plain tensors on a CPU, and no mode, tracer or transform follows what becomes of them."""
+    if torch.compiler.is_compiling() or forward_ad._current_level >= 0:
+        return False
+    if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
+        return False
+    plain = Tensor, torch.nn.Parameter
+    traced = torch._C._get_tracing_state() or torch._C._autograd._profiler_enabled()  # pyright: ignore[reportAttributeAccessIssue]
+    return not traced and all(t is None or (type(t) in plain and t.device.type == "cpu") for t in tensors)
 
 
 def _inside_torch_func() -> bool:
@@ -193,11 +211,31 @@ class _Lstm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *d_outputs: Any) -> tuple[Any, ...]:
-        *tensors, h, c, gates = ctx.saved_tensors
         call = _LstmBackward.apply if _inside_torch_func() else torch.ops.memcell.lstm_backward
+        return _Lstm.gradients(ctx, call, d_outputs)
+
+    @staticmethod
+    def gradients(ctx: Any, call: Any, d_outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        *tensors, h, c, gates = ctx.saved_tensors
         gradients = call(*tensors, *ctx.options, h, c, gates, *d_outputs[:4], ctx.needs_input_grad[_X])
         wanted = [d if needed else None for d, needed in zip(gradients, ctx.needs_input_grad, strict=False)]
         return (*wanted, *[None] * (len(ctx.needs_input_grad) - _DIFFERENTIABLE))
+
+
+class _UnwatchedLstm(_Lstm):
+    """The same without the dispatcher, where its first derivative is asked for and no further one."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
+        output = _lstm_cpu(*inputs)
+        _Lstm.remember(ctx, inputs, output)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *d_outputs: Any) -> tuple[Any, ...]:
+        if torch.is_grad_enabled() or not _unwatched(d_outputs) or _inside_torch_func():
+            return _Lstm.backward(ctx, *d_outputs)
+        return _Lstm.gradients(ctx, _lstm_backward_cpu, d_outputs)
 
 
 class _TransformedLstm(_Lstm):
