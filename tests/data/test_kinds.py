@@ -160,3 +160,40 @@ def test_ids_that_a_table_of_facts_lacks_are_counted():
     events = pl.DataFrame({"id": [1, 2, 3], "t": [0.0, 0.0, 0.0], "x": [1.0, 2.0, 3.0]})
     contents = read_table(events, id="id", time="t", static=pl.DataFrame({"id": [2], "age": [5.0]}))
     assert any("knows no facts of: 2 (1, 3)" in note for note in contents.warnings)
+
+
+def test_kinds_of_what_is_not_there_are_refused() -> None:
+    wide = pl.DataFrame({"t": [0.0, 1.0], "colour": ["a", "b"]})
+    with pytest.raises(InputError, match=r"`kinds` names 'colr', which is no column.*Did you mean 'colour'"):
+        read_table(wide, time="t", kinds={"colr": "category"})
+    long = pl.DataFrame({"t": [0.0, 1.0], "what": ["hr", "hr"], "v": [1.0, 2.0]})
+    with pytest.raises(InputError, match=r"`kinds` names 'hrr', which is no channel.*Did you mean 'hr'"):
+        read_table(long, time="t", channel="what", value="v", kinds={"hrr": "category"})
+
+
+def test_lists_of_words_and_a_vector_with_a_columns_name_are_refused() -> None:
+    lists = pl.DataFrame({"t": [0.0, 1.0], "x": [["a"], ["b", "c"]]})
+    with pytest.raises(InputError, match=r"'x'.*List"):
+        read_table(lists, time="t", kinds={"x": "category"})
+    both = pl.DataFrame({"t": [0.0, 1.0], "x": [[1.0, 2.0], [3.0, 4.0]], "x[0]": [50.0, 60.0]})
+    with pytest.raises(InputError, match=r"a column 'x\[0\]' and a vector 'x'"):
+        read_table(both, time="t")
+
+
+def test_values_of_a_long_table_may_be_categories() -> None:
+    values = pl.Series(["80", "fine", "90"], dtype=pl.Categorical)
+    table = pl.DataFrame({"stay": [1, 1, 2], "h": [0.0, 1.0, 0.0], "what": ["hr", "note", "hr"], "v": values})
+    first, second = read_table(table, id="stay", time="h", channel="what", value="v").series
+    assert first.observations.value.tolist() == [80.0, 0.0]
+    assert second.observations.value.tolist() == [90.0]
+
+
+def test_a_model_reads_long_tables_that_lack_some_of_its_channels() -> None:
+    table = pl.DataFrame({"stay": [1, 1, 2], "h": [0.0, 1.0, 0.0], "what": ["hr", "ph", "k"], "v": [80.0, 7.4, 4.0]})
+    schema = read_table(table, id="stay", time="h", channel="what", value="v").schema
+    contents = read_table(table.filter(pl.col.what == "hr"), schema=schema)
+    assert contents.series[0].channels == ("hr", "k", "ph")
+    assert contents.series[0].observations.channel.tolist() == [0]
+    assert contents.warnings == ["No value of 'k', 'ph' in the table, though the model was trained with it."]
+    with pytest.raises(InputError, match="none of the model's channels"):
+        read_table(table.with_columns(what=pl.lit("other")), schema=schema)

@@ -1,8 +1,13 @@
 """A large Parquet file, read in parts whose arrays lie in a file, gives the series of the whole."""
 
+import errno
+import io
+import mmap
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import polars as pl
 import pytest
@@ -98,12 +103,10 @@ def test_parts_are_the_whole(case: str, tmp_path: Path) -> None:
 def test_the_arrays_lie_in_a_file(tmp_path: Path) -> None:
     whole, found = both(long(), tmp_path / "t.parquet", id="stay", time="hour", channel="what", value="v")
 
-    def in_a_file(array: np.ndarray) -> bool:
+    def in_a_file(array: Any) -> bool:
         while isinstance(array, np.ndarray):
-            if isinstance(array, np.memmap):
-                return True
-            array = array.base  # type: ignore[assignment]
-        return False
+            array = array.base
+        return isinstance(array, memoryview | mmap.mmap)
 
     for one, expected in ((found.series[2], True), (whole.series[2], False)):
         seen = one.observations
@@ -126,27 +129,94 @@ def test_series_whose_rows_are_not_together_are_read_at_once(tmp_path: Path) -> 
         ("hour", 33, None, "row 34"),
         ("x", 35, np.inf, "'x' is infinite in row 36"),
         ("died", 34, 7, "Label column 'died' is"),
+        ("weight", 33, np.inf, "'weight' is infinite in row 34"),
     ],
 )
 def test_a_mistake_is_named_with_its_row_in_the_file(
     column: str, place: int, value: Any, message: str, tmp_path: Path
 ) -> None:
-    table = wide()
+    table = wide().with_columns(weight=pl.lit(1.0))
     values = table[column].to_list()
     values[place] = value
     table.with_columns(pl.Series(column, values)).write_parquet(tmp_path / "t.parquet")
     with pytest.raises(InputError, match=message):
-        read_table(tmp_path / "t.parquet", id="stay", time="hour", label="died", group="who", ignore=["tag"])
+        read_table(
+            tmp_path / "t.parquet", id="stay", time="hour", label="died", group="who", weight="weight", ignore=["tag"]
+        )  # fmt: skip
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_parts_that_read_differently_are_refused(tmp_path: Path) -> None:
-    table = pl.DataFrame({"stay": IDS, "hour": np.arange(len(IDS)), "x": ["1"] * 18 + ["low"] * 21})
+@pytest.mark.parametrize("long", [False, True])
+def test_what_a_column_of_text_holds_is_settled_by_all_parts(long: bool, tmp_path: Path) -> None:
+    columns = {"code": ["1"] * 18 + ["low"] * 21, "says": ["yes"] * 5 + ["one two three four"] * 34, "n": ["7"] * 39}
+    roles: dict[str, Any] = {"id": "stay", "time": "hour"}
+    table = pl.DataFrame({"stay": IDS, "hour": np.arange(len(IDS)), **columns})
+    if long:
+        table = table.unpivot(index=["stay", "hour"]).sort("stay", maintain_order=True)
+        roles |= {"channel": "variable", "value": "value"}
+    whole, found = both(table, tmp_path / "t.parquet", **roles)
+    assert found.schema == whole.schema
+    assert whole.schema.kinds == {"code": "category", "says": "text"}
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("name", ["t[1].parquet", "t*.parquet"])
+def test_a_name_is_no_pattern(name: str, tmp_path: Path) -> None:
+    for file, value in (("t1.parquet", 1.0), (name, 2.0)):
+        wide().with_columns(early=pl.lit(value)).write_parquet(tmp_path / file)
+    series = read_table(tmp_path / name, id="stay", time="hour").series
+    assert {float(one.values[0, 0]) for one in series} == {2.0}
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_vectors_of_two_lengths_and_zones_in_some_parts_are_refused(tmp_path: Path) -> None:
+    table = pl.DataFrame({"stay": IDS, "hour": np.arange(39), "v": [[1.0]] * 18 + [[1.0, 2.0]] * 21})
     table.write_parquet(tmp_path / "t.parquet")
-    with pytest.raises(InputError, match=r"'x'.* reads as number in some rows and as category in others"):
+    with pytest.raises(InputError, match="vectors of 1 and of 2 numbers"):
         read_table(tmp_path / "t.parquet", id="stay", time="hour")
-    contents = read_table(tmp_path / "t.parquet", id="stay", time="hour", kinds={"x": "category"})
-    assert {word for one in contents.series for word in words(one)} == {"1", "low"}
+    stamps = [f"2020-01-01 {k // 60:02}:{k % 60:02}" + ("" if k < 18 else "+02:00") for k in range(39)]
+    pl.DataFrame({"stay": IDS, "hour": stamps, "x": np.arange(39.0)}).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match="a time zone in some rows and none in others"):
+        read_table(tmp_path / "t.parquet", id="stay", time="hour")
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_ids_that_are_lists_and_damaged_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    wide().with_columns(stay=pl.concat_list("stay")).write_parquet(path)
+    with pytest.raises(InputError, match=r"Column 'stay' has the type List.*an id must be"):
+        read_table(path, id="stay", time="hour")
+    wide().write_parquet(path)
+    content = bytearray(path.read_bytes())
+    content[10:300] = bytes(255 - byte for byte in content[10:300])
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read as Parquet"):
+        read_table(path, id="stay", time="hour")
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_no_room_for_the_files_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide().write_parquet(tmp_path / "t.parquet")
+
+    class Full(io.BytesIO):
+        def write(self, *_: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", Full)
+    with pytest.raises(InputError, match=r"No space left.*name another folder by TMPDIR"):
+        read_table(tmp_path / "t.parquet", id="stay", time="hour")
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_series_go_to_other_processes(tmp_path: Path) -> None:
+    long().write_parquet(tmp_path / "t.parquet")
+    series = read_table(tmp_path / "t.parquet", id="stay", time="hour", channel="what", value="v").series
+    sums = joblib.Parallel(n_jobs=2)(joblib.delayed(_sum)(series) for _ in range(2))
+    assert sums == [_sum(series)] * 2
+
+
+def _sum(series: list[Series]) -> float:
+    return float(sum(one.observations.value.sum() for one in series))
 
 
 @pytest.mark.usefixtures("small_parts")

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import memcell
-from memcell import Series
+from memcell import InputError, Series
 from memcell.onnx import export, inputs_of
 from memcell.sklearn import SequenceClassifier, SequenceRegressor, SequenceTagger
 
@@ -38,6 +38,10 @@ def test_words_in_a_graph(target: str, tmp_path: Path) -> None:
     series = read(target)
     estimator = MAKERS[target](epochs=2, members=2, learning_rate=0.05, progress=False).fit(series)
     assert check(estimator.model_, series, tmp_path) > 0
+    empty = [one for one in series if not len(one)] or [series[0].between(0, 0)]
+    check(estimator.model_, empty, tmp_path / "again")
+    with pytest.raises(InputError, match="`series` is empty"):
+        inputs_of(estimator.model_, [])
 
 
 def test_sparse_channels_and_sets_in_a_graph(tmp_path: Path) -> None:
@@ -53,6 +57,7 @@ def test_sparse_channels_and_sets_in_a_graph(tmp_path: Path) -> None:
 
 def check(model: Any, series: list[Series], folder: Path) -> int:
     """The most events of a row, after the graph's answers were found to be the model's."""
+    folder.mkdir(exist_ok=True)
     export(model, folder / "model.onnx")
     feeds = inputs_of(model, series)
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])

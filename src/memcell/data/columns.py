@@ -188,10 +188,10 @@ def _leave_out(table: Table, name: str) -> str:
     """What may be done about a column that holds no numbers, beside mending it."""
     if table.known:
         return " The model was trained with numbers there."
+    words = f" If it holds words, say so (`kinds={{{name!r}: 'category'}}`, on the command line `--category {name}`)."
     return (
-        f" If it holds words, say so (`kinds={{{name!r}: 'category'}}`, on the command line `--category {name}`); if "
-        f"it is no channel, give the column its role (id, time or label), or leave it out (`ignore=[{name!r}]`, on the "
-        f"command line `--ignore {name}`)."
+        f"{'' if table.frame[name].dtype.is_nested() else words} If it is no channel, give the column its role (id, "
+        f"time or label), or leave it out (`ignore=[{name!r}]`, on the command line `--ignore {name}`)."
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.contract.errors import InputError
+from memcell.contract.errors import InputError, closest
 from memcell.data.columns import label_values
 from memcell.data.dates import TimeForm, TimeKind
 from memcell.data.duplicates import Duplicates
@@ -18,17 +18,21 @@ from memcell.data.grouping import Rows, members_of
 from memcell.data.known import Known
 from memcell.data.long import long_rows
 from memcell.data.observations import Observations
+from memcell.data.parts import Parts
 from memcell.data.roles import Roles
 from memcell.data.schema import Kind, TableSchema
 from memcell.data.series import Series
 from memcell.data.source import Table
 from memcell.data.spill import Spill
+from memcell.data.table_libraries import pl
 from memcell.data.times import Times, parse_times
 from memcell.data.wide import wide_rows
+from memcell.data.words import counts_of, kind_by
 
-__all__ = ["Part", "columns_of", "notes_of", "part_of", "series_of", "times_of"]
+__all__ = ["Part", "columns_of", "kinds_in", "notes_of", "part_of", "series_of", "times_of"]
 
 _SHOWN = 20
+_TEXTS = (pl.String, pl.Categorical, pl.Enum)
 
 
 @dataclass(frozen=True)
@@ -101,31 +105,48 @@ def _times_of(table: Table, roles: Roles, schema: TableSchema | None) -> Times:
     return parse_times(table, roles.time, None if schema is None else schema.time_kind)
 
 
+def kinds_in(tables: Parts, roles: Roles) -> dict[str, Kind]:
+    """What columns of text hold, by all parts of a table."""
+    counts: dict[str, NDArray[np.int64]] = {}
+    wide = list(roles.channels or ()) if roles.channel is None else [roles.value or ""]
+    text = [name for name in wide if tables.schema[name] in _TEXTS and name not in roles.kinds]
+    for table in tables if text else ():
+        columns = {name: table.frame[name] for name in text}
+        if roles.channel is not None and roles.value is not None:
+            named = pl.col(roles.channel).cast(pl.String).str.strip_chars()
+            groups = table.frame.select(named, roles.value).drop_nulls().partition_by(roles.channel, as_dict=True)
+            columns = {str(channel): group[roles.value] for (channel,), group in groups.items()}
+        for name, column in columns.items():
+            counts[name] = counts.get(name, 0) + counts_of(column)
+    kinds: dict[str, Kind] = {name: kind_by(of_column) for name, of_column in counts.items()}
+    return kinds | dict(roles.kinds)
+
+
 def columns_of(parts: Sequence[Part], roles: Roles, name: str) -> tuple[tuple[str, ...], dict[str, Kind]]:
     """The channels of all parts of the table ``name``, in order, and what those hold that are no numbers.
 
     Raises:
-        InputError: there is none, one that was asked for lacks, or the parts do not agree on what one holds.
+        InputError: there is none, one that was asked for lacks, or a vector has several lengths.
     """
     entries = _entries(parts)
+    if roles.channel is not None and (strange := [one for one in roles.kinds if one not in {*entries, *roles.facts}]):
+        raise InputError(f"`kinds` names {strange[0]!r}, which is no channel of {name}.{closest(strange[0], entries)}")
     if roles.channel is not None and (lacking := [one for one in roles.channels or () if one not in entries]):
         raise InputError(
             f"No channel {_listed(lacking)} in column {roles.channel!r} of {name}; there are "
             f"{_listed(sorted(entries)[:_SHOWN])}."
         )
-    found: dict[str, tuple[str, int]] = {}  # by channel: what it holds, and of a vector how many there are
+    found: dict[str, int] = {}  # of a channel's vector how many places there are
     kinds: dict[str, Kind] = {}
     for part in parts:
         kinds |= part.kinds
-        vectors = Counter(_column(part, channel) for channel in part.rows.channels)
+        places = Counter(_column(part, channel) for channel in part.rows.channels)
         for channel in part.rows.channels:
             column = _column(part, channel)
-            here = part.kinds.get(column, "number"), vectors[column]
-            if found.setdefault(channel, here) != here:
+            if found.setdefault(channel, places[column]) != places[column]:
                 raise InputError(
-                    f"{column!r} of {name} reads as {found[channel][0]} in some rows and as {here[0]} in others, or "
-                    "as vectors of several lengths. Mend it, or say what it holds (`kinds`; on the command line "
-                    "`--number`, `--category`, `--text`)."
+                    f"Channel {column!r} of {name} has vectors of {found[channel]} and of {places[column]} numbers. "
+                    "All must have one length: mend them, or leave cells empty."
                 )
     if not found and not roles.facts:
         which = f": {_listed(_silent(parts))} missing in every row" if roles.channel is None else ""
@@ -146,11 +167,14 @@ def times_of(parts: Sequence[Part], name: str) -> tuple[TimeKind, bool, TimeForm
     Raises:
         InputError: the parts do not agree.
     """
-    kind = parts[0].times.kind
+    kind, forms = parts[0].times.kind, {part.times.form for part in parts}
     other = next((part.times.kind for part in parts if part.times.kind != kind), None)
     if other is not None:
         raise InputError(f"The times of {name} are {kind}s in some rows and {other}s in others. Write all alike.")
-    return kind, all(part.times.date_only for part in parts), parts[0].times.form
+    if len(forms) > 1 and "zoned" in forms:
+        raise InputError(f"The times of {name} have a time zone in some rows and none in others. Write all alike.")
+    form = parts[0].times.form if len(forms) == 1 else "plain"
+    return kind, all(part.times.date_only for part in parts), form
 
 
 def _column(part: Part, channel: str) -> str:

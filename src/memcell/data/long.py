@@ -76,6 +76,7 @@ def _values(
     """Values [N], words as codes; what the channels hold; their words."""
     assert roles.value is not None
     column = table.frame[roles.value]
+    column = column.cast(pl.String) if is_text(column) else column  # of categories, which no number can be cast to
     kinds: dict[str, Kind] = {name: kind for name, kind in roles.kinds.items() if name in names}
     if schema is None and is_text(column):
         plain = column.cast(pl.Float64, strict=False).is_null() & cleaned(column).is_not_null()

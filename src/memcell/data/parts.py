@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from memcell.data.source import Table
+import numpy as np
+
+from memcell.data.source import Table, unreadable
 from memcell.data.table_libraries import pl
 
-__all__ = ["parts_of"]
+__all__ = ["Parts", "parts_of"]
 
 LARGE = 50_000_000
 """Cells from which on a file is read in parts."""
@@ -18,46 +20,69 @@ CELLS = 8_000_000
 """Cells of a part, about."""
 
 
-def parts_of(source: object, id: str | None, known: bool) -> Iterator[Table] | None:
-    """Tables with the rows of whole series, which together are that of ``source``; None where it is read at once.
+class Parts:
+    """Tables with the rows of whole series, which together are that of a file. They can be read again."""
+
+    def __init__(self, path: Path, known: bool, id: str) -> None:
+        self._path, self._known, self._id = path, known, id
+        self._scanned = pl.scan_parquet(path, glob=False)
+        self.schema = self._scanned.collect_schema()
+        self._height = int(self._scanned.select(pl.len()).collect().item())
+        self._rows = max(1, CELLS // max(1, len(self.schema)))
+
+    @property
+    def cells(self) -> int:
+        """Of the whole file."""
+        return self._height * len(self.schema)
+
+    def __iter__(self) -> Iterator[Table]:
+        rest, done = pl.DataFrame(), 0
+        for begin, part in self._slices():
+            part = part if rest.is_empty() else pl.concat([rest, part])
+            if begin + self._rows < self._height:  # the last series may go on
+                complete = part[self._id].ne_missing(part[self._id][-1])
+                rest, part = part.filter(~complete), part.filter(complete)
+            if part.height:
+                yield Table(part, str(self._path), known=self._known, places=np.arange(done, done + part.height))
+                done += part.height
+
+    def grouped(self) -> bool:
+        """Whether the rows of each series follow each other."""
+        done: set[Any] = set()
+        last: Any = None
+        for _, part in self._slices(self._id):
+            ids = part.to_series()
+            for one in ids.filter(ids.rle_id().diff().fill_null(1) != 0).to_list():  # the first of each run
+                if one != last and one in done:
+                    return False
+                done.add(one)
+                last = one
+        return True
+
+    def _slices(self, *columns: str) -> Iterator[tuple[int, pl.DataFrame]]:
+        chosen = self._scanned.select(columns) if columns else self._scanned
+        for begin in range(0, self._height, self._rows):
+            try:
+                part = chosen.slice(begin, self._rows).collect()
+            except (pl.exceptions.PolarsError, OSError) as error:
+                raise unreadable(self._path, error) from error
+            yield begin, part
+
+
+def parts_of(source: object, id: str | None, known: bool) -> Parts | None:
+    """The table of ``source`` in parts; None where it is to be read at once.
 
     That is, where it is no large Parquet file, or where the rows of a series do not follow each other.
     """
-    if not isinstance(source, str | Path) or Path(source).suffix.lower() != ".parquet" or id is None:
+    if not isinstance(source, str | Path) or id is None:
+        return None
+    path = Path(source).expanduser()
+    if path.suffix.lower() != ".parquet" or not path.is_file():
         return None
     try:
-        scanned = pl.scan_parquet(Path(source).expanduser())
-        names, height = scanned.collect_schema().names(), int(scanned.select(pl.len()).collect().item())
+        parts = Parts(path, known, id)
     except (pl.exceptions.PolarsError, OSError):
         return None  # what is wrong with the file is said by the reading of it
-    rows = max(1, CELLS // max(1, len(names)))
-    if height * len(names) < LARGE or id not in names or not _grouped(scanned, id, height, rows):
+    if parts.cells < LARGE or id not in parts.schema or parts.schema[id].is_nested():
         return None
-    return _parts(scanned, str(source), known, id, height, rows)
-
-
-def _grouped(scanned: pl.LazyFrame, id: str, height: int, rows: int) -> bool:
-    """Whether the rows of each series follow each other."""
-    done: set[Any] = set()
-    last: Any = None
-    for begin in range(0, height, rows):
-        ids = scanned.select(id).slice(begin, rows).collect().to_series()
-        for one in ids.filter(ids.rle_id().diff().fill_null(1) != 0).to_list():  # the first of each run
-            if one != last and one in done:
-                return False
-            done.add(one)
-            last = one
-    return True
-
-
-def _parts(scanned: pl.LazyFrame, name: str, known: bool, id: str, height: int, rows: int) -> Iterator[Table]:
-    rest, done = pl.DataFrame(), 0
-    for begin in range(0, height, rows):
-        part = scanned.slice(begin, rows).collect()
-        part = part if rest.is_empty() else pl.concat([rest, part])
-        if begin + rows < height:  # the last series may go on
-            complete = part[id].ne_missing(part[id][-1])
-            rest, part = part.filter(~complete), part.filter(complete)
-        if part.height:
-            yield Table(part, name, known=known, begin=done)
-            done += part.height
+    return parts if parts.grouped() else None

@@ -109,6 +109,10 @@ def settled(roles: Roles, main: Table, others: Mapping[str, Table]) -> Roles:
                 twice = f"twice in `{name}`" if owners[column] == name else f"as `{owners[column]}` and as `{name}`"
                 raise InputError(f"Column {column!r} is given {twice}; give it once.")
             owners[column] = name
+    if roles.channel is None and (strange := [name for name in roles.kinds if name not in known]):
+        raise InputError(
+            f"`kinds` names {strange[0]!r}, which is no column of {main.name}.{closest(strange[0], known)}"
+        )
     if targets is not None:
         check_exist(targets, [roles.id or "", *roles.label], "")
         if not roles.label:

@@ -32,7 +32,7 @@ class Table:
         unnamed: the positions, from 1, of columns without a name, which `frame` leaves out.
         index: the names of a pandas index, whose levels are no columns.
         known: whether a model says what the columns mean, so that messages advise no other meaning.
-        begin: rows of the file before the first one here.
+        places: int64 [N], where the file has the rows, from 0; None: all of them are here.
     """
 
     frame: pl.DataFrame
@@ -41,7 +41,7 @@ class Table:
     unnamed: tuple[int, ...] = ()
     index: tuple[str, ...] = ()
     known: bool = False
-    begin: int = 0
+    places: NDArray[np.int64] | None = None
 
     @property
     def from_text(self) -> bool:
@@ -51,7 +51,7 @@ class Table:
     def row(self, index: int) -> str:
         """What messages call the row at `index` (from 0)."""
         line = "" if self.lines is None else f" (line {self.lines[index]} of the file)"
-        return f"row {self.begin + index + 1}{line}"
+        return f"row {(index if self.places is None else self.places[index]) + 1}{line}"
 
 
 def open_table(source: object, known: bool = False) -> Table:
@@ -100,7 +100,12 @@ def _read_parquet(data: bytes, path: Path) -> Table:
     try:
         return Table(pl.read_parquet(data), str(path))
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{path} cannot be read as Parquet: {error}. Is the file complete?") from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> InputError:
+    """What to say of a file that is no Parquet, or is damaged."""
+    return InputError(f"{path} cannot be read as Parquet: {error}. Is the file complete?")
 
 
 def _read_csv(data: bytes, name: str, separator: str | None) -> Table:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from memcell.contract.errors import InputError
-from memcell.data.contents import Part, columns_of, notes_of, part_of, series_of, times_of
+from memcell.data.contents import Part, columns_of, kinds_in, notes_of, part_of, series_of, times_of
 from memcell.data.duplicates import DUPLICATES, Duplicates
 from memcell.data.grouping import members_of
 from memcell.data.known import known_of
@@ -137,23 +138,25 @@ def read_table(
     asked = Roles.of(columns)
     if schema is not None and asked.asked:
         raise InputError("`schema` says what each column means; leave out `id`, `time`, `label`, `channels`, `ignore`.")
-    tables = parts_of(source, asked.id if schema is None else schema.id, schema is not None)
-    spill = Spill() if tables else None
-    main = next(tables) if tables else open_table(source, schema is not None)
+    in_parts = parts_of(source, asked.id if schema is None else schema.id, schema is not None)
+    spill = Spill() if in_parts else None
+    tables = in_parts or [open_table(source, schema is not None)]
+    main = next(iter(tables))
     beside = {"static": static, "targets": targets}
     others = {name: open_table(table, main.known) for name, table in beside.items() if table is not None}
     if schema is None:
         roles, notes = settled(asked, main, others), _unnamed_notes(main)
+        roles = replace(roles, kinds=kinds_in(in_parts, roles)) if in_parts else roles
     else:
         roles, notes = trained(schema, main, others, with_labels), []
     parts: list[Part] = []
     about: list[Table] = []  # the tables with what is known of whole series, once each where they are parts
-    for table in chain([main], tables or ()):
+    for table in tables:
         parts.append(part_of(table, roles, schema, duplicates, spill))
-        about.append(_once(table, roles) if tables else table)
-    channels, kinds = columns_of(parts, roles, main.name)
+        about.append(_once(table, roles) if in_parts else table)
+    channels, kinds = columns_of(parts, roles, main.name) if schema is None else (schema.channels, schema.kinds)
     notes += notes_of(parts, roles, schema, main.name)
-    main = replace(main, frame=pl.concat([table.frame for table in about]))
+    main = _together(about) if in_parts else main
     whole = [members_of(table, roles.id) for table in (main, *others.values())]
     labelled = bool(roles.label if schema is None else schema.label)
     known = known_of(whole, roles, schema is None, targets is not None, labelled)
@@ -172,8 +175,15 @@ def read_table(
 def _once(table: Table, roles: Roles) -> Table:
     """What a table says of whole series, without repetition."""
     named = {roles.id, roles.group, roles.weight, *roles.label, *roles.facts}
-    columns = [name for name in table.frame.columns if name in named]
-    return replace(table, frame=table.frame.select(columns).unique(maintain_order=True))
+    frame = table.frame.select([name for name in table.frame.columns if name in named])
+    first = frame.select(pl.struct(pl.all()).is_first_distinct()).to_series()
+    assert table.places is not None
+    return replace(table, frame=frame.filter(first), places=table.places[first.to_numpy()])
+
+
+def _together(tables: list[Table]) -> Table:
+    places = np.concatenate([table.places for table in tables if table.places is not None])
+    return replace(tables[0], frame=pl.concat([table.frame for table in tables]), places=places)
 
 
 def _unnamed_notes(table: Table) -> list[str]:

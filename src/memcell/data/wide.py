@@ -46,7 +46,12 @@ def wide_rows(
         if kind == "vector":
             width = None if schema is None else sum(one.startswith(f"{name}[") for one in schema.channels)
             for k, column in enumerate(vector_values(table, name, width).T):
-                columns[f"{name}[{k}]"] = column
+                place = f"{name}[{k}]"
+                if place in table.frame.columns:
+                    raise InputError(
+                        f"{table.name} has a column {place!r} and a vector {name!r}, which has it too. Rename one."
+                    )
+                columns[place] = column
         else:
             columns[name], words[name] = levels_of(table.frame[name])
     empty = [name for name, column in columns.items() if np.isnan(column).all()]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from memcell.contract.errors import InputError
 from memcell.data.channels import words_in
 from memcell.data.columns import cleaned, is_text
 from memcell.data.observations import Observations
@@ -15,7 +16,7 @@ from memcell.data.schema import Kind
 from memcell.data.source import Table
 from memcell.data.table_libraries import pl
 
-__all__ = ["Levels", "kind_of", "levels_of", "split_texts", "word_sets"]
+__all__ = ["Levels", "counts_of", "kind_by", "kind_of", "levels_of", "split_texts", "word_sets"]
 
 _LONG = 3.0
 """Words a cell has on average, from which on a column is running text."""
@@ -42,18 +43,34 @@ def kind_of_texts(column: pl.Series) -> Kind:
     plain = text.cast(pl.Float64, strict=False).to_numpy()
     if 2 * np.count_nonzero(~np.isnan(plain)) >= len(plain):  # true of most columns, and sooner known than the rest
         return "number"
-    values = cleaned(text).drop_nulls()
+    return kind_by(counts_of(column))
+
+
+def counts_of(column: pl.Series) -> NDArray[np.int64]:
+    """Of a column of text how many values are numbers, how many there are, and how many words they have."""
+    values = cleaned(column).drop_nulls()
     lower = values.str.to_lowercase()
     comma = values.str.contains(r"^[+-]?[0-9]+,[0-9]+$")  # a number too, and refused as such
     numbers = values.cast(pl.Float64, strict=False).is_not_null() | lower.is_in(["true", "false"]) | comma
-    if not len(values) or 2 * int(numbers.sum()) >= len(values):
+    return np.array([numbers.sum(), len(values), values.str.count_matches(r"\S+").sum()], np.int64)
+
+
+def kind_by(counts: NDArray[np.int64]) -> Kind:
+    """What a column of text holds by its ``counts_of``."""
+    numbers, values, words = counts.tolist()
+    if 2 * numbers >= values:
         return "number"
-    words = values.str.count_matches(r"\S+").mean()
-    return "text" if isinstance(words, float) and words >= _LONG else "category"
+    return "text" if words >= _LONG * values else "category"
 
 
 def levels_of(column: pl.Series) -> Levels:
-    """The words of a column [N] of anything that can be written as text, spaces around them removed."""
+    """The words of a column [N] of anything that can be written as text, spaces around them removed.
+
+    Raises:
+        InputError: lists, or other things that are no text.
+    """
+    if column.dtype.is_nested() or isinstance(column.dtype, (pl.Object, pl.Binary)):
+        raise InputError(f"Column {column.name!r} has the type {column.dtype}; words stand one text a cell. Join them.")
     text = cleaned(column.cast(pl.String))
     words = text.drop_nulls().unique().sort().to_list()
     place = pl.DataFrame({"word": pl.Series(words, dtype=pl.String), "code": np.arange(len(words), dtype=np.float64)})

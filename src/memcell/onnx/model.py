@@ -19,11 +19,20 @@ __all__ = ["inputs_of", "model_graph"]
 
 
 def inputs_of(model: Model, series: Any) -> dict[str, NDArray[Any]]:
-    """What the graph of a trained model reads, of series as ``Model.predict`` takes them: arrays [B, T, .] by name."""
-    steps = model.recipe.apply(model.series_of(series))
+    """What the graph of a trained model reads, of series as ``Model.predict`` takes them: arrays [B, T, .] by name.
+
+    T is at least 1, and where no series has a row, lengths say so.
+
+    Raises:
+        InputError: there is no series.
+    """
+    prepared = model.series_of(series)
+    if not prepared:
+        raise InputError("`series` is empty; a graph wants at least one series.")
+    steps = model.recipe.apply(prepared)
     lengths = np.diff(steps.offsets)
     padded: dict[str, NDArray[Any]] = {}
-    within = np.arange(max(lengths, default=0)) < lengths[:, None]
+    within = np.arange(max(1, *lengths)) < lengths[:, None]
     for name, width in _widths(model).items():
         padded[name] = np.zeros((*within.shape, width), np.float32)
         padded[name][within] = getattr(steps, name)
