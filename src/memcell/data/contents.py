@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError, closest
-from memcell.data.columns import label_values
+from memcell.data.columns import is_text, label_values
 from memcell.data.dates import TimeForm, TimeKind
 from memcell.data.duplicates import Duplicates
 from memcell.data.grouping import Rows, members_of
 from memcell.data.known import Known
-from memcell.data.long import long_rows
+from memcell.data.long import long_rows, names_in
 from memcell.data.observations import Observations
 from memcell.data.parts import Parts
 from memcell.data.roles import Roles
@@ -24,7 +24,6 @@ from memcell.data.schema import Kind, TableSchema
 from memcell.data.series import Series
 from memcell.data.source import Table
 from memcell.data.spill import Spill
-from memcell.data.table_libraries import pl
 from memcell.data.times import Times, parse_times
 from memcell.data.wide import wide_rows
 from memcell.data.words import counts_of, kind_by
@@ -32,7 +31,6 @@ from memcell.data.words import counts_of, kind_by
 __all__ = ["Part", "columns_of", "kinds_in", "notes_of", "part_of", "series_of", "times_of"]
 
 _SHOWN = 20
-_TEXTS = (pl.String, pl.Categorical, pl.Enum)
 
 
 @dataclass(frozen=True)
@@ -109,12 +107,13 @@ def kinds_in(tables: Parts, roles: Roles) -> dict[str, Kind]:
     """What columns of text hold, by all parts of a table."""
     counts: dict[str, NDArray[np.int64]] = {}
     wide = list(roles.channels or ()) if roles.channel is None else [roles.value or ""]
-    text = [name for name in wide if tables.schema[name] in _TEXTS and name not in roles.kinds]
+    header = tables.header.frame
+    text = [name for name in wide if is_text(header[name]) and name not in roles.kinds]
     for table in tables if text else ():
         columns = {name: table.frame[name] for name in text}
         if roles.channel is not None and roles.value is not None:
-            named = pl.col(roles.channel).cast(pl.String).str.strip_chars()
-            groups = table.frame.select(named, roles.value).drop_nulls().partition_by(roles.channel, as_dict=True)
+            pair = table.frame.select(names_in(table.frame[roles.channel]), roles.value)
+            groups = pair.drop_nulls().partition_by(roles.channel, as_dict=True)
             columns = {str(channel): group[roles.value] for (channel,), group in groups.items()}
         for name, column in columns.items():
             counts[name] = counts.get(name, 0) + counts_of(column)

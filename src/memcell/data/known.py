@@ -46,7 +46,6 @@ class Known:
 
     Attributes:
         ids: of the series.
-        codes: its place among the series of the main table, None where that has no row of it.
         facts: row s holds those of series s.
         labels: what is to be learnt: a value, a tuple of several, or None.
         groups: the subject, or None.
@@ -55,7 +54,6 @@ class Known:
     """
 
     ids: list[Any]
-    codes: list[int | None]
     facts: Facts
     labels: list[Any]
     groups: list[Any]
@@ -104,13 +102,13 @@ def known_of(tables: Sequence[Members], roles: Roles, fitting: bool, with_target
         described = {*table.ids}
         unknown = [id for id in ids if id not in described]
         _note_left_out(notes, f"Series that {table.table.name} knows no facts of", unknown)
-    place = {id: code for code, id in enumerate(main.ids)}
-    silent = [id for id in ids if id not in place]
+    observed = {*main.ids}
+    silent = [id for id in ids if id not in observed]
     _note_left_out(notes, "Series without any observation, known by their facts alone", silent)
     groups = _by_id(tables, roles.group, ids, "Group", None)
     weights = _by_id(tables, roles.weight, ids, "Weight", 1.0)
     return Known(
-        ids, [place.get(id) for id in ids], _facts(tables, roles, ids, fitting), [labels.get(id) for id in ids],
+        ids, _facts(tables, roles, ids, fitting), [labels.get(id) for id in ids],
         groups, weights, notes,
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from memcell.data.source import Table
 from memcell.data.table_libraries import pl
 from memcell.data.words import kind_of_texts, levels_of, split_texts
 
-__all__ = ["long_rows"]
+__all__ = ["long_rows", "names_in"]
 
 
 def long_rows(
@@ -34,8 +34,7 @@ def long_rows(
     assert roles.channel is not None
     assert roles.value is not None
     table = members.table
-    # "Na" is sodium here, and no sign of a missing value.
-    named = table.frame[roles.channel].cast(pl.String).str.strip_chars().replace({"": None})
+    named = names_in(table.frame[roles.channel])
     if named.null_count():
         row = int(named.is_null().arg_max() or 0)
         raise InputError(f"Channel column {roles.channel!r} is empty in {table.row(row)}. Every row needs a channel.")
@@ -68,6 +67,11 @@ def long_rows(
     return Rows(
         codes[begins], times[begins], seen, names, words, order[begins], silent, tuple(found), counts
     ), known_kinds
+
+
+def names_in(column: pl.Series) -> pl.Series:
+    """The channels that a column names, null where it is blank; "Na" is sodium here, and no missing value."""
+    return column.cast(pl.String).str.strip_chars().replace({"": None})
 
 
 def _values(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,15 @@ class Parts:
     """Tables with the rows of whole series, which together are that of a file. They can be read again."""
 
     def __init__(self, path: Path, known: bool, id: str) -> None:
-        self._path, self._known, self._id = path, known, id
+        self._path, self._id = path, id
         self._scanned = pl.scan_parquet(path, glob=False)
-        self.schema = self._scanned.collect_schema()
+        columns = pl.DataFrame(schema=self._scanned.collect_schema())
+        self.header = Table(columns, str(path), known=known)
+        """The columns, without a row."""
         self._height = int(self._scanned.select(pl.len()).collect().item())
-        self._rows = max(1, CELLS // max(1, len(self.schema)))
-
-    @property
-    def cells(self) -> int:
+        self._rows = max(1, CELLS // max(1, columns.width))
+        self.cells = self._height * columns.width
         """Of the whole file."""
-        return self._height * len(self.schema)
 
     def __iter__(self) -> Iterator[Table]:
         rest, done = pl.DataFrame(), 0
@@ -43,7 +43,7 @@ class Parts:
                 complete = part[self._id].ne_missing(part[self._id][-1])
                 rest, part = part.filter(~complete), part.filter(complete)
             if part.height:
-                yield Table(part, str(self._path), known=self._known, places=np.arange(done, done + part.height))
+                yield replace(self.header, frame=part, places=np.arange(done, done + part.height))
                 done += part.height
 
     def grouped(self) -> bool:
@@ -83,6 +83,7 @@ def parts_of(source: object, id: str | None, known: bool) -> Parts | None:
         parts = Parts(path, known, id)
     except (pl.exceptions.PolarsError, OSError):
         return None  # what is wrong with the file is said by the reading of it
-    if parts.cells < LARGE or id not in parts.schema or parts.schema[id].is_nested():
+    columns = parts.header.frame
+    if parts.cells < LARGE or id not in columns.columns or columns[id].dtype.is_nested():
         return None
     return parts if parts.grouped() else None

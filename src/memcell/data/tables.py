@@ -140,8 +140,7 @@ def read_table(
         raise InputError("`schema` says what each column means; leave out `id`, `time`, `label`, `channels`, `ignore`.")
     in_parts = parts_of(source, asked.id if schema is None else schema.id, schema is not None)
     spill = Spill() if in_parts else None
-    tables = in_parts or [open_table(source, schema is not None)]
-    main = next(iter(tables))
+    main = in_parts.header if in_parts else open_table(source, schema is not None)
     beside = {"static": static, "targets": targets}
     others = {name: open_table(table, main.known) for name, table in beside.items() if table is not None}
     if schema is None:
@@ -151,7 +150,7 @@ def read_table(
         roles, notes = trained(schema, main, others, with_labels), []
     parts: list[Part] = []
     about: list[Table] = []  # the tables with what is known of whole series, once each where they are parts
-    for table in tables:
+    for table in in_parts or [main]:
         parts.append(part_of(table, roles, schema, duplicates, spill))
         about.append(_once(table, roles) if in_parts else table)
     channels, kinds = columns_of(parts, roles, main.name) if schema is None else (schema.channels, schema.kinds)
