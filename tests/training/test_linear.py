@@ -1,4 +1,6 @@
-"""What is linear in the summaries, beside a network."""
+"""What is linear in summaries and shapes, beside networks."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from numpy.typing import NDArray
 from training.small_series import SCHEMA, levels
 
 from memcell.data.recipe import Recipe
+from memcell.data.shapes import Shapes
 from memcell.heads import Classification, Head, MultiLabel, Regression
 from memcell.model import ModelConfig
 from memcell.training.batches import Batch, Batches
@@ -16,7 +19,8 @@ from memcell.training.train import Trained
 
 SERIES, LABELS = levels(60)
 RECIPE = Recipe.learn(SERIES, SCHEMA, summary=True)
-STEPS = RECIPE.apply(SERIES)
+SHAPES = Shapes.learn([np.nan_to_num(RECIPE.encoding.scaled(RECIPE.encoding.columns_of(one))) for one in SERIES], 1)
+RECIPES = (RECIPE, replace(RECIPE, shapes=SHAPES))
 HIGH = np.array([label == "high" for label in LABELS], np.float32)[:, None]
 CASES: dict[str, tuple[Head, NDArray[np.float32]]] = {
     "classify": (Classification(("low", "high")), np.hstack([1 - HIGH, HIGH])),
@@ -25,9 +29,9 @@ CASES: dict[str, tuple[Head, NDArray[np.float32]]] = {
 }
 
 
-def started(head: Head, noise: float) -> tuple[ModelConfig, Trained]:
+def started(head: Head, noise: float, recipe: Recipe = RECIPE) -> tuple[ModelConfig, Trained]:
     """A network with random weights, as if it had been trained to a loss that is easy to better."""
-    config = ModelConfig(head=head, hidden_size=4, **RECIPE.widths)
+    config = ModelConfig(head=head, hidden_size=4, **recipe.widths)
     torch.manual_seed(0)
     weights = {
         name: (one + noise * torch.randn_like(one) * (name != "linear.weight")).numpy()
@@ -36,36 +40,65 @@ def started(head: Head, noise: float) -> tuple[ModelConfig, Trained]:
     return config, Trained(weights, 1, np.inf)
 
 
-def batches_of(target: NDArray[np.float32], weight: NDArray[np.float32] | None = None) -> Batches:
+def batches_of(
+    target: NDArray[np.float32], weight: NDArray[np.float32] | None = None, recipe: Recipe = RECIPE
+) -> Batches:
+    steps = recipe.apply(SERIES)
+
     def of(first: int, last: int) -> Batch:
         part = np.arange(first, last)
-        return Batch.of(STEPS.sequences(part), None, target[part], None if weight is None else weight[part])
+        return Batch.of(steps.sequences(part), None, target[part], None if weight is None else weight[part])
 
     return Batches(lambda random: iter([of(0, 20), of(20, 40)]), 2, [of(40, 50), of(50, 60)])  # noqa: ARG005
 
 
+def module_of(config: ModelConfig, run: Trained) -> SequenceModule:
+    return SequenceModule(config, 0.0, {key: torch.from_numpy(one) for key, one in run.weights.items()})
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("name", CASES)
-def test_it_learns_what_is_linear(name: str) -> None:
+def test_it_learns_what_is_linear(name: str, recipe: Recipe) -> None:
     head, target = CASES[name]
-    config, run = started(head, 0.0)
-    batches = batches_of(target)
-    mixed = with_linear(config, run, batches)
-    module = SequenceModule(config, 0.0, {key: torch.from_numpy(one) for key, one in mixed.weights.items()})
+    config, run = started(head, 0.0, recipe)
+    batches = batches_of(target, recipe=recipe)
+    (mixed,) = with_linear(config, [run], [batches])
+    module = module_of(config, mixed)
     answers = torch.cat([module.answers(batch) for batch in batches.validation])[:, : target.shape[1]]
     middle = 0.5 if name == "regress" else 0.0
     assert (((answers > 0) == (torch.from_numpy(target[40:]) > middle)).float().mean()) > 0.8
     losses = [module.validation_loss(batch) for batch in batches.validation]
     assert np.mean(losses) == pytest.approx(mixed.validation_loss, rel=1e-4)
-    nothing = SequenceModule(config, 0.0, {key: torch.from_numpy(one) for key, one in run.weights.items()})
+    nothing = module_of(config, run)
     assert np.mean(losses) < 0.7 * abs(np.mean([nothing.validation_loss(batch) for batch in batches.validation]))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_network_that_is_better_alone_stays_as_it_is(name: str) -> None:
     head, target = CASES[name]
+    config, run = started(head, 0.0)
+    target = target.copy()
+    target[40:] = target[LABELS.index("high")]  # what is linear in the features does not say so; the network does
+    run.weights["head.bias"] = {"classify": [-9.0, 9.0], "multilabel": [9.0, -9.0], "regress": [1.0, -4.0]}[name]
+    run.weights["head.bias"] = np.array(run.weights["head.bias"], np.float32)
+    (mixed,) = with_linear(config, [run], [batches_of(target)])
+    assert not mixed.weights["linear.weight"].any()
+    np.testing.assert_array_equal(mixed.weights["head.bias"], run.weights["head.bias"])
+
+
+def test_networks_have_the_same_shares() -> None:
+    """One network whose held-out series like the linear readings, and one whose do not."""
+    head, target = CASES["classify"]
     config, run = started(head, 0.3)
-    run.validation_loss = -1e9
-    assert with_linear(config, run, batches_of(target)) is run
+    told = [target, np.concatenate([target[:54], target[54:, ::-1]])]
+    batches = [batches_of(one) for one in told]
+    both = with_linear(config, [run, run], batches)
+    shares = [one.weights["head.weight"] / run.weights["head.weight"] for one in both]
+    np.testing.assert_allclose(shares[0], shares[1], rtol=1e-5)
+    assert both[0].validation_loss != pytest.approx(both[1].validation_loss, rel=0.1)
+    for one, own in zip(both, batches, strict=True):
+        losses = [module_of(config, one).validation_loss(batch) for batch in own.validation]
+        assert np.mean(losses) == pytest.approx(one.validation_loss, rel=1e-4)
 
 
 def test_series_of_no_weight_teach_nothing() -> None:
@@ -73,7 +106,16 @@ def test_series_of_no_weight_teach_nothing() -> None:
     config, run = started(head, 0.0)
     turned, weight = target.copy(), np.ones(60, np.float32)
     turned[20:40], weight[20:40] = target[20:40, ::-1], 0.0
-    found = with_linear(config, run, batches_of(turned, weight)).weights["linear.weight"]
+    (found,) = with_linear(config, [run], [batches_of(turned, weight)])
     first, second = batches_of(target), batches_of(target).draw
     half = Batches(lambda random: iter(list(second(random))[:1]), 1, first.validation)
-    np.testing.assert_allclose(found, with_linear(config, run, half).weights["linear.weight"], atol=0.01)
+    (expected,) = with_linear(config, [run], [half])
+    np.testing.assert_allclose(found.weights["linear.weight"], expected.weights["linear.weight"], atol=0.01)
+
+
+def test_nothing_is_mixed_where_no_held_out_series_counts() -> None:
+    head, target = CASES["classify"]
+    config, run = started(head, 0.0)
+    weight = np.ones(60, np.float32)
+    weight[40:] = 0.0
+    assert with_linear(config, [run], [batches_of(target, weight)]) == [run]

@@ -213,6 +213,23 @@ def test_what_is_linear_is_learnt_in_no_time() -> None:
     assert score(aligned, epochs=1, learning_rate=1e-4, without=("linear",)) < 0.7
 
 
+def wiggles(seed: int) -> Data:
+    """Up, then down; or down, then up; somewhere among noise: the same values in another order are the class."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, 60)
+    series = []
+    for label in y:
+        values, begin = rng.normal(0, 0.3, (rng.integers(60, 70), 1)), rng.integers(10, 38)
+        values[begin : begin + 12, 0] += (1 if label else -1) * np.repeat([2.0, -2.0], 6)
+        series.append(dense(values))
+    return series, y
+
+
+def test_a_shape_is_seen_wherever_it_is() -> None:
+    assert score(wiggles, epochs=1, learning_rate=1e-4) > 0.9
+    assert score(wiggles, epochs=1, learning_rate=1e-4, without=("shapes",)) < 0.7
+
+
 def test_impossible_values_at_prediction_do_little() -> None:
     x, y = levels_of(0, wild=False)
     fresh, truth = levels_of(1, wild=False)

@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from memcell.data.cadence import Cadence
 from memcell.data.channels import Channel, NumberChannel, WordChannel
+from memcell.data.encoding import Encoding
 from memcell.data.observations import Observations
 from memcell.data.schema import Kind
 from memcell.data.series import Series
+from memcell.data.shapes import TAPS, Shapes
 
-__all__ = ["aligned_rows", "learn_channel", "patch_of", "span_of", "sparse_or_sets", "values_by_channel"]
+__all__ = ["aligned_rows", "learn_channel", "patch_of", "shapes_of", "span_of", "sparse_or_sets", "values_by_channel"]
 
 Array = NDArray[Any]
 Words = Mapping[str, tuple[str, ...]]
@@ -23,6 +25,7 @@ _ROWS_KEPT = 50  # of a series at least, where rows are merged
 _FULL = 1 / 3  # share of the channels that a row sees from which on rows stay as they are
 _LONG, _PATCHES = 64, 32  # rows of a series from which on patches are made, and how many patches
 _MOST_ALIGNED = 1000  # values of a series that are features each
+_MOST_SHAPED, _MOST_SERIES = 500_000, 2_000  # rows and series up to which shapes are sought
 _COMPLETE = 0.98  # share of values that even and complete series have
 _WIDEST = 64  # columns of a patch at most
 _SETS = 0.05  # share of the values beside another one of their row and channel from which on they are sets
@@ -65,9 +68,7 @@ def span_of(series: list[Series], channels: int) -> float:
 def patch_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
     """How many rows become one: so many that a usual series has about thirty, where all are even and complete."""
     rows = float(np.median([len(one) for one in series])) if series else 0.0
-    if rows <= _LONG or not _complete(series, channels):
-        return 1
-    if any((np.abs(cadence.steps_between(one.times[:-1], one.times[1:]) - 1) > 0.01).any() for one in series):
+    if rows <= _LONG or not _complete(series, channels) or not _even(series, cadence):
         return 1
     return max(1, min(round(rows / _PATCHES), _WIDEST // len(channels)))
 
@@ -84,9 +85,26 @@ def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel
     return rows
 
 
+def shapes_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> Shapes | None:
+    """Shapes within series that are even and complete, have rows enough for one and are few."""
+    rows = [len(one) for one in series]
+    if not rows or np.median(rows) < TAPS or sum(rows) > _MOST_SHAPED or len(rows) > _MOST_SERIES:
+        return None
+    if not _complete(series, channels) or not _even(series, cadence):
+        return None
+    encoding = Encoding(channels, ())
+    return Shapes.learn([np.nan_to_num(encoding.scaled(encoding.columns_of(one))) for one in series], len(channels))
+
+
+def _even(series: list[Series], cadence: Cadence) -> bool:
+    """Whether a row comes one step after the one before it."""
+    apart = (cadence.steps_between(one.times[:-1], one.times[1:]) for one in series)
+    return all((np.abs(gaps - 1) <= 0.01).all() for gaps in apart)
+
+
 def _complete(series: list[Series], channels: tuple[Channel, ...]) -> bool:
     """Whether all channels are columns of numbers, of which hardly a value is missing."""
-    if not all(isinstance(one, NumberChannel) and not one.events for one in channels):
+    if not channels or not all(isinstance(one, NumberChannel) and not one.events for one in channels):
         return False
     return sum(len(one.observations) for one in series) >= _COMPLETE * sum(map(len, series)) * len(channels)
 

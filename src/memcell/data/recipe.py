@@ -15,6 +15,7 @@ from memcell.data.choices import (
     aligned_rows,
     learn_channel,
     patch_of,
+    shapes_of,
     span_of,
     sparse_or_sets,
     values_by_channel,
@@ -25,6 +26,7 @@ from memcell.data.grid import on_grid
 from memcell.data.recipe_state import RecipeState
 from memcell.data.schema import TableSchema
 from memcell.data.series import Series
+from memcell.data.shapes import Shapes
 from memcell.data.steps import Steps
 from memcell.data.summary import PER_CHANNEL
 from memcell.data.target import TargetRecipe
@@ -52,6 +54,7 @@ class Recipe:
         span: the time over which rows become one, 0 for none: rows that each see little become fewer that see more.
         patch: how many rows of an even and complete series become one with as many times the channels.
         aligned: rows of which each value is a feature of the summary, where all series have the same rows; 0 for none.
+        shapes: shapes within even and complete series, how often each comes being a feature; None for none.
 
     Example:
         >>> from memcell.data import as_series
@@ -71,6 +74,7 @@ class Recipe:
     span: float = 0.0
     patch: int = 1
     aligned: int = 0
+    shapes: Shapes | None = None
 
     @classmethod
     def learn(
@@ -85,6 +89,7 @@ class Recipe:
         cycles: str | Sequence[float] = (),
         summary: bool = False,
         aligned: bool = True,
+        shapes: bool = False,
         merging: bool = False,
     ) -> "Recipe":
         """Statistics of the series, which must be training series and, for a forecast, end where training ends.
@@ -98,6 +103,7 @@ class Recipe:
             cycles: as in ``memcell.data.cycles.periods_of``.
             summary: whether a series comes with a summary of each column.
             aligned: whether the values of rows that all series have alike are among it.
+            shapes: whether it comes with how often each shape is there, where series are few, even and complete.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
                 channels, in patches where they are even and complete.
 
@@ -129,7 +135,8 @@ class Recipe:
         patch = patch_of(series, cadence, channels) if merging and not span else 1
         periods = periods_of(series, cycles)
         rows = aligned_rows(series, cadence, channels) if summary and aligned else 0
-        return cls(schema, cadence, channels, facts, periods, target_recipe, summary, span, patch, rows)
+        found = shapes_of(series, cadence, channels) if summary and shapes else None
+        return cls(schema, cadence, channels, facts, periods, target_recipe, summary, span, patch, rows, found)
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -156,6 +163,7 @@ class Recipe:
             "patch": self.patch,
             "summary": (PER_CHANNEL + self.aligned) * (columns // self.patch) if self.summary else 0,
             "aligned": self.aligned * (columns // self.patch),
+            "shapes": 0 if self.shapes is None else self.shapes.size,
         }  # fmt: skip
 
     @cached_property
@@ -195,6 +203,7 @@ class Recipe:
             "span": self.span,
             "patch": self.patch,
             "aligned": self.aligned,
+            "shapes": None if self.shapes is None else self.shapes.to_json(),
         }
 
     @classmethod
@@ -223,4 +232,6 @@ class Recipe:
         counts = {name: record[name] for name in ("patch", "aligned")}
         if any(type(count) is not int or count < 0 for count in counts.values()) or not counts["patch"]:
             raise InputError(f"The recipe's patch and aligned rows are {counts}; they must be counts.")
-        return cls(schema, cadence, channels, facts, cycles, target, record["summary"] is True, span, **counts)
+        shapes = None if record["shapes"] is None else Shapes.from_json(record["shapes"], len(channels))
+        summary = record["summary"] is True
+        return cls(schema, cadence, channels, facts, cycles, target, summary, span, **counts, shapes=shapes)

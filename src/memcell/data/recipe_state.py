@@ -10,6 +10,7 @@ from memcell.data.cycles import cycle_features
 from memcell.data.gaps import LastSeen, observe
 from memcell.data.grid import merged, on_grid, patched, places_of, spans_of
 from memcell.data.series import Series
+from memcell.data.shapes import ShapeCounts
 from memcell.data.steps import Steps
 from memcell.data.summary import Summary
 from memcell.data.target import TargetState
@@ -28,6 +29,7 @@ class RecipeState:
         self._recipe = recipe
         self._seen = LastSeen.nothing(len(recipe.encoding.columns))
         self._summary = Summary.nothing(len(recipe.row_encoding.columns), recipe.aligned)
+        self._shapes = None if recipe.shapes is None else ShapeCounts.nothing(recipe.shapes, len(recipe.channels))
         self._count = 0
         self._start: float | None = None
         self._time: float | None = None
@@ -88,10 +90,14 @@ class RecipeState:
         numbers = recipe.encoding.columns_of(rows)
         scaled = recipe.scaled(numbers)
         observed, self._seen = observe(scaled, gap, self._seen)
-        summary = np.empty(0, np.float32)
+        summary = shapes = np.empty(0, np.float32)
         if seen is not None:
-            self._summary = self._summary.after(recipe.row_encoding.scaled(seen))
+            seen = recipe.row_encoding.scaled(seen)
+            self._summary = self._summary.after(seen)
             summary = self._summary.features(recipe.row_encoding.knots)
+        if self._shapes is not None and seen is not None:
+            self._shapes = self._shapes.after(np.nan_to_num(seen))
+            shapes = self._shapes.features()
         extra, anchor = cycle_features(rows.times, recipe.cycles), np.full((len(rows), 2), np.nan)
         if self._target is not None and recipe.target is not None:
             column = recipe.target_column
@@ -117,5 +123,6 @@ class RecipeState:
             event_value=event_value.astype(np.float32),
             facts=recipe.encoding.facts_of(rows)[None, :],
             summary=summary[None, :],
+            shapes=shapes[None, :],
             offsets=offsets_of([len(rows)]),
         )

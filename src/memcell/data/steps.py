@@ -28,6 +28,7 @@ class Steps:
         event_feature: int64 [M], what was observed; event_value: [M], its scaled value, 0 for words.
         facts: [B, S], what is known of each series as a whole.
         summary: [B, .], what its columns did up to the last row, where the recipe has summaries.
+        shapes: [B, .], how often each shape was there, where the recipe has shapes.
         offsets: int64 [B + 1].
     """
 
@@ -43,18 +44,21 @@ class Steps:
     event_value: Array
     facts: Array
     summary: Array
+    shapes: Array
     offsets: NDArray[np.int64]
 
     def stretch(self, b: int, start: int, stop: int) -> "Steps":
         """Rows ``start`` to ``stop`` of sequence b, as a sequence."""
         first = int(self.offsets[b])
-        whole = replace(self, facts=self.facts[b : b + 1], summary=self.summary[b : b + 1])
-        return whole.ranges(np.array([first + start]), np.array([stop - start]))
+        return self._of(slice(b, b + 1)).ranges(np.array([first + start]), np.array([stop - start]))
 
     def sequences(self, index: NDArray[np.int64]) -> "Steps":
         """Some of the sequences."""
-        chosen = replace(self, facts=self.facts[index], summary=self.summary[index])
-        return chosen.ranges(self.offsets[index], np.diff(self.offsets)[index])
+        return self._of(index).ranges(self.offsets[index], np.diff(self.offsets)[index])
+
+    def _of(self, index: Any) -> "Steps":
+        """With what is of whole series of some of them."""
+        return replace(self, **{name: getattr(self, name)[index] for name in _BY_SERIES})
 
     def ranges(self, first: NDArray[np.int64], lengths: NDArray[np.int64]) -> "Steps":
         """Rows ``first[b]``, ``first[b] + 1``, ... of the batch, ``lengths[b]`` of them, as sequence b; what is of
@@ -73,7 +77,7 @@ class Steps:
     @classmethod
     def concatenate(cls, parts: list["Steps"]) -> "Steps":
         """The sequences of all parts, one part after another."""
-        names = (*_BY_ROW, "event_feature", "event_value", "facts", "summary")
+        names = (*_BY_ROW, *_BY_SERIES, "event_feature", "event_value")
         arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         begins = offsets_of([len(part.values) for part in parts])
         arrays["event_row"] = np.concatenate(
@@ -107,5 +111,6 @@ def _ranges(first: Array, lengths: Array) -> NDArray[np.int64]:
     return np.arange(starts[-1]) + np.repeat(first - starts[:-1], lengths)
 
 
-_NOT_BY_ROW = ("event_row", "event_feature", "event_value", "facts", "summary", "offsets")
+_BY_SERIES = ("facts", "summary", "shapes")
+_NOT_BY_ROW = (*_BY_SERIES, "event_row", "event_feature", "event_value", "offsets")
 _BY_ROW = tuple(field.name for field in fields(Steps) if field.name not in _NOT_BY_ROW)

@@ -12,7 +12,7 @@ from memcell.contract import LstmCall, LstmSpec, LstmWeights, sequences_of
 from memcell.data.steps import Steps
 from memcell.model.config import ModelConfig
 
-__all__ = ["Engine", "NativeEngine", "State", "answer_whole", "run", "wide_of"]
+__all__ = ["Engine", "NativeEngine", "State", "answer_whole", "run"]
 
 Weights = Mapping[str, Any]
 Drop = Callable[[Any], Any]
@@ -167,13 +167,13 @@ def answer_whole(config: ModelConfig, weights: Weights, state: State, steps: Ste
     """What the head says of whole series, [B, .], before it is decoded.
 
     The head reads the last outputs, the facts, the values of aligned rows, and a layer over summaries and facts. Beside
-    it, summaries and facts count as they are: raw = head(read) + V wide, a wide path beside the deep one (Cheng et al.,
-    arXiv 1606.07792).
+    it, summaries, facts and shapes count as they are: raw = head(read) + V wide, a wide path beside the deep one (Cheng
+    et al., arXiv 1606.07792).
 
     Args:
         config, weights: of the network.
         state: after the last rows.
-        steps: whose facts and summaries are read.
+        steps: whose facts, summaries and shapes are read.
         drop: dropout in training.
     """
     xp = array_namespace(steps.facts)
@@ -183,14 +183,10 @@ def answer_whole(config: ModelConfig, weights: Weights, state: State, steps: Ste
         return config.head.readout(weights, xp.concat(parts, axis=1), None)
     if config.aligned:
         parts.append(drop(steps.summary[:, -config.aligned :]))
-    wide = wide_of(steps)
-    parts.append(drop(xp.clip(drop(wide) @ weights["summary.weight"].T + weights["summary.bias"], 0)))
+    known = xp.concat([steps.summary, steps.facts], axis=1)
+    parts.append(drop(xp.clip(drop(known) @ weights["summary.weight"].T + weights["summary.bias"], 0)))
+    wide = xp.concat([known, steps.shapes], axis=1)
     return config.head.readout(weights, xp.concat(parts, axis=1), None) + wide @ weights["linear.weight"].T
-
-
-def wide_of(steps: Steps) -> Any:
-    """[B, .], summaries and facts."""
-    return array_namespace(steps.facts).concat([steps.summary, steps.facts], axis=1)
 
 
 class NativeEngine:

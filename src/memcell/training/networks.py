@@ -18,7 +18,7 @@ from memcell.training.batches import Batches
 from memcell.training.checkpoint import Checkpoint
 from memcell.training.linear import with_linear
 from memcell.training.module import initial_weights
-from memcell.training.settings import Design, TrainingSettings
+from memcell.training.settings import FIT_MECHANISMS, Design, TrainingSettings
 from memcell.training.splits import held_out
 from memcell.training.train import Trained, train
 
@@ -58,6 +58,9 @@ def fit_members(
     learnt_from = _enough([series[k] for k in training])
     recipe = recipe_of(learnt_from, schema, design, head.whole)
 
+    def batches_for(steps: Steps, k: int) -> Batches:
+        return batches_of(steps, *splits[k], min(settings.batch_size or 1, len(splits[k][0])))
+
     def train_on(recipe: Recipe, steps: Steps, first: int, last: int, name: str) -> list[Trained]:
         """Networks on the splits from ``first`` up to ``last``; fewer where Ctrl-C came."""
         config = config_of(recipe, head, design, len(training))
@@ -65,13 +68,17 @@ def fit_members(
         for k in range(first, last):
             own = replace(settings, seed=(settings.seed + k) % 2**32)
             title = f"{name} {k + 1} of {count}" if count > 1 else name
-            batches = batches_of(steps, *splits[k], min(own.batch_size or 1, len(splits[k][0])))
             start = start_of(config, recipe, design, series, own.seed)
-            run = train(config, start, batches, own, title, checkpoint=checkpoint)
-            runs.append(run if "linear" in design.without else with_linear(config, run, batches))
+            runs.append(train(config, start, batches_for(steps, k), own, title, checkpoint=checkpoint))
             if runs[-1].interrupted:
                 break
         return runs
+
+    def mixed(recipe: Recipe, steps: Steps, runs: list[Trained]) -> list[Trained]:
+        if "linear" in design.without or runs[-1].interrupted:
+            return runs
+        config = config_of(recipe, head, design, len(training))
+        return with_linear(config, runs, [batches_for(steps, k) for k in range(len(runs))])
 
     other, title = _another(recipe, learnt_from, design, head.whole)
     trials = min(count, _TRIALS) if other else count
@@ -81,9 +88,10 @@ def fit_members(
         other_steps = other.apply(series)
         others = train_on(other, other_steps, 0, trials, title)
         if not others[-1].interrupted:
-            if _mean_loss(others) < _mean_loss(runs):
+            if _mean_loss(mixed(other, other_steps, others)) < _mean_loss(mixed(recipe, steps, runs)):
                 recipe, steps, runs, name = other, other_steps, others, title
             runs += train_on(recipe, steps, trials, count, name)
+    recipe, runs = _without_unread_shapes(recipe, mixed(recipe, steps, runs))
     config = config_of(recipe, head, design, len(training))
     record: dict[str, Any] = {
         "validation_series": len(splits[0][1]),
@@ -116,6 +124,16 @@ def _another(recipe: Recipe, series: list[Series], design: Design, whole: bool) 
     return None, ""
 
 
+def _without_unread_shapes(recipe: Recipe, runs: list[Trained]) -> tuple[Recipe, list[Trained]]:
+    """The recipe, and networks without weights for shapes where none reads any."""
+    if recipe.shapes is None or any(run.weights["linear.weight"][:, -recipe.shapes.size :].any() for run in runs):
+        return recipe, runs
+    size = recipe.shapes.size
+    cut = [{"linear.weight": run.weights["linear.weight"][:, :-size].copy()} for run in runs]
+    runs = [replace(run, weights=run.weights | one) for run, one in zip(runs, cut, strict=True)]
+    return replace(recipe, shapes=None), runs
+
+
 def _mean_loss(runs: list[Trained]) -> float:
     return float(np.mean([run.validation_loss for run in runs]))
 
@@ -143,7 +161,8 @@ def pass_once(series: list[Series], model: Model, settings: TrainingSettings, ba
 
 def begun(series: list[Series], head: Head, schema: TableSchema, settings: TrainingSettings, design: Design) -> Model:
     """A model that has not been trained: its recipe learnt from the series, its weights as they start."""
-    recipe, count = recipe_of(series, schema, design, head.whole), design.members or 1
+    recipe = replace(recipe_of(series, schema, design, head.whole), shapes=None)
+    count = design.members or 1
     config = replace(config_of(recipe, head, design, len(series)), members=count)
     starts = [start_of(config, recipe, design, series, (settings.seed + k) % 2**32) for k in range(count)]
     members = tuple({name: one.numpy() for name, one in start.items()} for start in starts)
@@ -152,12 +171,10 @@ def begun(series: list[Series], head: Head, schema: TableSchema, settings: Train
 
 def recipe_of(series: list[Series], schema: TableSchema, design: Design, whole: bool) -> Recipe:
     """The recipe learnt from some series as the design says."""
-    clipping, merging, summary, aligned = (
-        name not in design.without for name in ("clipping", "merging", "summary", "aligned")
-    )
+    clipping, merging, summary, aligned, linear, shapes = (name not in design.without for name in FIT_MECHANISMS)
     return Recipe.learn(
         series, schema, clipping=clipping, events=design.events, cycles=design.cycles, summary=whole and summary,
-        aligned=aligned, merging=whole and merging,
+        aligned=aligned, shapes=linear and shapes, merging=whole and merging,
     )  # fmt: skip
 
 

@@ -1,0 +1,195 @@
+"""Shapes within a series: how often fixed kernels answer strongly, features of what looks alike wherever it comes.
+
+After MiniRocket (Dempster, Schmidt and Webb, arXiv 2012.08791): kernels of nine weights, six of -1 and three of 2, in
+all 84 orders and several dilations; a feature is the share of a series' rows at which a kernel's answer lies above a
+quantile of its answers in training. A threshold here is a ramp of some width, so that a feature does not hang on the
+last bit of an answer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract import InputError
+
+__all__ = ["TAPS", "ShapeCounts", "Shapes"]
+
+Array = NDArray[np.float64]
+
+TAPS = 9
+"""Weights of a kernel."""
+
+_KERNELS = np.array([[2.0 if tap in high else -1.0 for tap in range(TAPS)] for high in combinations(range(TAPS), 3)])
+_FEATURES = 2_000  # about
+_MOST_CHANNELS = 9  # that a kernel reads
+_ANSWERS = 100_000  # rows from which thresholds are learnt
+_RAMP = 0.25  # width of a threshold, in deviations of the answers
+_BLOCK = 4096  # rows at a time
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The kernels, and the thresholds learnt from training series.
+
+    Attributes:
+        dilations: rows from one weight of a kernel to the next.
+        channels: of each dilation and each kernel, the columns whose sum it reads.
+        thresholds: [kernels, P] of its answers.
+        widths: [kernels], over how much of an answer a threshold rises.
+    """
+
+    dilations: tuple[int, ...]
+    channels: tuple[tuple[int, ...], ...]
+    thresholds: Array
+    widths: Array
+
+    @classmethod
+    def learn(cls, series: list[Array], columns: int) -> "Shapes":
+        """From the scaled values [T, D] of training series, 0 where missing."""
+        random = np.random.default_rng(0)
+        rows = int(np.median([len(one) for one in series]))
+        dilations = [1]
+        while 2 * dilations[-1] * (TAPS - 1) < rows:
+            dilations.append(2 * dilations[-1])
+        channels = []
+        for _ in range(len(dilations) * len(_KERNELS)):
+            count = int(2 ** random.uniform(0, np.log2(min(columns, _MOST_CHANNELS) + 1)))
+            channels.append(tuple(sorted(random.permutation(columns)[:count].tolist())))
+        each = max(1, round(_FEATURES / len(channels)))
+        none = np.zeros((len(channels), 0))
+        blank = cls(tuple(dilations), tuple(channels), none, np.ones(len(channels)))
+        order = random.permutation(len(series))
+        enough = order[: int(np.searchsorted(np.cumsum([len(series[k]) for k in order]), _ANSWERS)) + 1]
+        answers = [blank._answers_of_whole(series[k]) for k in enough]
+        levels = (np.arange(each) + 0.5) / each
+        pooled = (np.concatenate([one[k] for one in answers], axis=1) for k in range(len(dilations)))
+        thresholds, spreads = zip(
+            *((np.quantile(one, levels, axis=1).T, one.std(axis=1)) for one in pooled), strict=True
+        )
+        spread = np.concatenate(spreads)
+        widths = np.where(spread > 0, _RAMP * spread, 1.0)
+        return replace(blank, thresholds=np.concatenate(thresholds), widths=widths)
+
+    @property
+    def size(self) -> int:
+        """How many features a series has."""
+        return int(self.thresholds.size)
+
+    @property
+    def reach(self) -> int:
+        """Rows that the widest kernel spans, less one."""
+        return (TAPS - 1) * self.dilations[-1]
+
+    @cached_property
+    def weights(self) -> Array:
+        """[dilations, kernels, TAPS, D], of what each kernel's answer is a sum."""
+        columns = 1 + max(max(one) for one in self.channels)
+        read = np.zeros((len(self.channels), 1, columns))
+        for k, chosen in enumerate(self.channels):
+            read[k, 0, list(chosen)] = 1.0
+        kernels = np.tile(_KERNELS, (len(self.dilations), 1))[:, :, None] * read
+        return kernels.reshape(len(self.dilations), len(_KERNELS), TAPS, columns)
+
+    def answers(self, at: int, values: Array) -> Array:
+        """[kernels, T - 8 dilation] of the kernels of one dilation, at every place where values [T, D] fill them."""
+        dilation, weights = self.dilations[at], self.weights[at]
+        count, columns = max(0, len(values) - (TAPS - 1) * dilation), weights.shape[-1]
+        taps = [values[k * dilation : k * dilation + count, :columns] for k in range(TAPS)]
+        return weights.reshape(len(weights), -1) @ np.concatenate(taps, axis=1).T
+
+    def counted(self, at: int, values: Array) -> Array:
+        """[kernels x P], how many of these answers lie above each threshold, those on a ramp in part."""
+        kernels = slice(at * len(_KERNELS), (at + 1) * len(_KERNELS))
+        width, reach = self.widths[kernels, None], (TAPS - 1) * self.dilations[at]
+        starts = 0.5 - self.thresholds[kernels] / width
+        total = np.zeros(starts.shape)
+        for begin in range(0, len(values) - reach, _BLOCK):
+            scaled = self.answers(at, values[begin : begin + _BLOCK + reach]) / width
+            for k, start in enumerate(starts.T):
+                total[:, k] += np.clip(scaled + start[:, None], 0.0, 1.0).sum(axis=1)
+        return total.reshape(-1)
+
+    def _answers_of_whole(self, values: Array) -> list[Array]:
+        half = [(TAPS // 2) * dilation for dilation in self.dilations]
+        return [self.answers(k, np.pad(values, ((pad, pad), (0, 0)))) for k, pad in enumerate(half)]
+
+    def to_json(self) -> dict[str, Any]:
+        """The shapes as values that ``json.dumps`` takes."""
+        return {
+            "dilations": list(self.dilations),
+            "channels": [list(one) for one in self.channels],
+            "thresholds": self.thresholds.tolist(),
+            "widths": self.widths.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], columns: int) -> "Shapes":
+        """The shapes of so many columns that ``to_json`` gave ``data`` for.
+
+        Raises:
+            InputError: a field lacks or has a value that does not fit.
+        """
+        try:
+            dilations = tuple(int(one) for one in data["dilations"])
+            channels = tuple(tuple(int(one) for one in chosen) for chosen in data["channels"])
+            thresholds, widths = (np.array(data[name], np.float64) for name in ("thresholds", "widths"))
+            count = len(dilations) * len(_KERNELS)
+            assert len(channels) == count > 0
+            assert all(one > 0 for one in dilations)
+            assert all(chosen and 0 <= min(chosen) <= max(chosen) < columns for chosen in channels)
+            assert thresholds.shape[:1] == widths.shape == (count,)
+            assert thresholds.ndim == 2
+            assert np.isfinite(thresholds).all()
+            assert (widths > 0).all()
+        except (AssertionError, KeyError, TypeError, ValueError) as error:
+            raise InputError("The recipe's shapes do not have the fields they should have.") from error
+        return cls(dilations, channels, thresholds, widths)
+
+
+@dataclass(frozen=True)
+class ShapeCounts:
+    """How often each shape was there so far. A series has 0 before its first row and after its last.
+
+    Attributes:
+        shapes: what is counted.
+        recent: [reach, D] the last rows.
+        totals: of each dilation, counts at the rows that are far enough from the last.
+        rows: how many there were.
+    """
+
+    shapes: Shapes
+    recent: Array
+    totals: tuple[Array, ...]
+    rows: int
+
+    @classmethod
+    def nothing(cls, shapes: Shapes, columns: int) -> "ShapeCounts":
+        """Before the first row."""
+        none = tuple(np.zeros(shapes.thresholds[: len(_KERNELS)].size) for _ in shapes.dilations)
+        return cls(shapes, np.zeros((shapes.reach, columns)), none, 0)
+
+    def after(self, values: Array) -> "ShapeCounts":
+        """With the rows ``values`` [T, D], 0 where missing."""
+        known = np.concatenate([self.recent, values])
+        totals = tuple(total + self._counted(k, known) for k, total in enumerate(self.totals))
+        return replace(self, recent=known[len(values) :], totals=totals, rows=self.rows + len(values))
+
+    def features(self) -> NDArray[np.float32]:
+        """[shapes.size], the share of the rows so far at which each shape was there."""
+        after = [np.zeros(((TAPS // 2) * dilation, self.recent.shape[1])) for dilation in self.shapes.dilations]
+        counts = [
+            total + self._counted(k, np.concatenate([self.recent, zeros]))
+            for k, (total, zeros) in enumerate(zip(self.totals, after, strict=True))
+        ]
+        return (np.concatenate(counts) / max(1, self.rows)).astype(np.float32)
+
+    def _counted(self, at: int, known: Array) -> Array:
+        """Counts at the rows that come to lie far enough from the last, by the rows of ``known`` after ``recent``."""
+        dilation = self.shapes.dilations[at]
+        early = max(0, (TAPS // 2) * dilation - self.rows)  # places before the first row
+        return self.shapes.counted(at, known[self.shapes.reach - (TAPS - 1) * dilation + early :])
