@@ -130,12 +130,16 @@ def _by_known(head: Head, batches: Batches, held: _Wide) -> list[_Reading]:
 
 
 def _by_shapes(head: Head, batches: Batches, held: _Wide) -> list[_Reading]:
-    """The same of shapes, standardised: shares of rows have much in common and differ little."""
+    """The same of shapes, standardised: shares of rows have much in common and differ little.
+
+    Series are fewer than shapes, so that weights are sought in the space that the series span; no others are better.
+    """
     training = _Wide.of(batches.draw(np.random.default_rng(0)))
     center, spread = training.shapes.mean(dim=0), training.shapes.std(dim=0, correction=0)
     scale = torch.where(spread > 0, 1 / spread, 0.0)
-    pairs = [_fit(head, (training.shapes - center) * scale, training, prior) for prior in _PRIORS]
-    pairs = [(linear * scale, bias - linear @ (center * scale)) for linear, bias in pairs]
+    basis, places = torch.linalg.qr(((training.shapes - center) * scale).T)
+    pairs = [_fit(head, places.T, training, prior) for prior in _PRIORS]
+    pairs = [(linear @ basis.T * scale, bias - linear @ basis.T @ (center * scale)) for linear, bias in pairs]
     return [_Reading(linear, bias, held.shapes @ linear.T + bias) for linear, bias in pairs]
 
 
