@@ -63,7 +63,7 @@ def test_kernels_span_the_usual_series_at_most_and_features_are_about_two_thousa
 
 
 def test_half_of_the_training_answers_lie_above_the_middle_thresholds() -> None:
-    shares = np.mean([features(one) for one in TRAINING], axis=0).reshape(SHAPES.thresholds.shape)
+    shares = np.mean([features(one) for one in TRAINING], axis=0).reshape(len(SHAPES.thresholds), -1)
     assert (np.diff(shares, axis=1) <= 0).all(), "the higher a threshold, the fewer"
     assert shares.mean() == pytest.approx(0.5, abs=0.05)
 
@@ -76,8 +76,7 @@ def test_a_series_without_rows_and_one_that_never_changes_have_finite_features()
 
 def test_they_survive_json() -> None:
     again = Shapes.from_json(json.loads(json.dumps(SHAPES.to_json())), 3)
-    values = waves((33,), 3)[0]
-    np.testing.assert_array_equal(features(values, again), features(values))
+    assert again == SHAPES
 
 
 @pytest.mark.parametrize(

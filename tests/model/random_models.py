@@ -12,6 +12,7 @@ from memcell import LstmSpec, Series
 from memcell.data import TableSchema
 from memcell.data.dates import TimeKind
 from memcell.data.recipe import Recipe
+from memcell.data.shapes import Shapes
 from memcell.heads import Classification, QuantileForecast
 from memcell.model import Model, ModelConfig
 
@@ -54,12 +55,21 @@ def schema_of(kind: TimeKind) -> TableSchema:
 
 
 def classifier(
-    kind: TimeKind = "number", num_layers: int = 2, spec: LstmSpec | None = None, seed: int = 0, patch: int = 1
+    kind: TimeKind = "number",
+    num_layers: int = 2,
+    spec: LstmSpec | None = None,
+    seed: int = 0,
+    patch: int = 1,
+    shapes: bool = False,
 ) -> Model:
-    """Three classes, random weights."""
+    """Three classes, random weights; ``shapes``: with summaries, and one feature a shape."""
     rng = np.random.default_rng(seed)
-    recipe = Recipe.learn([series_of(rng, 30, kind) for _ in range(4)], schema_of(kind))
-    recipe = replace(recipe, patch=patch)
+    training = [series_of(rng, 30, kind) for _ in range(4)]
+    recipe = replace(Recipe.learn(training, schema_of(kind), summary=shapes), patch=patch)
+    if shapes:
+        scaled = [np.nan_to_num(recipe.scaled(recipe.encoding.columns_of(one))) for one in training]
+        found = Shapes.learn(scaled, len(CHANNELS))
+        recipe = replace(recipe, shapes=replace(found, thresholds=tuple(one[:1] for one in found.thresholds)))
     head = Classification(("low", "middle", "high"))
     config = ModelConfig(head=head, hidden_size=7, num_layers=num_layers, spec=spec or LstmSpec(), **recipe.widths)
     return _with_random_weights(rng, recipe, config)
@@ -78,6 +88,7 @@ def forecaster(kind: TimeKind = "number", num_layers: int = 2, spec: LstmSpec | 
 
 MAKERS: dict[str, Callable[..., Model]] = {
     "classify": classifier, "forecast": forecaster, "patches": partial(classifier, patch=3),
+    "shapes": partial(classifier, shapes=True),
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from model.random_models import MAKERS, series_of
 from memcell import LstmSpec, Series
 from memcell.data.steps import Steps
 from memcell.model import Model
-from memcell.model.stack import NativeEngine, run
+from memcell.model.stack import NativeEngine, answer_whole, run
 from memcell.training.engine import TorchEngine
 
 SPECS = [
@@ -22,11 +22,14 @@ SPECS = [
 ]
 
 
+def tensors(steps: Steps) -> Steps:
+    return Steps(**{field.name: torch.from_numpy(getattr(steps, field.name)) for field in fields(steps)})
+
+
 def on_torch(model: Model, steps: Steps) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Inputs, outputs at each row and final outputs."""
-    tensors = Steps(**{field.name: torch.from_numpy(getattr(steps, field.name)) for field in fields(steps)})
     weights = {name: torch.from_numpy(weight) for name, weight in model.members[0].items()}
-    x, h, state = run(model.config, weights, tensors, TorchEngine())
+    x, h, state = run(model.config, weights, tensors(steps), TorchEngine())
     return x, h, state.h[-1]
 
 
@@ -43,9 +46,10 @@ def test_numpy_gives_the_same_numbers_as_torch(task: str, spec: LstmSpec, series
 def test_predictions_are_those_of_the_torch_stack(model: Model, series: list[Series]) -> None:
     head, weights = model.config.head, {name: torch.from_numpy(weight) for name, weight in model.members[0].items()}
     for one in series:
-        x, h, last = on_torch(model, model.recipe.apply([one]))
+        steps = tensors(model.recipe.apply([one]))
+        x, h, state = run(model.config, weights, steps, TorchEngine())
         if model.task == "classify":
-            expected = head.decode(head.readout(weights, last, x).numpy())[0]
+            expected = head.decode(answer_whole(model.config, weights, state, steps).numpy())[0]
             np.testing.assert_allclose(model.predict_proba([one])[0], expected, atol=1e-5)
         else:
             raw = head.decode(head.readout(weights, h[-1:], x[-1:]).numpy())[0]

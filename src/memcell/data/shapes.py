@@ -29,6 +29,7 @@ _FEATURES = 2_000  # about
 _MOST_CHANNELS = 9  # that a kernel reads
 _ANSWERS = 100_000  # rows from which thresholds are learnt
 _RAMP = 0.25  # width of a threshold, in deviations of the answers
+_NARROWEST = 1e-6  # below which answers are one and the same but for rounding
 _BLOCK = 4096  # rows at a time
 
 
@@ -45,8 +46,8 @@ class Shapes:
 
     dilations: tuple[int, ...]
     channels: tuple[tuple[int, ...], ...]
-    thresholds: Array
-    widths: Array
+    thresholds: tuple[tuple[float, ...], ...]
+    widths: tuple[float, ...]
 
     @classmethod
     def learn(cls, series: list[Array], columns: int) -> "Shapes":
@@ -61,24 +62,23 @@ class Shapes:
             count = int(2 ** random.uniform(0, np.log2(min(columns, _MOST_CHANNELS) + 1)))
             channels.append(tuple(sorted(random.permutation(columns)[:count].tolist())))
         each = max(1, round(_FEATURES / len(channels)))
-        none = np.zeros((len(channels), 0))
-        blank = cls(tuple(dilations), tuple(channels), none, np.ones(len(channels)))
+        levels = (np.arange(each) + 0.5) / each
+        blank = cls(tuple(dilations), tuple(channels), ((),) * len(channels), (1.0,) * len(channels))
         order = random.permutation(len(series))
         enough = order[: int(np.searchsorted(np.cumsum([len(series[k]) for k in order]), _ANSWERS)) + 1]
         answers = [blank._answers_of_whole(series[k]) for k in enough]
-        levels = (np.arange(each) + 0.5) / each
-        pooled = (np.concatenate([one[k] for one in answers], axis=1) for k in range(len(dilations)))
-        thresholds, spreads = zip(
-            *((np.quantile(one, levels, axis=1).T, one.std(axis=1)) for one in pooled), strict=True
-        )
-        spread = np.concatenate(spreads)
-        widths = np.where(spread > 0, _RAMP * spread, 1.0)
-        return replace(blank, thresholds=np.concatenate(thresholds), widths=widths)
+        thresholds: list[tuple[float, ...]] = []
+        widths: list[float] = []
+        for k in range(len(dilations)):
+            pooled = np.concatenate([one[k] for one in answers], axis=1)
+            thresholds += map(tuple, np.quantile(pooled, levels, axis=1).T.tolist())
+            widths += [float(width) if width > _NARROWEST else 1.0 for width in _RAMP * pooled.std(axis=1)]
+        return replace(blank, thresholds=tuple(thresholds), widths=tuple(widths))
 
     @property
     def size(self) -> int:
         """How many features a series has."""
-        return int(self.thresholds.size)
+        return len(self.thresholds) * len(self.thresholds[0])
 
     @property
     def reach(self) -> int:
@@ -102,14 +102,20 @@ class Shapes:
         taps = [values[k * dilation : k * dilation + count, :columns] for k in range(TAPS)]
         return weights.reshape(len(weights), -1) @ np.concatenate(taps, axis=1).T
 
+    @cached_property
+    def ramps(self) -> tuple[Array, Array]:
+        """What to divide an answer by [kernels, 1], and what to add [kernels, P], for a ramp from 0 to 1."""
+        widths = np.array(self.widths)[:, None]
+        return widths, 0.5 - np.array(self.thresholds) / widths
+
     def counted(self, at: int, values: Array) -> Array:
         """[kernels x P], how many of these answers lie above each threshold, those on a ramp in part."""
         kernels = slice(at * len(_KERNELS), (at + 1) * len(_KERNELS))
-        width, reach = self.widths[kernels, None], (TAPS - 1) * self.dilations[at]
-        starts = 0.5 - self.thresholds[kernels] / width
+        widths, starts = (one[kernels] for one in self.ramps)
+        reach = (TAPS - 1) * self.dilations[at]
         total = np.zeros(starts.shape)
         for begin in range(0, len(values) - reach, _BLOCK):
-            scaled = self.answers(at, values[begin : begin + _BLOCK + reach]) / width
+            scaled = self.answers(at, values[begin : begin + _BLOCK + reach]) / widths
             for k, start in enumerate(starts.T):
                 total[:, k] += np.clip(scaled + start[:, None], 0.0, 1.0).sum(axis=1)
         return total.reshape(-1)
@@ -123,8 +129,8 @@ class Shapes:
         return {
             "dilations": list(self.dilations),
             "channels": [list(one) for one in self.channels],
-            "thresholds": self.thresholds.tolist(),
-            "widths": self.widths.tolist(),
+            "thresholds": [list(one) for one in self.thresholds],
+            "widths": list(self.widths),
         }
 
     @classmethod
@@ -137,15 +143,14 @@ class Shapes:
         try:
             dilations = tuple(int(one) for one in data["dilations"])
             channels = tuple(tuple(int(one) for one in chosen) for chosen in data["channels"])
-            thresholds, widths = (np.array(data[name], np.float64) for name in ("thresholds", "widths"))
+            thresholds = tuple(tuple(float(one) for one in own) for own in data["thresholds"])
+            widths = tuple(float(one) for one in data["widths"])
             count = len(dilations) * len(_KERNELS)
-            assert len(channels) == count > 0
-            assert all(one > 0 for one in dilations)
+            assert len(channels) == len(thresholds) == len(widths) == count > 0
+            assert all(one > 0 for one in (*dilations, *widths))
             assert all(chosen and 0 <= min(chosen) <= max(chosen) < columns for chosen in channels)
-            assert thresholds.shape[:1] == widths.shape == (count,)
-            assert thresholds.ndim == 2
-            assert np.isfinite(thresholds).all()
-            assert (widths > 0).all()
+            assert len(thresholds[0]) > 0
+            assert np.isfinite(np.array(thresholds)).all()
         except (AssertionError, KeyError, TypeError, ValueError) as error:
             raise InputError("The recipe's shapes do not have the fields they should have.") from error
         return cls(dilations, channels, thresholds, widths)
@@ -170,7 +175,7 @@ class ShapeCounts:
     @classmethod
     def nothing(cls, shapes: Shapes, columns: int) -> "ShapeCounts":
         """Before the first row."""
-        none = tuple(np.zeros(shapes.thresholds[: len(_KERNELS)].size) for _ in shapes.dilations)
+        none = tuple(np.zeros(len(_KERNELS) * len(shapes.thresholds[0])) for _ in shapes.dilations)
         return cls(shapes, np.zeros((shapes.reach, columns)), none, 0)
 
     def after(self, values: Array) -> "ShapeCounts":
