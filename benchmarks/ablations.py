@@ -161,13 +161,16 @@ def _on_words(effort: Effort) -> list[Pair]:
 
 
 def _on_rows(effort: Effort) -> list[Pair]:
-    """ItalyPowerDemand: a row is an hour of the day in every series."""
-    x, y, x_test, y_test = ucr("ItalyPowerDemand")
-    on, off = (
-        [_accuracy(effort, (x, y), (x_test, y_test), seed=seed, without=without) for seed in effort.seeds]
-        for without in ((), ("aligned",))
-    )
-    return [Pair("aligned", "ItalyPowerDemand", "accuracy", on, off)]
+    """ItalyPowerDemand: a row is an hour of the day in every series. ArrowHead: few outlines of arrow heads."""
+    pairs: list[Pair] = []
+    for mechanism, name in (("aligned", "ItalyPowerDemand"), ("shapes", "ItalyPowerDemand"), ("shapes", "ArrowHead")):
+        x, y, x_test, y_test = ucr(name)
+        on, off = (
+            [_accuracy(effort, (x, y), (x_test, y_test), seed=seed, without=without) for seed in effort.seeds]
+            for without in ((), (mechanism,))
+        )
+        pairs.append(Pair(mechanism, name, "accuracy", on, off))
+    return pairs
 
 
 def _on_cycles(effort: Effort) -> list[Pair]:

@@ -21,6 +21,7 @@ from baselines import Full, onnx_layer, onnx_session
 from timing import Timing, fma_peak, geometric_mean, in_blocks, load, machine, markdown, peak_memory, take_turns
 from torch import Tensor, nn
 
+from memcell import Step
 from memcell.backends import _core
 from memcell.torch import LSTM
 
@@ -101,9 +102,15 @@ def share(flops: float, seconds: float, setting: Setting) -> str:
     return f"{100 * flops / seconds / 1e9 / setting.peak:.0f} %"
 
 
-def compared(title: str, theirs: str, setting: Setting, rows: list[tuple[str, list[tuple[Timing, float]]]]) -> str:
-    """A table of one forward and perhaps one training column group; every timing with its own operations."""
-    groups = ["forward", "forward and backward"][: len(rows[0][1])]
+def compared(
+    title: str,
+    theirs: str,
+    setting: Setting,
+    rows: list[tuple[str, list[tuple[Timing, float]]]],
+    groups: tuple[str, ...] = ("forward", "forward and backward"),
+) -> str:
+    """A table of one or several groups of columns; every timing with its own operations."""
+    groups = groups[: len(rows[0][1])]
     header = [f"{title}, {setting.threads} thread{'s' * (setting.threads > 1)}"]
     for group in groups:
         header += [f"{group} [ms]", f"{theirs} [ms]", "ratio", "of FMA peak"]
@@ -137,25 +144,33 @@ def against_torch(setting: Setting) -> Iterator[str]:
 
 
 def against_onnx(setting: Setting) -> Iterator[str]:
-    """Diagonal peepholes in both. With several threads not in turns, for ONNX Runtime's go on spinning in ours."""
+    """Diagonal peepholes in both; the module, which may be trained on, and weights packed once, as a session has them.
+
+    With several threads not in turns, for ONNX Runtime's go on spinning in ours.
+    """
     rows = []
     for shape in SHAPES:
         # ONNX's output gate reads the current cell.
         ours, x = LSTM(shape.inputs, shape.units, peephole="diagonal", output_peek="current"), random_input(shape)
-        a = inference(ours, x)
+        step, values = ours.stepper(shape.batch), x.numpy()
 
-        def session(a: Any = a, ours: LSTM = ours, x: Tensor = x, shape: Shape = shape) -> Any:
-            b = onnx_layer(ours, x.numpy(), setting.threads)
-            agree(f"ONNX Runtime {shape}", [a()], [b()])
-            return b
+        def run(step: Step = step, values: Any = values) -> Any:
+            step.reset()
+            return step.run(values)
 
-        timing = (
-            take_turns(a, session(), setting.seconds)
-            if setting.threads == 1
-            else in_blocks(a, session, setting.seconds)
-        )
-        rows.append((str(shape), [(timing, shape.flops())]))
-    yield compared("B x T x I x H, diagonal peepholes", "ONNX Runtime", setting, rows)
+        timings = []
+        for a in (inference(ours, x), run):
+
+            def session(a: Any = a, ours: LSTM = ours, values: Any = values, shape: Shape = shape) -> Any:
+                b = onnx_layer(ours, values, setting.threads)
+                agree(f"ONNX Runtime {shape}", [a()], [b()])
+                return b
+
+            one = setting.threads == 1
+            timing = take_turns(a, session(), setting.seconds) if one else in_blocks(a, session, setting.seconds)
+            timings.append((timing, shape.flops()))
+        rows.append((str(shape), timings))
+    yield compared("B x T x I x H, diagonal peepholes", "ONNX Runtime", setting, rows, ("module", "Step.run"))
 
 
 def full_peepholes(setting: Setting) -> Iterator[str]:

@@ -38,6 +38,18 @@ def test_steps_equal_the_whole(spec: LstmSpec, batch: int | None) -> None:
     np.testing.assert_array_equal(np.stack(got, axis=-2).reshape(rows * steps, -1), wanted)
 
 
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+@pytest.mark.parametrize("batch", [None, 1, 5])
+def test_many_steps_at_once_are_the_same_and_may_be_mixed_with_single_ones(spec: LstmSpec, batch: int | None) -> None:
+    weights = _weights(spec, 3, 9, 17)
+    one, other = Step(spec, weights, batch), Step(spec, weights, batch)
+    x = np.random.default_rng(1).standard_normal((13, *([] if batch is None else [batch]), 3)).astype(np.float32)
+    got = np.concatenate([one.run(x[:4]), one(x[4])[None], one.run(x[5:5]), one.run(x[5:9]), one.run(x[9:].tolist())])
+    np.testing.assert_array_equal(got, np.stack([other(row) for row in x]))
+    for mine, theirs in zip((*one.h, *one.c), (*other.h, *other.c), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
 def test_states_go_on_from_where_they_are_set_and_results_are_the_callers() -> None:
     spec = LstmSpec()
     first, second = (Step(spec, _weights(spec, 3, 9, 17)) for _ in range(2))
@@ -59,6 +71,10 @@ def test_what_does_not_fit_is_refused() -> None:
     step = Step(spec, _weights(spec, 3, 9))
     with pytest.raises(InputError, match=r"`x` has shape \[4\]; it must be \[3\]"):
         step(np.ones(4))
+    with pytest.raises(InputError, match=r"`x` has shape \[3\]; it must be \[T, 3\]"):
+        step.run(np.ones(3))
+    with pytest.raises(InputError, match=r"`x` has shape \[2, 4\]; it must be \[T, 3\]"):
+        step.run(np.ones((2, 4)))
     with pytest.raises(InputError, match=r"`h` must be 1 arrays"):
         step.reset([np.zeros(8)])
     with pytest.raises(InputError, match="reads 3 inputs in float32, but the one below gives 9"):

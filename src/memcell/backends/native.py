@@ -145,6 +145,15 @@ class NativeBackend:
         _FUNCTIONS["step", packed.dtype](packed.handle, x, h, c, carry_h, carry_c, out)
         return out
 
+    def advance_many(self, packed: PackedLayer, x: Array, h: Array, c: Array, sequences: Array) -> Array:
+        """The same over whole sequences, of which every row is in one: the outputs [N, H] at rows x [N, I]."""
+        out, h_final, c_final = np.empty((len(x), packed.sizes[1]), x.dtype), np.empty_like(h), np.empty_like(c)
+        _FUNCTIONS["forward", packed.dtype](
+            packed.handle, x, h, c, None, None, sequences, False, out, h_final, c_final, None, None
+        )
+        h[:], c[:] = h_final, c_final
+        return out
+
 
 _GRADIENTS = [field.name for field in fields(LstmGradients) if field.name != "norm"]
 

@@ -1,4 +1,4 @@
-"""A stack of layers that is fed one step at a time: weights packed once, state kept."""
+"""A stack of layers that is fed one step at a time, or many: weights packed once, state kept."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ __all__ = ["Step"]
 
 
 class Step:
-    """LSTM layers that run a step at a time, with as little around the arithmetic as can be.
+    """LSTM layers that run a step at a time, or many at once, with as little around the arithmetic as can be.
 
-    Gives what the whole sequence at once gives, bit for bit. The weights are copied when it is made.
+    Steps give what the whole sequence at once gives, bit for bit. The weights are copied when it is made.
 
     Args:
         spec: the cell of every layer.
@@ -32,6 +32,8 @@ class Step:
         >>> step = Step(LstmSpec("none"), [weights])
         >>> step(np.ones(3)).shape
         (2,)
+        >>> step.run(np.ones((7, 3))).shape
+        (7, 2)
     """
 
     def __init__(self, spec: LstmSpec, weights: Sequence[LstmWeights], batch: int | None = None) -> None:
@@ -49,6 +51,7 @@ class Step:
         self._batch = batch
         self._rows = 1 if batch is None else batch
         self._shape = (self._layers[0].sizes[0],) if batch is None else (batch, self._layers[0].sizes[0])
+        self._length, self._sequences = -1, np.empty((0, 3), np.int64)  # of the last run, which may come again
         self.reset()
 
     def reset(self, h: Array | None = None, c: Array | None = None) -> None:
@@ -73,6 +76,24 @@ class Step:
         for packed, h, c in zip(self._layers, self._h, self._c, strict=True):
             x = self._backend.advance(packed, x, h, c)
         return x[0] if self._batch is None else x
+
+    def run(self, x: Array) -> Array:
+        """Outputs of the last layer at many more steps: x [T, I] to [T, H], with a batch [T, B, I] to [T, B, H].
+
+        Raises:
+            InputError: x has another shape.
+        """
+        x = np.ascontiguousarray(x, self._dtype)
+        if x.shape[1:] != self._shape:
+            raise InputError(f"`x` has shape {list(x.shape)}; it must be [T, {', '.join(map(str, self._shape))}].")
+        if len(x) != self._length:
+            first = np.arange(self._rows)
+            self._length = len(x)
+            self._sequences = np.stack([first, np.full_like(first, len(x)), np.full_like(first, self._rows)], axis=1)
+        rows = x.reshape(len(x) * self._rows, self._shape[-1])
+        for packed, h, c in zip(self._layers, self._h, self._c, strict=True):
+            rows = self._backend.advance_many(packed, rows, h, c, self._sequences)
+        return rows.reshape(*x.shape[:-1], rows.shape[1])
 
     @property
     def h(self) -> list[Array]:
