@@ -21,6 +21,7 @@ __all__ = ["with_linear"]
 _PRIORS = (0.003, 0.03, 0.3, 3.0, 30.0)  # variances of the weights
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of what is linear
 _ERRORS = 2  # standard errors within which one loss cannot be told from another
+_LEAST_SPREAD = 0.005  # of a share of rows; what differs by less in training says nothing, and much when it does later
 _MOST_STEPS = 200  # of the optimiser
 
 
@@ -72,9 +73,10 @@ def with_linear(config: ModelConfig, runs: list[Trained], batches: Sequence[Batc
         batches: what each was trained and validated on.
     """
     held = [_Wide.of(one.validation) for one in batches if one.validation]
-    weight = np.concatenate([np.empty(0), *(one.weight.numpy() for one in held)])
-    if not (config.summary and config.head.whole and len(held) == len(runs) and weight.any()):
+    counts = all(one.weight.any() for one in held) and len(held) == len(runs)
+    if not (config.summary and config.head.whole and counts):
         return runs
+    weight = np.concatenate([one.weight.numpy() for one in held]).astype(np.float64)
     each = torch.func.vmap(lambda says, target: config.head.loss(says[None], target[None], None))
 
     def losses(answers: Iterable[Tensor]) -> list[NDArray[np.float32]]:
@@ -136,7 +138,7 @@ def _by_shapes(head: Head, batches: Batches, held: _Wide) -> list[_Reading]:
     """
     training = _Wide.of(batches.draw(np.random.default_rng(0)))
     center, spread = training.shapes.mean(dim=0), training.shapes.std(dim=0, correction=0)
-    scale = torch.where(spread > 0, 1 / spread, 0.0)
+    scale = 1 / spread.clamp(min=_LEAST_SPREAD)
     basis, places = torch.linalg.qr(((training.shapes - center) * scale).T)
     pairs = [_fit(head, places.T, training, prior) for prior in _PRIORS]
     pairs = [(linear @ basis.T * scale, bias - linear @ basis.T @ (center * scale)) for linear, bias in pairs]
