@@ -1,19 +1,21 @@
 """What is linear in summaries and shapes, beside networks."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from training.small_series import SCHEMA, levels
+from training.small_series import SCHEMA, levels, settings
 
 from memcell.data.recipe import Recipe
 from memcell.data.shapes import Shapes
 from memcell.heads import Classification, Head, MultiLabel, Regression
 from memcell.model import ModelConfig
+from memcell.training import Design, fit_classifier, networks
 from memcell.training.batches import Batch, Batches
-from memcell.training.linear import with_linear
+from memcell.training.linear import _mean_of_best, fit_linear, with_linear
 from memcell.training.module import SequenceModule, initial_weights
 from memcell.training.train import Trained
 
@@ -52,6 +54,11 @@ def batches_of(
     return Batches(lambda random: iter([of(0, 20), of(20, 40)]), 2, [of(40, 50), of(50, 60)])  # noqa: ARG005
 
 
+def together(config: ModelConfig, runs: list[Trained], batches: list[Batches]) -> list[Trained]:
+    linear = [fit_linear(config, run, own) for run, own in zip(runs, batches, strict=True)]
+    return with_linear(config.head, runs, linear)
+
+
 def module_of(config: ModelConfig, run: Trained) -> SequenceModule:
     return SequenceModule(config, 0.0, {key: torch.from_numpy(one) for key, one in run.weights.items()})
 
@@ -62,7 +69,7 @@ def test_it_learns_what_is_linear(name: str, recipe: Recipe) -> None:
     head, target = CASES[name]
     config, run = started(head, 0.0, recipe)
     batches = batches_of(target, recipe=recipe)
-    (mixed,) = with_linear(config, [run], [batches])
+    (mixed,) = together(config, [run], [batches])
     module = module_of(config, mixed)
     answers = torch.cat([module.answers(batch) for batch in batches.validation])[:, : target.shape[1]]
     middle = 0.5 if name == "regress" else 0.0
@@ -81,7 +88,7 @@ def test_a_network_that_is_better_alone_stays_as_it_is(name: str) -> None:
     target[40:] = target[LABELS.index("high")]  # what is linear in the features does not say so; the network does
     run.weights["head.bias"] = {"classify": [-9.0, 9.0], "multilabel": [9.0, -9.0], "regress": [1.0, -4.0]}[name]
     run.weights["head.bias"] = np.array(run.weights["head.bias"], np.float32)
-    (mixed,) = with_linear(config, [run], [batches_of(target)])
+    (mixed,) = together(config, [run], [batches_of(target)])
     assert not mixed.weights["linear.weight"].any()
     np.testing.assert_array_equal(mixed.weights["head.bias"], run.weights["head.bias"])
 
@@ -92,7 +99,7 @@ def test_networks_have_the_same_shares() -> None:
     config, run = started(head, 0.3)
     told = [target, np.concatenate([target[:54], target[54:, ::-1]])]
     batches = [batches_of(one) for one in told]
-    both = with_linear(config, [run, run], batches)
+    both = together(config, [run, run], batches)
     shares = [one.weights["head.weight"] / run.weights["head.weight"] for one in both]
     np.testing.assert_allclose(shares[0], shares[1], rtol=1e-5)
     assert both[0].validation_loss != pytest.approx(both[1].validation_loss, rel=0.1)
@@ -106,10 +113,10 @@ def test_series_of_no_weight_teach_nothing() -> None:
     config, run = started(head, 0.0)
     turned, weight = target.copy(), np.ones(60, np.float32)
     turned[20:40], weight[20:40] = target[20:40, ::-1], 0.0
-    (found,) = with_linear(config, [run], [batches_of(turned, weight)])
+    (found,) = together(config, [run], [batches_of(turned, weight)])
     first, second = batches_of(target), batches_of(target).draw
     half = Batches(lambda random: iter(list(second(random))[:1]), 1, first.validation)
-    (expected,) = with_linear(config, [run], [half])
+    (expected,) = together(config, [run], [half])
     np.testing.assert_allclose(found.weights["linear.weight"], expected.weights["linear.weight"], atol=0.01)
 
 
@@ -118,4 +125,38 @@ def test_nothing_is_mixed_where_no_held_out_series_counts() -> None:
     config, run = started(head, 0.0)
     weight = np.ones(60, np.float32)
     weight[40:] = 0.0
-    assert with_linear(config, [run], [batches_of(target, weight)]) == [run]
+    assert together(config, [run], [batches_of(target, weight)]) == [run]
+
+
+def test_an_interrupted_network_stays_as_it_is_beside_others() -> None:
+    head, target = CASES["classify"]
+    config, run = started(head, 0.0)
+    broken = replace(run, interrupted=True)
+    first, last = together(config, [run, broken], [batches_of(target)] * 2)
+    assert last is broken
+    assert first.weights["linear.weight"].any()
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_ctrl_c_while_it_is_learnt_keeps_the_networks(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def interrupted(*arguments: Any) -> Any:
+        asked.append(arguments)
+        if len(asked) > number:
+            raise KeyboardInterrupt
+        return fit_linear(*arguments)
+
+    monkeypatch.setattr(networks, "fit_linear", interrupted)
+    model = fit_classifier(SERIES, LABELS, SCHEMA, settings(), Design(members=3))
+    assert model.record["interrupted"]
+    assert [member["linear.weight"].any() for member in model.members] == [True, False][1 - number :]
+
+
+def test_losses_that_are_not_finite_are_not_the_best() -> None:
+    possible = np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
+    losses = np.array([[1.0, 1.1, 1.0], [np.nan, 0.0, 0.0], [9.0, 9.1, 9.0]], np.float32)
+    np.testing.assert_array_equal(_mean_of_best(possible, losses, np.ones(3)), possible[0])
+    np.testing.assert_array_equal(_mean_of_best(possible, losses * np.nan, np.ones(3)), possible[0])
+    close = np.array([[1.0, 1.1, 1.0], [1.1, 1.0, 1.0], [9.0, 9.1, 9.0]], np.float32)
+    np.testing.assert_allclose(_mean_of_best(possible, close, np.ones(3)), [0.75, 0.25])

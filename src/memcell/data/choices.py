@@ -25,7 +25,6 @@ _ROWS_KEPT = 50  # of a series at least, where rows are merged
 _FULL = 1 / 3  # share of the channels that a row sees from which on rows stay as they are
 _LONG, _PATCHES = 64, 32  # rows of a series from which on patches are made, and how many patches
 _MOST_ALIGNED = 1000  # values of a series that are features each
-_MOST_SHAPED, _MOST_SERIES = 500_000, 2_000  # rows and series up to which shapes are sought
 _COMPLETE = 0.98  # share of values that even and complete series have
 _WIDEST = 64  # columns of a patch at most
 _SETS = 0.05  # share of the values beside another one of their row and channel from which on they are sets
@@ -86,9 +85,8 @@ def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel
 
 
 def shapes_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> Shapes | None:
-    """Shapes within series that are even and complete, have rows enough for one and are few."""
-    rows = [len(one) for one in series]
-    if not rows or np.median(rows) < TAPS or sum(rows) > _MOST_SHAPED or len(rows) > _MOST_SERIES:
+    """Shapes within series that are even and complete, with rows enough for one."""
+    if not series or np.median([len(one) for one in series]) < TAPS:
         return None
     if not _complete(series, channels) or not _even(series, cadence):
         return None

@@ -234,4 +234,6 @@ class Recipe:
             raise InputError(f"The recipe's patch and aligned rows are {counts}; they must be counts.")
         shapes = None if record["shapes"] is None else Shapes.from_json(record["shapes"], len(channels))
         summary = record["summary"] is True
+        if shapes is not None and not summary:
+            raise InputError("The recipe has shapes but no summaries, which these come with.")
         return cls(schema, cadence, channels, facts, cycles, target, summary, span, **counts, shapes=shapes)

@@ -27,7 +27,7 @@ TAPS = 9
 _KERNELS = np.array([[2.0 if tap in high else -1.0 for tap in range(TAPS)] for high in combinations(range(TAPS), 3)])
 _FEATURES = 2_000  # about
 _MOST_CHANNELS = 9  # that a kernel reads
-_ANSWERS = 100_000  # rows from which thresholds are learnt
+_ANSWERS = 50_000  # rows from which thresholds are learnt
 _RAMP = 0.25  # width of a threshold, in deviations of the answers
 _NARROWEST = 1e-6  # below which answers are one and the same but for rounding
 _BLOCK = 4096  # rows at a time
@@ -66,11 +66,12 @@ class Shapes:
         blank = cls(tuple(dilations), tuple(channels), ((),) * len(channels), (1.0,) * len(channels))
         order = random.permutation(len(series))
         enough = order[: int(np.searchsorted(np.cumsum([len(series[k]) for k in order]), _ANSWERS)) + 1]
-        answers = [blank._answers_of_whole(series[k]) for k in enough]
         thresholds: list[tuple[float, ...]] = []
         widths: list[float] = []
         for k in range(len(dilations)):
-            pooled = np.concatenate([one[k] for one in answers], axis=1)
+            half = np.zeros((TAPS // 2 * dilations[k], columns))
+            padded = (np.concatenate([half, series[number][:_ANSWERS], half]) for number in enough)
+            pooled = np.concatenate([blank.answers(k, one) for one in padded], axis=1)
             thresholds += map(tuple, np.quantile(pooled, levels, axis=1).T.tolist())
             widths += [float(width) if width > _NARROWEST else 1.0 for width in _RAMP * pooled.std(axis=1)]
         return replace(blank, thresholds=tuple(thresholds), widths=tuple(widths))
@@ -119,10 +120,6 @@ class Shapes:
             for k, start in enumerate(starts.T):
                 total[:, k] += np.clip(scaled + start[:, None], 0.0, 1.0).sum(axis=1)
         return total.reshape(-1)
-
-    def _answers_of_whole(self, values: Array) -> list[Array]:
-        half = [(TAPS // 2) * dilation for dilation in self.dilations]
-        return [self.answers(k, np.pad(values, ((pad, pad), (0, 0)))) for k, pad in enumerate(half)]
 
     def to_json(self) -> dict[str, Any]:
         """The shapes as values that ``json.dumps`` takes."""

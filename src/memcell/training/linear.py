@@ -16,7 +16,7 @@ from memcell.training.batches import Batch, Batches
 from memcell.training.module import SequenceModule
 from memcell.training.train import Trained
 
-__all__ = ["with_linear"]
+__all__ = ["Linear", "fit_linear", "with_linear"]
 
 _PRIORS = (0.003, 0.03, 0.3, 3.0, 30.0)  # variances of the weights
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of what is linear
@@ -54,95 +54,112 @@ class _Wide:
 class _Reading:
     """A linear map and what it says of the held-out series."""
 
-    linear: Tensor
+    weight: Tensor
     bias: Tensor
     says: Tensor
 
 
-def with_linear(config: ModelConfig, runs: list[Trained], batches: Sequence[Batches]) -> list[Trained]:
-    """The networks with linear readings beside them, one of summaries and facts and one of shapes.
+@dataclass(frozen=True)
+class Linear:
+    """Linear readings beside one network, and what there is to judge them by.
 
-    Each is ridge or logistic regression by itself, by the head's own loss; how strongly its weights are kept small is
-    what gives the least loss on the series that each network held out, taken together. The shares of networks and
-    readings in the answer are the mean of all those whose loss there is not larger than the least by more than two
-    standard errors: a network has stopped by these series, and of few of them alone it would always seem the best.
+    Attributes:
+        readings: of each kind of features (summaries and facts; shapes), one a prior.
+        deep: what the network says of the series that it held out.
+        target, weight: of these series.
+    """
+
+    readings: list[list[_Reading]]
+    deep: Tensor
+    target: Tensor
+    weight: Tensor
+
+
+def fit_linear(config: ModelConfig, run: Trained, batches: Batches) -> Linear | None:
+    """Readings of what a network was trained on, each ridge or logistic regression by the head's own loss.
+
+    None for a network that has nothing to read linearly, holds out no series that counts, or was interrupted.
+    """
+    if run.interrupted or not (config.summary and config.head.whole and batches.validation):
+        return None
+    held, training = _Wide.of(batches.validation), _Wide.of(batches.draw(np.random.default_rng(0)))
+    if not held.weight.any():
+        return None
+    pairs = [_fit(config.head, training.known, training, prior) for prior in _PRIORS]
+    readings = [[_Reading(weight, bias, held.known @ weight.T + bias) for weight, bias in pairs]]
+    if config.shapes:
+        pairs = _fits_of_shapes(config.head, training)
+        readings.append([_Reading(weight, bias, held.shapes @ weight.T + bias) for weight, bias in pairs])
+    module = SequenceModule(config, 0.0, {name: torch.from_numpy(one) for name, one in run.weights.items()})
+    deep = torch.cat([module.answers(batch) for batch in batches.validation])
+    return Linear(readings, deep, held.target, held.weight)
+
+
+def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | None]) -> list[Trained]:
+    """The networks with linear readings beside them, where there are any.
+
+    How strongly the weights of a reading are kept small is what gives the least loss on the series that each network
+    held out, taken together. The shares of networks and readings in the answer are the mean of all those whose loss
+    there is not larger than the least by more than two standard errors: a network has stopped by these series, and of
+    few of them alone it would always seem the best.
 
     Args:
-        config: of the networks.
-        runs: their training.
-        batches: what each was trained and validated on.
+        head: whose loss it is.
+        runs: training of the networks.
+        linear: what ``fit_linear`` found beside each.
     """
-    held = [_Wide.of(one.validation) for one in batches if one.validation]
-    counts = all(one.weight.any() for one in held) and len(held) == len(runs)
-    if not (config.summary and config.head.whole and counts):
-        return runs
-    weight = np.concatenate([one.weight.numpy() for one in held]).astype(np.float64)
-    each = torch.func.vmap(lambda says, target: config.head.loss(says[None], target[None], None))
+    beside = [one for one in linear if one is not None]
+    if not beside:
+        return list(runs)
+    weight = np.concatenate([one.weight.numpy() for one in beside]).astype(np.float64)
+    each = torch.func.vmap(lambda says, target: head.loss(says[None], target[None], None))
 
     def losses(answers: Iterable[Tensor]) -> list[NDArray[np.float32]]:
         """Of each network, of each series that it held out."""
-        return [each(says, one.target).numpy() for says, one in zip(answers, held, strict=True)]
+        return [each(says, one.target).numpy() for says, one in zip(answers, beside, strict=True)]
 
-    def mean(reading: list[_Reading]) -> float:
-        return float(np.average(np.concatenate(losses(one.says for one in reading)), weights=weight))
+    def mean(reading: Sequence[_Reading]) -> float:
+        loss = float(np.average(np.concatenate(losses(one.says for one in reading)), weights=weight))
+        return loss if np.isfinite(loss) else np.inf
 
-    readings = [min(by_prior, key=mean) for by_prior in _fitted(config, batches, held)]
-    deep = [_answers(config, run, one.validation) for run, one in zip(runs, batches, strict=True)]
-    says = [torch.stack([one, *(reading[k].says for reading in readings)]) for k, one in enumerate(deep)]
+    kinds = zip(*(one.readings for one in beside), strict=True)
+    readings = [min(zip(*of_kind, strict=True), key=mean) for of_kind in kinds]
+    says = [torch.stack([one.deep, *(of_kind[k].says for of_kind in readings)]) for k, one in enumerate(beside)]
 
     def mixed(shares: NDArray[np.float64]) -> Iterator[Tensor]:
         return (torch.einsum("k,kno->no", torch.tensor(shares, dtype=torch.float32), one) for one in says)
 
     possible = np.array([(1 - sum(rest), *rest) for rest in product(_SHARES, repeat=len(readings)) if sum(rest) <= 1])
     shares = _mean_of_best(possible, np.array([np.concatenate(losses(mixed(one))) for one in possible]), weight)
-    return [
-        replace(run, weights=_mixed(run, [reading[k] for reading in readings], shares),
-                validation_loss=float(np.average(loss, weights=held[k].weight)))
-        for k, (run, loss) in enumerate(zip(runs, losses(mixed(shares)), strict=True))
-    ]  # fmt: skip
+    own = zip(zip(*readings, strict=True), beside, losses(mixed(shares)), strict=True)
+    return [run if one is None else _mixed(run, *next(own), shares) for run, one in zip(runs, linear, strict=True)]
 
 
 def _mean_of_best(
     possible: NDArray[np.float64], losses: NDArray[np.float32], weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The mean of those whose losses [possible, series] cannot be told from the least."""
+    """The mean of those whose losses [possible, series] cannot be told from the least; the first if none is finite."""
+    finite = np.isfinite(losses).all(axis=1)
+    if not finite.any():
+        return possible[0]
+    possible, losses = possible[finite], losses[finite]
     worse = losses - losses[np.argmin(np.average(losses, axis=1, weights=weight))]
     by = np.average(worse, axis=1, weights=weight)
-    error = np.sqrt((worse - by[:, None]) ** 2 @ weight**2) / weight.sum()
+    count = max(2, len(weight))
+    error = np.sqrt((worse - by[:, None]) ** 2 @ weight**2 * count / (count - 1)) / weight.sum()
     return np.mean(possible[by <= _ERRORS * error], axis=0)
 
 
-def _answers(config: ModelConfig, run: Trained, batches: Iterable[Batch]) -> Tensor:
-    module = SequenceModule(config, 0.0, {name: torch.from_numpy(one) for name, one in run.weights.items()})
-    return torch.cat([module.answers(batch) for batch in batches])
+def _fits_of_shapes(head: Head, training: _Wide) -> list[tuple[Tensor, Tensor]]:
+    """Weights and bias of each prior, fit to standardised shapes: shares of rows have much in common and differ little.
 
-
-def _fitted(config: ModelConfig, batches: Sequence[Batches], held: list[_Wide]) -> list[list[list[_Reading]]]:
-    """Of each kind of features, of each prior, a reading by each network's training series."""
-    fitted = [[_by_known(config.head, one, there) for one, there in zip(batches, held, strict=True)]]
-    if config.shapes:
-        fitted.append([_by_shapes(config.head, one, there) for one, there in zip(batches, held, strict=True)])
-    return [[list(by_network) for by_network in zip(*of_kind, strict=True)] for of_kind in fitted]
-
-
-def _by_known(head: Head, batches: Batches, held: _Wide) -> list[_Reading]:
-    training = _Wide.of(batches.draw(np.random.default_rng(0)))
-    pairs = [_fit(head, training.known, training, prior) for prior in _PRIORS]
-    return [_Reading(linear, bias, held.known @ linear.T + bias) for linear, bias in pairs]
-
-
-def _by_shapes(head: Head, batches: Batches, held: _Wide) -> list[_Reading]:
-    """The same of shapes, standardised: shares of rows have much in common and differ little.
-
-    Series are fewer than shapes, so that weights are sought in the space that the series span; no others are better.
+    Weights are sought in the space that the series span: where these are fewer than shapes, no others are better.
     """
-    training = _Wide.of(batches.draw(np.random.default_rng(0)))
     center, spread = training.shapes.mean(dim=0), training.shapes.std(dim=0, correction=0)
     scale = 1 / spread.clamp(min=_LEAST_SPREAD)
     basis, places = torch.linalg.qr(((training.shapes - center) * scale).T)
     pairs = [_fit(head, places.T, training, prior) for prior in _PRIORS]
-    pairs = [(linear @ basis.T * scale, bias - linear @ basis.T @ (center * scale)) for linear, bias in pairs]
-    return [_Reading(linear, bias, held.shapes @ linear.T + bias) for linear, bias in pairs]
+    return [(weight @ basis.T * scale, bias - weight @ basis.T @ (center * scale)) for weight, bias in pairs]
 
 
 def _fit(head: Head, features: Tensor, training: _Wide, prior: float) -> tuple[Tensor, Tensor]:
@@ -164,13 +181,16 @@ def _fit(head: Head, features: Tensor, training: _Wide, prior: float) -> tuple[T
     return linear.detach(), bias.detach()
 
 
-def _mixed(run: Trained, readings: list[_Reading], shares: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
-    """The weights whose answer is this mixture of the network's and the readings'."""
+def _mixed(
+    run: Trained, readings: tuple[_Reading, ...], beside: Linear, losses: NDArray[Any], shares: NDArray[np.float64]
+) -> Trained:
+    """With the weights whose answer is this mixture of the network's and the readings', and the losses of that."""
     own, *others = shares.astype(np.float32)
-    linear = [share * one.linear.numpy() for share, one in zip(others, readings, strict=True)]
+    linear = [share * one.weight.numpy() for share, one in zip(others, readings, strict=True)]
     bias = [share * one.bias.numpy() for share, one in zip(others, readings, strict=True)]
-    return run.weights | {
+    weights = run.weights | {
         "head.weight": own * run.weights["head.weight"],
         "head.bias": own * run.weights["head.bias"] + np.sum(bias, axis=0),
         "linear.weight": np.concatenate(linear, axis=1),
     }
+    return replace(run, weights=weights, validation_loss=float(np.average(losses, weights=beside.weight)))

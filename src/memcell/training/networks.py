@@ -16,7 +16,7 @@ from memcell.heads import Head
 from memcell.model import Model, ModelConfig
 from memcell.training.batches import Batches
 from memcell.training.checkpoint import Checkpoint
-from memcell.training.linear import with_linear
+from memcell.training.linear import Linear, fit_linear, with_linear
 from memcell.training.module import initial_weights
 from memcell.training.settings import FIT_MECHANISMS, Design, TrainingSettings
 from memcell.training.splits import held_out
@@ -28,8 +28,11 @@ _FEW = 200  # series, below which networks are smaller
 _LONG = 200  # rows of a series from which on gates start out remembering over its length
 
 _ENOUGH = 20_000_000  # observations to learn a recipe from
+_MOST_SERIES, _MOST_SHAPED = 2_000, 500_000  # series and their rows up to which shapes are sought
 _TRIALS = 3  # networks that decide between two recipes
 _COLUMNS = 10_000_000  # values up to which sparse numbers are tried as columns
+
+_Network = tuple[Trained, Linear | None]
 
 BatchesOf = Callable[[Steps, NDArray[np.int64], NDArray[np.int64], int], Batches]
 """The batches of prepared series, those to train and to validate on, and a batch size."""
@@ -55,54 +58,53 @@ def fit_members(
     count = design.members_for(len(series), sum(map(len, series)))
     splits = held_out(len(series), settings.validation or 0.2, settings.seed, codes, groups, count)
     training = splits[0][0]
+    if len(series) > _MOST_SERIES or sum(map(len, series)) > _MOST_SHAPED:
+        design = replace(design, without=(*design.without, "shapes"))
     learnt_from = _enough([series[k] for k in training])
     recipe = recipe_of(learnt_from, schema, design, head.whole)
 
-    def batches_for(steps: Steps, k: int) -> Batches:
-        return batches_of(steps, *splits[k], min(settings.batch_size or 1, len(splits[k][0])))
-
-    def train_on(recipe: Recipe, steps: Steps, first: int, last: int, name: str) -> list[Trained]:
+    def train_on(recipe: Recipe, steps: Steps, first: int, last: int, name: str) -> list[_Network]:
         """Networks on the splits from ``first`` up to ``last``; fewer where Ctrl-C came."""
         config = config_of(recipe, head, design, len(training))
-        runs: list[Trained] = []
+        runs: list[_Network] = []
         for k in range(first, last):
             own = replace(settings, seed=(settings.seed + k) % 2**32)
             title = f"{name} {k + 1} of {count}" if count > 1 else name
             start = start_of(config, recipe, design, series, own.seed)
-            runs.append(train(config, start, batches_for(steps, k), own, title, checkpoint=checkpoint))
-            if runs[-1].interrupted:
+            batches = batches_of(steps, *splits[k], min(own.batch_size or 1, len(splits[k][0])))
+            run, linear = train(config, start, batches, own, title, checkpoint=checkpoint), None
+            try:
+                linear = None if "linear" in design.without else fit_linear(config, run, batches)
+            except KeyboardInterrupt:
+                run.interrupted = True
+            runs.append((run, linear))
+            if run.interrupted:
                 break
         return runs
-
-    def mixed(recipe: Recipe, steps: Steps, runs: list[Trained]) -> list[Trained]:
-        if "linear" in design.without or runs[-1].interrupted:
-            return runs
-        config = config_of(recipe, head, design, len(training))
-        return with_linear(config, runs, [batches_for(steps, k) for k in range(len(runs))])
 
     other, title = _another(recipe, learnt_from, design, head.whole)
     trials = min(count, _TRIALS) if other else count
     steps, name = recipe.apply(series), "Network"
     runs = train_on(recipe, steps, 0, trials, name)
-    if other and not runs[-1].interrupted:
+    if other and not runs[-1][0].interrupted:
         other_steps = other.apply(series)
         others = train_on(other, other_steps, 0, trials, title)
-        if not others[-1].interrupted:
-            if _mean_loss(mixed(other, other_steps, others)) < _mean_loss(mixed(recipe, steps, runs)):
+        if not others[-1][0].interrupted:
+            if _mean_loss(_together(head, others)) < _mean_loss(_together(head, runs)):
                 recipe, steps, runs, name = other, other_steps, others, title
             runs += train_on(recipe, steps, trials, count, name)
-    recipe, runs = _without_unread_shapes(recipe, mixed(recipe, steps, runs))
+    recipe, trained = _without_unread_shapes(recipe, _together(head, runs))
     config = config_of(recipe, head, design, len(training))
     record: dict[str, Any] = {
         "validation_series": len(splits[0][1]),
-        "validation_loss": round(_mean_loss(runs), 6),
-        "steps": sum(run.step for run in runs),
-        "epochs": sum(len(run.history) for run in runs),
-        "interrupted": runs[-1].interrupted,
+        "validation_loss": round(_mean_loss(trained), 6),
+        "steps": sum(run.step for run in trained),
+        "epochs": sum(len(run.history) for run in trained),
+        "interrupted": trained[-1].interrupted,
         "held_out": splits[0][1].tolist(),
-        "history": [run.history for run in runs],
+        "history": [run.history for run in trained],
     }
-    return Model(recipe, replace(config, members=len(runs)), tuple(run.weights for run in runs), record)
+    return Model(recipe, replace(config, members=len(trained)), tuple(run.weights for run in trained), record)
 
 
 def _enough(series: list[Series]) -> list[Series]:
@@ -134,6 +136,12 @@ def _without_unread_shapes(recipe: Recipe, runs: list[Trained]) -> tuple[Recipe,
     return replace(recipe, shapes=None), runs
 
 
+def _together(head: Head, runs: list[_Network]) -> list[Trained]:
+    """The networks, each with what is linear beside it."""
+    trained, linear = zip(*runs, strict=True)
+    return with_linear(head, trained, linear)
+
+
 def _mean_loss(runs: list[Trained]) -> float:
     return float(np.mean([run.validation_loss for run in runs]))
 
@@ -161,8 +169,8 @@ def pass_once(series: list[Series], model: Model, settings: TrainingSettings, ba
 
 def begun(series: list[Series], head: Head, schema: TableSchema, settings: TrainingSettings, design: Design) -> Model:
     """A model that has not been trained: its recipe learnt from the series, its weights as they start."""
-    recipe = replace(recipe_of(series, schema, design, head.whole), shapes=None)
-    count = design.members or 1
+    design = replace(design, without=(*design.without, "linear"))  # which single passes do not learn
+    recipe, count = recipe_of(series, schema, design, head.whole), design.members or 1
     config = replace(config_of(recipe, head, design, len(series)), members=count)
     starts = [start_of(config, recipe, design, series, (settings.seed + k) % 2**32) for k in range(count)]
     members = tuple({name: one.numpy() for name, one in start.items()} for start in starts)

@@ -169,6 +169,13 @@ def _fit(
     checkpoint: Checkpoint | None,
     partial: Partial | None,
 ) -> Model:
+    counting = np.flatnonzero(problem.weights)
+    if not len(counting):
+        raise InputError("Every series has a weight of 0; give some a weight above it, or nothing is learnt.")
+    if len(counting) < len(series):  # what counts nothing is not there
+        series = [series[k] for k in counting]
+        codes = None if problem.codes is None else problem.codes[counting]
+        problem = replace(problem, targets=problem.targets[counting], weights=problem.weights[counting], codes=codes)
     weighted = bool((problem.weights != problem.weights[:1]).any())
 
     def batches(steps: Steps, training: NDArray[np.int64], validation: NDArray[np.int64], size: int) -> Batches:
