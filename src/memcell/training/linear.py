@@ -22,7 +22,7 @@ _PRIORS = (0.003, 0.03, 0.3, 3.0, 30.0)  # variances of the weights
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of what is linear
 _ERRORS = 2  # standard errors within which one loss cannot be told from another
 _LEAST_SPREAD = 0.005  # of a share of rows; what differs by less in training says nothing, and much when it does later
-_MOST_STEPS = 200  # of the optimiser
+_MOST_STEPS, _HISTORY = 100, 20  # of the optimiser
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,9 @@ def _fit(head: Head, features: Tensor, training: _Wide, prior: float) -> tuple[T
     """Weights [K, .] and bias [K] of the least loss, with a normal prior on the weights; L-BFGS."""
     shapes = head.weight_shapes(features.shape[1], 0)
     linear, bias = (torch.zeros(shapes[name], requires_grad=True) for name in ("head.weight", "head.bias"))
-    optimizer = torch.optim.LBFGS([linear, bias], max_iter=_MOST_STEPS, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(
+        [linear, bias], max_iter=_MOST_STEPS, history_size=_HISTORY, line_search_fn="strong_wolfe"
+    )
     weight = training.weight
     count = float(weight.sum() ** 2 / weight.square().sum())
     shrinkage = 0.5 / (prior * max(1.0, count))
