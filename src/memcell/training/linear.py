@@ -22,7 +22,7 @@ _PRIORS = (0.003, 0.03, 0.3, 3.0, 30.0)  # variances of the weights
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of what is linear
 _ERRORS = 2  # standard errors within which one loss cannot be told from another
 _LEAST_SPREAD = 0.005  # of a share of rows; what differs by less in training says nothing, and much when it does later
-_MOST_STEPS, _HISTORY = 100, 20  # of the optimiser
+_MOST_STEPS, _HISTORY = 50, 20  # of the optimiser
 
 
 @dataclass(frozen=True)
