@@ -95,9 +95,9 @@ class RecipeState:
             seen = recipe.row_encoding.scaled(seen)
             self._summary = self._summary.after(seen)
             summary = self._summary.features(recipe.row_encoding.knots)
-        if self._shapes is not None and seen is not None:
-            self._shapes = self._shapes.after(np.nan_to_num(seen))
-            shapes = self._shapes.features()
+            if self._shapes is not None:
+                self._shapes = self._shapes.after(np.nan_to_num(seen))
+                shapes = self._shapes.features()
         extra, anchor = cycle_features(rows.times, recipe.cycles), np.full((len(rows), 2), np.nan)
         if self._target is not None and recipe.target is not None:
             column = recipe.target_column

@@ -159,7 +159,8 @@ def _fits_of_shapes(head: Head, training: _Wide) -> list[tuple[Tensor, Tensor]]:
     scale = 1 / spread.clamp(min=_LEAST_SPREAD)
     basis, places = torch.linalg.qr(((training.shapes - center) * scale).T)
     pairs = [_fit(head, places.T, training, prior) for prior in _PRIORS]
-    return [(weight @ basis.T * scale, bias - weight @ basis.T @ (center * scale)) for weight, bias in pairs]
+    as_they_come = [(weight @ basis.T * scale, bias) for weight, bias in pairs]
+    return [(weight, bias - weight @ center) for weight, bias in as_they_come]
 
 
 def _fit(head: Head, features: Tensor, training: _Wide, prior: float) -> tuple[Tensor, Tensor]:
