@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*)
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-arm64 lint bench clean
 
 demo: $(STAMP)
 	OMP_WAIT_POLICY=passive $(BIN)/python demo/co2.py
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# The core on an emulated ARM processor.
+test-arm64: $(STAMP)
+	tests/arm64.sh
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

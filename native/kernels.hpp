@@ -25,5 +25,6 @@ struct InstructionSet {
 extern const InstructionSet portable_kernels;
 extern const InstructionSet avx2_kernels;    // where MEMCELL_HAS_AVX2 is defined
 extern const InstructionSet avx512_kernels;  // where MEMCELL_HAS_AVX512 is defined
+extern const InstructionSet neon_kernels;    // where MEMCELL_HAS_NEON is defined
 
 }  // namespace memcell

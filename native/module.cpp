@@ -58,6 +58,9 @@ std::vector<const InstructionSet*> available() {
 #ifdef MEMCELL_HAS_AVX2
     if (avx2_kernels.runs_here()) sets.push_back(&avx2_kernels);
 #endif
+#ifdef MEMCELL_HAS_NEON
+    sets.push_back(&neon_kernels);
+#endif
     sets.push_back(&portable_kernels);
     return sets;
 }

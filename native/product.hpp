@@ -12,7 +12,7 @@
 namespace memcell {
 namespace MEMCELL_ISA {
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(MEMCELL_NEON)
 constexpr int kRows = 6;  // 6 x 4 accumulators + 4 vectors of B of 32 registers
 #else
 constexpr int kRows = 3;  // 3 x 4 accumulators + 4 vectors of B fill the 16 registers of AVX2
@@ -45,7 +45,7 @@ MEMCELL_INLINE void for_row_tiles(std::ptrdiff_t count, Body&& body) {
     for (; tiles > 0; --tiles) {
         const std::ptrdiff_t rows = (count - row + tiles - 1) / tiles;
         switch (rows) {
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(MEMCELL_NEON)
             case 6: body(row, std::integral_constant<int, 6>{}); break;
             case 5: body(row, std::integral_constant<int, 5>{}); break;
             case 4: body(row, std::integral_constant<int, 4>{}); break;

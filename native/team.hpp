@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -32,6 +33,8 @@ class alignas(64) Barrier {
             if (spins > kSpins) sched_yield();
 #if defined(__x86_64__)
             _mm_pause();
+#elif defined(__aarch64__)
+            __asm__ volatile("isb");  // `yield` takes no time on most of these processors
 #endif
         }
     }
@@ -48,14 +51,28 @@ class alignas(64) Barrier {
 class DenormalsAreZero {
   public:
 #if defined(__x86_64__)
-    DenormalsAreZero() : before_(_mm_getcsr()) { _mm_setcsr(before_ | kFlushToZero | kDenormalsAreZero); }
-    ~DenormalsAreZero() { _mm_setcsr(before_); }
+    DenormalsAreZero() : before_(_mm_getcsr()) { mode(before_ | kFlushToZero | kDenormalsAreZero); }
+#elif defined(__aarch64__)
+    DenormalsAreZero() {
+        __asm__ volatile("mrs %0, fpcr" : "=r"(before_));
+        mode(before_ | kFlushToZero);
+    }
+#endif
+#if defined(__x86_64__) || defined(__aarch64__)
+    ~DenormalsAreZero() { mode(before_); }
     DenormalsAreZero(const DenormalsAreZero&) = delete;
     DenormalsAreZero& operator=(const DenormalsAreZero&) = delete;
 
   private:
+#if defined(__x86_64__)
     static constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
-    const unsigned before_;
+    static void mode(unsigned bits) { _mm_setcsr(bits); }
+    unsigned before_;
+#else
+    static constexpr std::uint64_t kFlushToZero = 1 << 24;  // of what goes in and of what comes out
+    static void mode(std::uint64_t bits) { __asm__ volatile("msr fpcr, %0" : : "r"(bits) : "memory"); }
+    std::uint64_t before_;
+#endif
 #endif
 };
 

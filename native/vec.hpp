@@ -1,5 +1,5 @@
 // One SIMD register of T and the mathematics on it. The width comes from the instruction set this file is compiled
-// for (native/kernels.inc); everything above is written once in terms of Vec.
+// for (CMakeLists.txt); everything above is written once in terms of Vec.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -7,6 +7,8 @@
 #include <type_traits>
 #if defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
+#elif defined(MEMCELL_NEON)
+#include <arm_neon.h>
 #endif
 
 namespace memcell {
@@ -90,10 +92,19 @@ MEMCELL_ARITHMETIC(double, __m512d, _mm512, pd)
 MEMCELL_ARITHMETIC(float, __m256, _mm256, ps)
 MEMCELL_ARITHMETIC(double, __m256d, _mm256, pd)
 #else
+#if defined(MEMCELL_NEON)
+MEMCELL_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+    return (Vec<float>)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+MEMCELL_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+    return (Vec<double>)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+#else
 template <class V>
 MEMCELL_INLINE V fma(V a, V b, V c) {
     return a * b + c;
 }
+#endif
 template <class V, class T>
 MEMCELL_INLINE V at_most(V x, T high) {
     const V bound = high - V{};
