@@ -60,9 +60,9 @@ class MultiLabelScore:
 class RegressionScore:
     """Attributes:
     series: how many were scored; with several targets, errors are of each in units of its training spread, averaged.
-    rmse: root mean squared error of the median.
-    mae: its mean absolute error.
-    r2: share of the variance that it explains.
+    rmse: root mean squared error of the mean.
+    mae: mean absolute error of the median.
+    r2: share of the variance that the mean explains.
     coverage: share of the true values between the 0.1 and the 0.9 quantile; 0.8 is claimed.
     pinball: mean pinball loss over the three quantiles.
     """
@@ -199,13 +199,14 @@ def _evaluate_regressor(model: Model, series: list[Series]) -> RegressionScore:
     if not known.any():
         raise InputError("No series has a known target.")
     error = ((truth[:, :, None] - quantiles) / unit[:, None])[known]
+    square = (((truth - model.predict(series).reshape(truth.shape)) / unit)[known]) ** 2
     spread = ((truth - np.nanmean(truth, axis=0)) / unit)[known]
     levels = np.array(QUANTILES)
     return RegressionScore(
         len(series),
-        float(np.sqrt((error[:, 1] ** 2).mean())),
+        float(np.sqrt(square.mean())),
         float(np.abs(error[:, 1]).mean()),
-        float(1 - (error[:, 1] ** 2).sum() / (spread**2).sum()) if (spread**2).sum() > 0 else float("nan"),
+        float(1 - square.sum() / (spread**2).sum()) if (spread**2).sum() > 0 else float("nan"),
         float(((error[:, 0] >= 0) & (error[:, 2] <= 0)).mean()),
         float(np.maximum(levels * error, (levels - 1) * error).mean()),
     )

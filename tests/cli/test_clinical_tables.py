@@ -78,7 +78,7 @@ def test_rows_of_the_table_in_any_order(run: Run) -> None:
 def test_numbers_and_several_labels(run: Run) -> None:
     assert run("fit", "events.csv", *FIT, "--target", "los", "--task", "regress", "--out", "los").code == 0
     assert run("predict", "los", "events.csv", *KNOWN, "--out", "los.csv").code == 0
-    assert pl.read_csv("los.csv").columns == ["stay", "q0.1", "q0.5", "q0.9"]
+    assert pl.read_csv("los.csv").columns == ["stay", "prediction", "q0.1", "q0.5", "q0.9"]
     assert "coverage" in run("evaluate", "los", "events.csv", *KNOWN, "--targets", "outcomes.csv").out
     both = ("--target", "died", "--target", "icu", "--task", "classify")
     assert run("fit", "events.csv", *FIT, *both, "--out", "both").code == 0

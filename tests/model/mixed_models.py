@@ -55,7 +55,11 @@ def _model(head: Head, seed: int = 0, members: int = 2, **options: Any) -> Model
 
 
 def _regressor(**options: Any) -> Model:
-    return _model(Regression(("los", "cost"), (3.0, 10.0), (2.0, 4.0), (1.2, 0.8)), summary=True, **options)
+    return _model(
+        Regression(("los", "cost"), (3.0, 10.0), (2.0, 4.0), ((-1.8, 0.1, 2.0, 0.2), (-1.0, 0.0, 1.5, 0.1))),
+        summary=True,
+        **options,
+    )
 
 
 MIXED: dict[str, Callable[..., Model]] = {

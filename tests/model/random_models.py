@@ -103,4 +103,6 @@ def _with_random_weights(rng: np.random.Generator, recipe: Recipe, config: Model
     weights = {
         name: rng.normal(0.1, 0.4, shape).astype(np.float32) for name, shape in sorted(config.weight_shapes().items())
     }
+    if "linear.weight" in weights:  # of hundreds of features, whose sum is to be about as large as one of them
+        weights["linear.weight"] /= np.float32(weights["linear.weight"].shape[1] ** 0.5)
     return Model(recipe, config, (weights,), {"series": 4, "interrupted": False})

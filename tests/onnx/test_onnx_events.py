@@ -61,9 +61,10 @@ def check(model: Any, series: list[Series], folder: Path) -> int:
     export(model, folder / "model.onnx")
     feeds = inputs_of(model, series)
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
-    (got,) = session.run(None, {given.name: feeds[given.name] for given in session.get_inputs()})
+    got, *means = session.run(None, {given.name: feeds[given.name] for given in session.get_inputs()})
     assert isinstance(got, np.ndarray)
     if model.task == "regress":
+        np.testing.assert_allclose(means[0], model.predict(series).reshape(got.shape[:2]), rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(got, model.predict_quantiles(series), rtol=1e-5, atol=1e-5)
     else:
         for answer, wanted in zip(got, model.predict_proba(series), strict=True):

@@ -12,6 +12,7 @@ from training.small_series import SCHEMA, levels, settings
 from memcell.data.recipe import Recipe
 from memcell.data.shapes import Shapes
 from memcell.heads import Classification, Head, MultiLabel, Regression
+from memcell.heads.regression import OF_T
 from memcell.model import ModelConfig
 from memcell.training import Design, fit_classifier, networks
 from memcell.training.batches import Batch, Batches
@@ -27,7 +28,7 @@ HIGH = np.array([label == "high" for label in LABELS], np.float32)[:, None]
 CASES: dict[str, tuple[Head, NDArray[np.float32]]] = {
     "classify": (Classification(("low", "high")), np.hstack([1 - HIGH, HIGH])),
     "multilabel": (MultiLabel(("high", "low")), np.hstack([HIGH, 1 - HIGH])),
-    "regress": (Regression(("level",), (1.5,), (1.5,), (1.0,)), 2 * HIGH - 1),
+    "regress": (Regression(("level",), (1.5,), (1.5,), (OF_T,)), 2 * HIGH - 1),
 }
 
 

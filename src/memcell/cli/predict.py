@@ -52,7 +52,8 @@ def _several(model: Model, series: list[Series]) -> list[Any]:
 
 def _numbers(model: Model, series: list[Series]) -> list[Any]:
     quantiles = model.predict_quantiles(series)
-    return [[one.id for one in series], *quantiles.reshape(len(series), -1).T]
+    means = model.predict(series).reshape(*quantiles.shape[:2], 1)
+    return [[one.id for one in series], *np.concatenate([means, quantiles], axis=2).reshape(len(series), -1).T]
 
 
 def _tags(model: Model, series: list[Series]) -> list[Any]:

@@ -59,8 +59,8 @@ def result_columns(
     if task == "forecast":
         names += [f"q{level}" for level in QUANTILES]
     elif task == "regress":
-        several = len(targets) > 1
-        names += [f"{name}_q{level}" if several else f"q{level}" for name in targets for level in QUANTILES]
+        columns = ["prediction", *(f"q{level}" for level in QUANTILES)]
+        names += [f"{name}_{column}" if len(targets) > 1 else column for name in targets for column in columns]
     elif task == "multilabel" or (task == "classify" and len(targets) > 1):
         names += probabilities
     else:

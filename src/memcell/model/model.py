@@ -98,11 +98,11 @@ class Model:
 
         Returns:
             Labels [n] of a classifier; 0 or 1 [n, labels] of a multi-label one; a list of n arrays of labels [T_i] of a
-            tagger; medians [n] or, of several targets, [n, K]; a list of n ``Forecast`` of a forecaster.
+            tagger; means [n] or, of several targets, [n, K]; a list of n ``Forecast`` of a forecaster.
         """
         if self.task == "regress":
-            medians = self.predict_quantiles(x)[:, :, 1]
-            return medians[:, 0] if medians.shape[1] == 1 else medians
+            means = self._numbers(x)[:, :, 3]
+            return means[:, 0] if means.shape[1] == 1 else means
         if self.task == "forecast":
             return self._forecasts(self.series_of(x))
         probabilities = self.predict_proba(x)
@@ -118,11 +118,16 @@ class Model:
         Raises:
             InputError: the model's task is not to regress.
         """
-        head = self.config.head
-        if not isinstance(head, Regression):
+        if self.task != "regress":
             raise InputError(f"This model's task is to {self.task}; quantiles of a series are for regression.")
+        return self._numbers(x)[:, :, :3]
+
+    def _numbers(self, x: Any) -> NDArray[np.float64]:
+        """[n, K, 4], as ``Regression.decode`` gives them."""
+        head = self.config.head
+        assert isinstance(head, Regression)
         parts = [self._decoded(steps) for steps in self._batches(self.series_of(x))]
-        return np.concatenate([np.empty((0, len(head.names), 3)), *parts])
+        return np.concatenate([np.empty((0, len(head.names), 4)), *parts])
 
     def _best(self, probabilities: NDArray[np.float64]) -> NDArray[Any]:
         return np.array(self.classes)[probabilities.argmax(axis=1)]

@@ -105,7 +105,7 @@ class Stream:
         return self._decoded()[0]
 
     def predict(self) -> "Any | Forecast":
-        """The label, the labels' 0 or 1, the median or medians [K], or the forecast of the steps after the last row.
+        """The label, the labels' 0 or 1, the mean or means [K], or the forecast of the steps after the last row.
 
         Raises:
             InputError: a forecast is asked for before the target was seen, or a tag before any row.
@@ -116,8 +116,8 @@ class Stream:
                 raise InputError("The target has not been seen yet; a forecast needs at least one value to start from.")
             return model.forecast_of(self._decoded()[0], self._steps.anchor[-1], self._time)
         if model.task == "regress":
-            medians = self._decoded()[0, :, 1]
-            return float(medians[0]) if len(medians) == 1 else medians
+            means = self._decoded()[0, :, 3]
+            return float(means[0]) if len(means) == 1 else means
         probabilities = self.predict_proba()
         if model.task == "multilabel":
             return (probabilities > 0.5).astype(np.int64)
@@ -127,7 +127,7 @@ class Stream:
         """Quantiles 0.1, 0.5 and 0.9 of each target [K, 3], after the rows so far, of a model that regresses."""
         if self._model.task != "regress":
             raise InputError(f"This model's task is to {self._model.task}; it has no quantiles of a series.")
-        return self._decoded()[0]
+        return self._decoded()[0, :, :3]
 
     def _decoded(self) -> NDArray[np.float64]:
         """What the head says now, [1, ...], averaged over the members."""

@@ -30,8 +30,9 @@ def export(
 
     A ``memcell.torch.LSTM`` reads ``input`` and gives ``output``, ``h_n`` and ``c_n`` in the shapes of the module. A
     trained ``Model`` reads what ``inputs_of`` makes of series, padded [B, T, .], and gives ``probabilities``
-    [B, classes], or ``quantiles`` [B, K, 3] of 0.1, 0.5 and 0.9 in the target's unit, after each series' last row. With
-    "states", for a stream that goes on, it also reads ``h_0`` and ``c_0`` [layers, B, H] and gives ``h_n`` and ``c_n``.
+    [B, classes], or ``quantiles`` [B, K, 3] of 0.1, 0.5 and 0.9 in the target's unit (of a regression also their
+    ``mean`` [B, K]), after each series' last row. With "states", for a stream that goes on, it also reads ``h_0`` and
+    ``c_0`` [layers, B, H] and gives ``h_n`` and ``c_n``.
 
     Args:
         source: a ``memcell.torch.LSTM`` or a ``memcell.Model``.

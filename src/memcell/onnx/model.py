@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from memcell.contract import InputError
 from memcell.heads import Classification, MultiLabel, QuantileForecast, Regression
 from memcell.heads.forecast import START
-from memcell.heads.regression import NARROWEST, T90
+from memcell.heads.regression import NARROWEST
 from memcell.model import Model, ModelConfig
 from memcell.onnx.cell import Direction, Entering, add_layer, zeros_for
 from memcell.onnx.events import add_events, padded_events
@@ -257,7 +257,10 @@ def _name_output(graph: Graph, model: Model, answer: str) -> None:
     if isinstance(head, QuantileForecast):
         graph.output(answer, "quantiles", ["B", head.horizon, 3], DOUBLE)
     elif isinstance(head, Regression):
-        graph.output(answer, "quantiles", ["B", len(head.names), 3], DOUBLE)
+        count, split = len(head.names), graph.constant([3, 1], np.int64)
+        quantiles, mean = graph.ops("Split", [answer, split], 2, axis=2)
+        graph.output(quantiles, "quantiles", ["B", count, 3], DOUBLE)
+        graph.output(graph.op("Squeeze", mean, graph.constant([2], np.int64)), "mean", ["B", count], DOUBLE)
     else:
         dims: list[str | int] = ["B", len(model.classes)] if head.whole else ["B", "T", len(model.classes)]
         graph.output(answer, "probabilities", dims)
@@ -267,15 +270,15 @@ def _regression(graph: Graph, head: Regression, raw: str) -> str:
     """``Regression.decode``."""
     count = len(head.names)
     split = graph.constant([count, count], np.int64)
-    location, spread = (graph.op("Cast", one, to=DOUBLE) for one in graph.ops("Split", [raw, split], 2, axis=1))
-    width = np.array(head.band) * T90
-    half = graph.op("Mul", graph.constant(width, np.float64),
-                    graph.op("Add", graph.op("Softplus", spread), graph.constant(NARROWEST, np.float64)))  # fmt: skip
     axis = graph.constant([2], np.int64)
-    columns = [graph.op("Sub", location, half), location, graph.op("Add", location, half)]
-    quantiles = graph.op("Concat", *(graph.op("Unsqueeze", column, axis) for column in columns), axis=2)
+    location, spread = (
+        graph.op("Unsqueeze", graph.op("Cast", one, to=DOUBLE), axis)
+        for one in graph.ops("Split", [raw, split], 2, axis=1)
+    )
+    spread = graph.op("Add", graph.op("Softplus", spread), graph.constant(NARROWEST, np.float64))
+    errors = graph.op("Mul", spread, graph.constant(np.array(head.errors), np.float64))
     scale, center = (graph.constant(np.array(one)[:, None], np.float64) for one in (head.scale, head.center))
-    return graph.op("Add", center, graph.op("Mul", scale, quantiles))
+    return graph.op("Add", center, graph.op("Mul", scale, graph.op("Add", location, errors)))
 
 
 def _quantiles(

@@ -43,14 +43,15 @@ class Rival:
 
 
 def constant(model: Model, series: list[Series], training: list[Series] | None) -> Rival:
-    """The same answer for every series: how often each class is, or the quantiles of each target, in training."""
+    """The same answer for every series: how often each class is, or quantiles and mean of each target, in training."""
     if model.task == "regress":
         head = cast("Regression", model.config.head)
         center, scale = np.array(head.center), np.array(head.scale)
-        quantiles = center[:, None] + scale[:, None] * _NORMAL90 * np.array([-1.0, 0.0, 1.0])
+        numbers = center[:, None] + scale[:, None] * _NORMAL90 * np.array([-1.0, 0.0, 1.0, 0.0])
         if training is not None:
-            quantiles = np.nanquantile(_numbers(training, len(head.names)), QUANTILES, axis=0).T
-        answer, about = np.tile(quantiles, (len(series), 1, 1)), "the median of training, and its 80 % interval"
+            truth = _numbers(training, len(head.names))
+            numbers = np.vstack([np.nanquantile(truth, QUANTILES, axis=0), np.nanmean(truth, axis=0)]).T
+        answer, about = np.tile(numbers, (len(series), 1, 1)), "mean and median of training, and its 80 % interval"
         return Rival("constant guess", about, _score(model, series, answer))
     rates, about = _rates(model, training if training is not None else series, training is None)
     if model.task == "tag":
@@ -122,13 +123,14 @@ _ABOUT = {
 
 
 def _score(model: Model, series: list[Series], answer: Any) -> Any:
-    """The score of answers that a model would have given, by the same code."""
+    """The score of answers that a model would have given (of a regression what its head decodes), by the same code."""
     stand_in = SimpleNamespace(
         task=model.task,
         config=model.config,
         classes=() if model.task == "regress" else model.classes,
         predict_proba=lambda _: answer,
-        predict_quantiles=lambda _: answer,
+        predict_quantiles=lambda _: answer[:, :, :3],
+        predict=lambda _: answer[:, :, 3],
     )
     return evaluate_model(cast("Model", stand_in), series)
 
@@ -211,7 +213,7 @@ def _regressions(model: Model, summaries: Summaries, training: list[Series], ser
     truth = _numbers(training, count)
     of_training, of_data = summaries.of_series(training), summaries.of_series(series)
     return {
-        name: np.stack([_quantiles(make, of_training, one, of_data) for one in truth.T], axis=1)
+        name: np.stack([_with_errors(make, of_training, one, of_data) for one in truth.T], axis=1)
         for name, make in _REGRESSORS.items()
     }
 
@@ -250,8 +252,9 @@ def _probabilities(make: Any, rows: Array, codes: NDArray[np.int64], of_data: Ar
     return result
 
 
-def _quantiles(make: Any, rows: Array, truth: NDArray[np.float64], of_data: Array) -> Array:
-    """[n, 3]: the prediction, and around it the quantiles of errors on series that were left out of a fit."""
+def _with_errors(make: Any, rows: Array, truth: NDArray[np.float64], of_data: Array) -> Array:
+    """[n, 4]: around the prediction the quantiles of errors on series that were left out of a fit; itself as median and
+    as mean."""
     known = ~np.isnan(truth)
     rows, truth = rows[known], truth[known]
     if len(truth) < _FOLDS:
@@ -260,4 +263,4 @@ def _quantiles(make: Any, rows: Array, truth: NDArray[np.float64], of_data: Arra
     left_out = cross_val_predict(make(), rows, truth, cv=KFold(_FOLDS, shuffle=True, random_state=0))
     low, high = np.quantile(truth - left_out, [0.1, 0.9])
     predicted = make().fit(rows, truth).predict(of_data)
-    return predicted[:, None] + np.array([min(low, 0.0), 0.0, max(high, 0.0)])
+    return predicted[:, None] + np.array([min(low, 0.0), 0.0, max(high, 0.0), 0.0])

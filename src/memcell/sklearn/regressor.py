@@ -134,7 +134,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Medians [n], or [n, K] of several targets."""
+        """Means [n], or [n, K] of several targets; the medians are among the quantiles."""
         check_is_fitted(self)
         return self.model_.predict(self._checked(X))
 
@@ -144,7 +144,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         return self.model_.predict_quantiles(self._checked(X))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Share of the variance that the medians explain (R2), averaged over the targets.
+        """Share of the variance that the means explain (R2), averaged over the targets.
 
         Series are left out where the target is unknown; arguments as for ``fit``.
         """

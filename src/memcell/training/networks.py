@@ -101,7 +101,7 @@ def fit_members(
         "steps": sum(run.step for run in trained),
         "epochs": sum(len(run.history) for run in trained),
         "interrupted": trained[-1].interrupted,
-        "held_out": splits[0][1].tolist(),
+        "held_out": [validation.tolist() for _, validation in splits[: len(trained)]],
         "history": [run.history for run in trained],
     }
     return Model(recipe, replace(config, members=len(trained)), tuple(run.weights for run in trained), record)

@@ -14,9 +14,11 @@ from memcell.data import Series, TableSchema
 from memcell.data.series import check_weight
 from memcell.data.steps import Steps
 from memcell.heads import Classification, Head, MultiLabel, Regression
+from memcell.heads.regression import OF_T
 from memcell.model import Model
 from memcell.ragged import offsets_of
 from memcell.training.batches import Batch, Batches, Held
+from memcell.training.calibration import calibrated
 from memcell.training.checkpoint import Checkpoint
 from memcell.training.leaks import leaking_channels
 from memcell.training.networks import begun, fit_members, pass_once
@@ -150,7 +152,7 @@ def fit_regressor(
     low, center, high = np.nanquantile(targets, [0.25, 0.5, 0.75], axis=0)
     spread = np.where(high > low, (high - low) / _QUARTILES_APART, np.nanstd(targets, axis=0))
     scale = np.where(spread > 1e-12 * np.abs(center), spread, 1.0)
-    head = Regression(tuple(names), tuple(center.tolist()), tuple(scale.tolist()), (1.0,) * len(names))
+    head = Regression(tuple(names), tuple(center.tolist()), tuple(scale.tolist()), (OF_T,) * len(names))
     if partial and partial.model:
         head = partial.model.config.head
         assert isinstance(head, Regression)
@@ -199,22 +201,8 @@ def _fit(
     record = {"series": len(series), "rows": int(offsets_of([len(one) for one in series])[-1])}
     model = replace(model, record=record | model.record | problem.record)
     if isinstance(problem.head, Regression):
-        model = _with_bands(model, series, problem)
+        model = calibrated(model, series, problem.targets, problem.weights)
     return model
-
-
-def _with_bands(model: Model, series: list[Series], problem: _Problem) -> Model:
-    """The model with bands that cover 80 % of the held-out series (split conformal prediction, Vovk et al., 2005)."""
-    head = problem.head
-    assert isinstance(head, Regression)
-    held = [series[k] for k in model.record["held_out"]]
-    quantiles = model.predict_quantiles(held)
-    truth = np.array(head.center) + np.array(head.scale) * problem.targets[model.record["held_out"]]
-    ratio = np.abs(truth - quantiles[:, :, 1]) / (quantiles[:, :, 2] - quantiles[:, :, 1])
-    level = min(1.0, 0.8 * (1 + 1 / max(1, len(held))))
-    known = [column[~np.isnan(column)] for column in ratio.T]
-    band = tuple(float(np.clip(np.quantile(one, level), 0.3, 5.0)) if len(one) else 1.0 for one in known)
-    return replace(model, config=replace(model.config, head=replace(head, band=band)))
 
 
 def class_weights(classes: list[Any], counts: NDArray[np.int64], given: ClassWeight) -> NDArray[np.float64]:

@@ -1,0 +1,71 @@
+"""How the errors of a regression are distributed, as series show that a network held out."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from memcell.data import Series
+from memcell.heads import Regression
+from memcell.heads.regression import FREEDOM, OF_T
+from memcell.model import Model
+
+__all__ = ["calibrated"]
+
+_OF_T = 10  # errors that the t distribution adds of its own, so that a few seen ones do not say all
+_FARTHEST = 5 * OF_T[2]  # error in scales that larger ones are taken for
+_NARROWEST, _WIDEST = 0.3, 5.0  # what the t distribution may be stretched by
+_LEAST_BAND = 0.05  # scales between two quantiles
+
+
+def calibrated(model: Model, series: list[Series], targets: NDArray[np.float32], weights: NDArray[np.float32]) -> Model:
+    """The model with the errors that its networks make of series which they held out (cross-conformal prediction: Vovk,
+    arXiv 1208.0806): of each series the errors of those that did, together.
+
+    Args:
+        model: a regression whose errors are those of the t distribution itself.
+        series: what it was trained on.
+        targets: of them, [n, K] in units of the targets' spreads, NaN where unknown.
+        weights: how much each series counts.
+    """
+    head = model.config.head
+    assert isinstance(head, Regression)
+    scale = np.array(head.scale)
+    location, spread, count = np.zeros(targets.shape), np.zeros(targets.shape), np.zeros((len(targets), 1))
+    for k, held in enumerate(model.record["held_out"]):
+        alone = replace(model, config=replace(model.config, members=1), members=model.members[k : k + 1])
+        quantiles = (alone.predict_quantiles([series[at] for at in held]) - np.array(head.center)[:, None]) / scale[
+            :, None
+        ]
+        location[held] += quantiles[:, :, 1]
+        spread[held] += (quantiles[:, :, 2] - quantiles[:, :, 1]) / OF_T[2]
+        count[held] += 1
+    seen = count[:, 0] > 0
+    errors = (targets[seen] * count[seen] - location[seen]) / spread[seen]
+    known = ~np.isnan(errors)
+    found = tuple(_distribution(one[there], weights[seen][there]) for one, there in zip(errors.T, known.T, strict=True))
+    return replace(model, config=replace(model.config, head=replace(head, errors=found)))
+
+
+def _distribution(errors: NDArray[np.float64], weights: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    """Quantiles 0.1, 0.5 and 0.9 and mean of errors, drawn to those of the t distribution where they are few."""
+    if not len(errors):
+        return OF_T
+    errors = np.clip(errors, -_FARTHEST, _FARTHEST)
+    beyond = 1 + 1 / len(errors)  # the next error lies among as many as there are, and itself
+    covering = np.quantile(np.abs(errors), min(1.0, 0.8 * beyond)) / OF_T[2]
+    of_t = np.clip(covering, _NARROWEST, _WIDEST) * stats.t.ppf((np.arange(_OF_T) + 0.5) / _OF_T, FREEDOM)
+    errors = np.concatenate([errors, of_t])
+    each = np.concatenate([weights / weights.mean(), np.ones(_OF_T)])
+    high = min(1.0, 0.9 * beyond)
+    low, middle, high = _quantiles(errors, each, np.array([1 - high, 0.5, high]))
+    mean = float(np.average(errors, weights=each))
+    return min(low, middle - _LEAST_BAND), middle, max(high, middle + _LEAST_BAND), mean
+
+
+def _quantiles(values: NDArray[np.float64], weights: NDArray[np.float64], levels: NDArray[np.float64]) -> list[float]:
+    """Of weighted values, each in the middle of its share of the weight, and between them on a line."""
+    order = np.argsort(values)
+    share = weights[order] / weights.sum()
+    return np.interp(levels, np.cumsum(share) - share / 2, values[order]).tolist()
