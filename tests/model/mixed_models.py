@@ -44,8 +44,8 @@ def _model(head: Head, seed: int = 0, members: int = 2, **options: Any) -> Model
     recipe_options = {name: options.pop(name) for name in ("cycles", "summary") if name in options}
     recipe_options["events"] = options.pop("events", False)
     recipe = Recipe.learn([mixed_series(rng, 40) for _ in range(6)], SCHEMA, **recipe_options)
-    if "span" in options:
-        recipe = replace(recipe, span=options.pop("span"))
+    changes = {name: options.pop(name) for name in ("span", "products") if name in options}
+    recipe = replace(recipe, **changes)
     config = ModelConfig(head=head, hidden_size=6, event_size=5, members=members, **recipe.widths, **options)
     networks = tuple(
         {name: rng.normal(0.1, 0.4, shape).astype(np.float32) for name, shape in sorted(config.weight_shapes().items())}
@@ -58,6 +58,7 @@ def _regressor(**options: Any) -> Model:
     return _model(
         Regression(("los", "cost"), (3.0, 10.0), (2.0, 4.0), ((-1.8, 0.1, 2.0, 0.2), (-1.0, 0.0, 1.5, 0.1))),
         summary=True,
+        products=True,
         **options,
     )
 

@@ -62,14 +62,16 @@ def classifier(
     patch: int = 1,
     shapes: bool = False,
 ) -> Model:
-    """Three classes, random weights; ``shapes``: with summaries, and one feature a shape."""
+    """Three classes, random weights; ``shapes``: with summaries, products and one feature a shape."""
     rng = np.random.default_rng(seed)
     training = [series_of(rng, 30, kind) for _ in range(4)]
     recipe = replace(Recipe.learn(training, schema_of(kind), summary=shapes), patch=patch)
     if shapes:
         scaled = [np.nan_to_num(recipe.scaled(recipe.encoding.columns_of(one))) for one in training]
         found = Shapes.learn(scaled, len(CHANNELS))
-        recipe = replace(recipe, shapes=replace(found, thresholds=tuple(one[:1] for one in found.thresholds)))
+        recipe = replace(
+            recipe, products=True, shapes=replace(found, thresholds=tuple(one[:1] for one in found.thresholds))
+        )
     head = Classification(("low", "middle", "high"))
     config = ModelConfig(head=head, hidden_size=7, num_layers=num_layers, spec=spec or LstmSpec(), **recipe.widths)
     return _with_random_weights(rng, recipe, config)

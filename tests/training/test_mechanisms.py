@@ -230,6 +230,22 @@ def test_a_shape_is_seen_wherever_it_is() -> None:
     assert score(wiggles, epochs=1, learning_rate=1e-4, without=("shapes",)) < 0.7
 
 
+def together(seed: int) -> Data:
+    """Two channels that go together, or against each other; alone each says nothing."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, 80)
+    series = []
+    for label in y:
+        first, noise = rng.normal(size=(2, rng.integers(20, 30), 1))
+        series.append(dense(np.concatenate([first, (0.5 if label else -0.5) * first + noise], axis=1)))
+    return series, y
+
+
+def test_channels_that_go_together_are_noticed() -> None:
+    assert score(together, epochs=1, learning_rate=1e-4, without=("shapes",)) > 0.9
+    assert score(together, epochs=1, learning_rate=1e-4, without=("shapes", "products")) < 0.75
+
+
 def test_impossible_values_at_prediction_do_little() -> None:
     x, y = levels_of(0, wild=False)
     fresh, truth = levels_of(1, wild=False)

@@ -14,7 +14,16 @@ from memcell.data.schema import Kind
 from memcell.data.series import Series
 from memcell.data.shapes import TAPS, Shapes
 
-__all__ = ["aligned_rows", "learn_channel", "patch_of", "shapes_of", "span_of", "sparse_or_sets", "values_by_channel"]
+__all__ = [
+    "aligned_rows",
+    "learn_channel",
+    "patch_of",
+    "products_of",
+    "shapes_of",
+    "span_of",
+    "sparse_or_sets",
+    "values_by_channel",
+]
 
 Array = NDArray[Any]
 Words = Mapping[str, tuple[str, ...]]
@@ -24,6 +33,7 @@ _SPARSE = 0.1  # share of the rows in which a channel has a value
 _ROWS_KEPT = 50  # of a series at least, where rows are merged
 _FULL = 1 / 3  # share of the channels that a row sees from which on rows stay as they are
 _LONG, _PATCHES = 64, 32  # rows of a series from which on patches are made, and how many patches
+_MOST_MULTIPLIED = 16  # channels of which each two are multiplied
 _MOST_ALIGNED = 1000  # values of a series that are features each
 _COMPLETE = 0.98  # share of values that even and complete series have
 _WIDEST = 64  # columns of a patch at most
@@ -92,6 +102,11 @@ def shapes_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, .
         return None
     encoding = Encoding(channels, ())
     return Shapes.learn([np.nan_to_num(encoding.scaled(encoding.columns_of(one))) for one in series], len(channels))
+
+
+def products_of(series: list[Series], channels: tuple[Channel, ...]) -> bool:
+    """Whether products of channels are features: where these are several, not many, and complete."""
+    return 1 < len(channels) <= _MOST_MULTIPLIED and _complete(series, channels)
 
 
 def _even(series: list[Series], cadence: Cadence) -> bool:

@@ -15,6 +15,7 @@ from memcell.data.choices import (
     aligned_rows,
     learn_channel,
     patch_of,
+    products_of,
     shapes_of,
     span_of,
     sparse_or_sets,
@@ -28,7 +29,7 @@ from memcell.data.schema import TableSchema
 from memcell.data.series import Series
 from memcell.data.shapes import Shapes
 from memcell.data.steps import Steps
-from memcell.data.summary import PER_CHANNEL
+from memcell.data.summary import PER_CHANNEL, pairs_of
 from memcell.data.target import TargetRecipe
 
 __all__ = ["Recipe"]
@@ -55,6 +56,7 @@ class Recipe:
         patch: how many rows of an even and complete series become one with as many times the channels.
         aligned: rows of which each value is a feature of the summary, where all series have the same rows; 0 for none.
         shapes: shapes within even and complete series, how often each comes being a feature; None for none.
+        products: whether the mean products of each two columns are among the summary.
 
     Example:
         >>> from memcell.data import as_series
@@ -75,6 +77,7 @@ class Recipe:
     patch: int = 1
     aligned: int = 0
     shapes: Shapes | None = None
+    products: bool = False
 
     @classmethod
     def learn(
@@ -90,6 +93,7 @@ class Recipe:
         summary: bool = False,
         aligned: bool = True,
         shapes: bool = False,
+        products: bool = True,
         merging: bool = False,
     ) -> "Recipe":
         """Statistics of the series, which must be training series and, for a forecast, end where training ends.
@@ -104,6 +108,7 @@ class Recipe:
             summary: whether a series comes with a summary of each column.
             aligned: whether the values of rows that all series have alike are among it.
             shapes: whether it comes with how often each shape is there, where series are few, even and complete.
+            products: whether products of channels are among the summary, where these are few and complete.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
                 channels, in patches where they are even and complete.
 
@@ -136,7 +141,8 @@ class Recipe:
         periods = periods_of(series, cycles)
         rows = aligned_rows(series, cadence, channels) if summary and aligned else 0
         found = shapes_of(series, cadence, channels) if summary and shapes else None
-        return cls(schema, cadence, channels, facts, periods, target_recipe, summary, span, patch, rows, found)
+        pairs = summary and products and products_of(series, channels)
+        return cls(schema, cadence, channels, facts, periods, target_recipe, summary, span, patch, rows, found, pairs)
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -158,11 +164,13 @@ class Recipe:
         """What a model must expect, by the names of ``ModelConfig``."""
         encoding = self.encoding
         columns = len(encoding.columns)
+        single = columns // self.patch
+        summary = (PER_CHANNEL + self.aligned) * single + (pairs_of(single) if self.products else 0)
         return {
             "channels": columns, "extra": self.extra, "events": encoding.event_kinds, "facts": encoding.fact_width,
             "patch": self.patch,
-            "summary": (PER_CHANNEL + self.aligned) * (columns // self.patch) if self.summary else 0,
-            "aligned": self.aligned * (columns // self.patch),
+            "summary": summary if self.summary else 0,
+            "aligned": self.aligned * single,
             "shapes": 0 if self.shapes is None else self.shapes.size,
         }  # fmt: skip
 
@@ -204,6 +212,7 @@ class Recipe:
             "patch": self.patch,
             "aligned": self.aligned,
             "shapes": None if self.shapes is None else self.shapes.to_json(),
+            "products": self.products,
         }
 
     @classmethod
@@ -233,7 +242,8 @@ class Recipe:
         if any(type(count) is not int or count < 0 for count in counts.values()) or not counts["patch"]:
             raise InputError(f"The recipe's patch and aligned rows are {counts}; they must be counts.")
         shapes = None if record["shapes"] is None else Shapes.from_json(record["shapes"], len(channels))
-        summary = record["summary"] is True
-        if shapes is not None and not summary:
-            raise InputError("The recipe has shapes but no summaries, which these come with.")
-        return cls(schema, cadence, channels, facts, cycles, target, summary, span, **counts, shapes=shapes)
+        summary, products = (record[name] is True for name in ("summary", "products"))
+        if (shapes is not None or products) and not summary:
+            raise InputError("The recipe has shapes or products but no summaries, which these come with.")
+        rest = {"shapes": shapes, "products": products}
+        return cls(schema, cadence, channels, facts, cycles, target, summary, span, **counts, **rest)

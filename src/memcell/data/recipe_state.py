@@ -28,7 +28,7 @@ class RecipeState:
     def __init__(self, recipe: "Recipe") -> None:
         self._recipe = recipe
         self._seen = LastSeen.nothing(len(recipe.encoding.columns))
-        self._summary = Summary.nothing(len(recipe.row_encoding.columns), recipe.aligned)
+        self._summary = Summary.nothing(len(recipe.row_encoding.columns), recipe.aligned, recipe.products)
         self._shapes = None if recipe.shapes is None else ShapeCounts.nothing(recipe.shapes, len(recipe.channels))
         self._count = 0
         self._start: float | None = None

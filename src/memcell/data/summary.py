@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KNOTS", "Summary", "piecewise"]
+__all__ = ["KNOTS", "PER_CHANNEL", "Summary", "pairs_of", "piecewise"]
 
 Array = NDArray[np.float64]
 
@@ -15,6 +15,13 @@ KNOTS = (0.006, 0.1, 0.25, 0.5, 0.75, 0.9, 0.994)
 PER_CHANNEL = 4 * (len(KNOTS) - 1) + 2
 """Features of a channel."""
 
+_FARTHEST = 3.0  # scaled values that count in a product
+
+
+def pairs_of(channels: int) -> int:
+    """How many pairs so many channels have."""
+    return channels * (channels - 1) // 2
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -23,6 +30,8 @@ class Summary:
     Attributes:
         rows: how many there were.
         aligned: [A, D] the first A rows, 0 where missing or not yet there.
+        products: [D, D], of each two channels the sum of the products of what they have in one row, and how often both
+            have something there; None where these are no features.
     """
 
     count: Array
@@ -33,12 +42,15 @@ class Summary:
     last: Array
     rows: int
     aligned: Array
+    products: tuple[Array, Array] | None
 
     @classmethod
-    def nothing(cls, channels: int, aligned: int) -> "Summary":
-        """Before the first row; so many rows are features themselves."""
+    def nothing(cls, channels: int, aligned: int, products: bool) -> "Summary":
+        """Before the first row; so many rows are features themselves, and ``products`` of channels may be."""
         zero, infinite = np.zeros(channels), np.full(channels, np.inf)
-        return cls(zero, zero, zero, infinite, -infinite, zero, 0, np.zeros((aligned, channels)))
+        square = np.zeros((channels, channels))
+        pairs = (square, square) if products else None
+        return cls(zero, zero, zero, infinite, -infinite, zero, 0, np.zeros((aligned, channels)), pairs)
 
     def after(self, values: Array) -> "Summary":
         """With the rows ``values`` [T, D], NaN where missing."""
@@ -49,6 +61,10 @@ class Summary:
         aligned = self.aligned.copy()
         place = aligned[self.rows : self.rows + len(values)]
         place[:] = filled[: len(place)]
+        products = self.products
+        if products is not None:
+            near, there = np.clip(filled, -_FARTHEST, _FARTHEST), known.astype(np.float64)
+            products = (products[0] + near.T @ near, products[1] + there.T @ there)
         return replace(
             self,
             count=self.count + known.sum(axis=0),
@@ -59,11 +75,12 @@ class Summary:
             last=np.where(known.any(axis=0), filled[len(values) - 1 - known[::-1].argmax(axis=0), columns], self.last),
             rows=self.rows + len(values),
             aligned=aligned,
+            products=products,
         )
 
     def features(self, knots: Array) -> NDArray[np.float32]:
-        """[D x PER_CHANNEL + A x D]: last, mean, largest and least piecewise linear, logarithm of the count, deviation,
-        then the aligned rows.
+        """[D x PER_CHANNEL + pairs + A x D]: last, mean, largest and least piecewise linear, logarithm of the count,
+        deviation, then mean products of each two channels, then the aligned rows.
 
         All are 0 for a channel without values.
 
@@ -78,7 +95,11 @@ class Summary:
         parts = [piecewise(level, knots) for level in levels]
         columns = np.concatenate([*parts, np.log1p(self.count)[:, None], deviation[:, None]], axis=1)
         summary = (columns * there[:, None]).reshape(-1)
-        return np.concatenate([summary, self.aligned.reshape(-1)]).astype(np.float32)
+        products = np.empty(0)
+        if self.products is not None:
+            total, both = (one[np.triu_indices(len(one), 1)] for one in self.products)
+            products = total / np.maximum(both, 1)
+        return np.concatenate([summary, products, self.aligned.reshape(-1)]).astype(np.float32)
 
 
 def piecewise(values: Array, knots: Array) -> Array:

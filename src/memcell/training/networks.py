@@ -179,10 +179,12 @@ def begun(series: list[Series], head: Head, schema: TableSchema, settings: Train
 
 def recipe_of(series: list[Series], schema: TableSchema, design: Design, whole: bool) -> Recipe:
     """The recipe learnt from some series as the design says."""
-    clipping, merging, summary, aligned, linear, shapes = (name not in design.without for name in FIT_MECHANISMS)
+    clipping, merging, summary, aligned, linear, shapes, products = (
+        name not in design.without for name in FIT_MECHANISMS
+    )
     return Recipe.learn(
         series, schema, clipping=clipping, events=design.events, cycles=design.cycles, summary=whole and summary,
-        aligned=aligned, shapes=linear and shapes, merging=whole and merging,
+        aligned=aligned, shapes=linear and shapes, products=products, merging=whole and merging,
     )  # fmt: skip
 
 

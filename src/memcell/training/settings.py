@@ -11,11 +11,11 @@ _CHEAP, _BEARABLE = 500_000, 2_000_000  # rows up to which so many networks are 
 
 __all__ = ["FIT_MECHANISMS", "Design", "TrainingSettings"]
 
-FIT_MECHANISMS = ("clipping", "merging", "summary", "aligned", "linear", "shapes")
+FIT_MECHANISMS = ("clipping", "merging", "summary", "aligned", "linear", "shapes", "products")
 """Mechanisms that a fit can be told to go without, beside those of the model: cutting outliers and not seeing
 impossible values; merging rows; summaries of each channel that a head of whole series reads, and, which there are only
-with these, the values of rows that all series have alike, and what is linear beside a network, how often each of many
-shapes is there being part of it."""
+with these, the values of rows that all series have alike, mean products of each two channels, and what is linear beside
+a network, how often each of many shapes is there being part of it."""
 
 
 @dataclass(frozen=True)
