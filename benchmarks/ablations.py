@@ -161,9 +161,16 @@ def _on_words(effort: Effort) -> list[Pair]:
 
 
 def _on_rows(effort: Effort) -> list[Pair]:
-    """ItalyPowerDemand: a row is an hour of the day in every series. ArrowHead: few outlines of arrow heads."""
+    """ItalyPowerDemand: a row is an hour of the day in every series. ArrowHead: few outlines of arrow heads.
+    JapaneseVowels: twelve channels of a spectrum."""
     pairs: list[Pair] = []
-    for mechanism, name in (("aligned", "ItalyPowerDemand"), ("shapes", "ItalyPowerDemand"), ("shapes", "ArrowHead")):
+    on_rows = (
+        ("aligned", "ItalyPowerDemand"),
+        ("shapes", "ItalyPowerDemand"),
+        ("shapes", "ArrowHead"),
+        ("products", "JapaneseVowels"),
+    )
+    for mechanism, name in on_rows:
         x, y, x_test, y_test = ucr(name)
         on, off = (
             [_accuracy(effort, (x, y), (x_test, y_test), seed=seed, without=without) for seed in effort.seeds]
