@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the core for 64-bit ARM and runs the tests of the backends on an emulated processor: `make test-arm64`.
-# The parts of a foreign Debian that Python needs are unpacked under build/arm64; nothing is installed here.
+# The parts of a foreign Debian that Python needs are unpacked under build/arm64 (debootstrap wants root for that); nothing
+# is installed outside it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for tool in cmake aarch64-linux-gnu-g++ qemu-aarch64-static debootstrap; do
@@ -11,7 +12,7 @@ for tool in cmake aarch64-linux-gnu-g++ qemu-aarch64-static debootstrap; do
 done
 root=$PWD/build/arm64 bin=$PWD/.venv/bin
 
-if [ ! -e "$root/.unpacked" ]; then
+if [ "$root/.unpacked" -ot constraints.txt ] || [ "$root/.unpacked" -ot tests/arm64.sh ]; then
     rm -rf "$root"
     debootstrap --foreign --arch=arm64 --variant=minbase --include=python3.11,libpython3.11-dev,libgomp1 \
         bookworm "$root" >/dev/null

@@ -190,16 +190,16 @@ def _evaluate_multilabel(model: Model, series: list[Series]) -> MultiLabelScore:
 def _evaluate_regressor(model: Model, series: list[Series]) -> RegressionScore:
     head = model.config.head
     assert isinstance(head, Regression)
-    truth, quantiles = _targets_of(series), model.predict_quantiles(series)
+    truth, numbers = _targets_of(series), model.numbers(series)
     check_targets(truth, [one.id for one in series])
-    if truth.shape != quantiles.shape[:2]:
+    if truth.shape != numbers.shape[:2]:
         raise InputError(f"Every series must have a number for each of {', '.join(head.names)}.")
     unit = np.array(head.scale) if len(head.names) > 1 else np.ones(1)
     known = ~np.isnan(truth)
     if not known.any():
         raise InputError("No series has a known target.")
-    error = ((truth[:, :, None] - quantiles) / unit[:, None])[known]
-    square = (((truth - model.predict(series).reshape(truth.shape)) / unit)[known]) ** 2
+    off = ((truth[:, :, None] - numbers) / unit[:, None])[known]
+    error, square = off[:, :3], off[:, 3] ** 2
     spread = ((truth - np.nanmean(truth, axis=0)) / unit)[known]
     levels = np.array(QUANTILES)
     return RegressionScore(

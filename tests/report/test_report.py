@@ -33,7 +33,13 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 
 def cells(score: Any) -> dict[str, str]:
     return {
-        name.replace("_", " "): "\u2013" if value != value else str(value) if isinstance(value, int) else f"{value:.4f}"
+        name.replace("_", " "): "\u2013"
+        if value != value
+        else str(value)
+        if isinstance(value, int)
+        else f"{value:.4f}"
+        if abs(value) < 100
+        else f"{value:.6g}"
         for name, value in asdict(score).items()
     }
 

@@ -75,6 +75,23 @@ def test_a_weight_counts_as_often_as_it_says() -> None:
     assert _distribution(errors, weights)[3] > errors.mean() + 0.2
 
 
+def test_one_heavy_series_of_few_does_not_say_all() -> None:
+    errors = np.random.default_rng(0).normal(size=40)
+    weights = np.where(np.arange(40) == errors.argmax(), 1000.0, 1.0).astype(np.float32)
+    low, middle, high, mean = _distribution(errors, weights)
+    assert low < -0.8
+    assert high > 0.8
+    assert max(abs(middle), abs(mean)) < 1.0 < errors.max()
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e18])
+def test_a_target_that_never_changes_is_learnt_in_any_unit(unit: float) -> None:
+    x, _ = noisy(12, 0)
+    regressor = SequenceRegressor(**FAST | {"epochs": 2}).fit(x, np.full(12, 1.7 * unit))
+    np.testing.assert_allclose(regressor.predict(x), 1.7 * unit, rtol=1)
+    assert all(np.isfinite(regressor.predict_quantiles(x)).ravel())
+
+
 HEAD = Regression(("level",), (1.0,), (2.0,), (OF_T,))
 
 

@@ -51,9 +51,8 @@ def _several(model: Model, series: list[Series]) -> list[Any]:
 
 
 def _numbers(model: Model, series: list[Series]) -> list[Any]:
-    quantiles = model.predict_quantiles(series)
-    means = model.predict(series).reshape(*quantiles.shape[:2], 1)
-    return [[one.id for one in series], *np.concatenate([means, quantiles], axis=2).reshape(len(series), -1).T]
+    numbers = model.numbers(series)[:, :, [3, 0, 1, 2]]  # the mean, then the quantiles
+    return [[one.id for one in series], *numbers.reshape(len(series), -1).T]
 
 
 def _tags(model: Model, series: list[Series]) -> list[Any]:

@@ -101,7 +101,7 @@ class Model:
             tagger; means [n] or, of several targets, [n, K]; a list of n ``Forecast`` of a forecaster.
         """
         if self.task == "regress":
-            means = self._numbers(x)[:, :, 3]
+            means = self.numbers(x)[:, :, 3]
             return means[:, 0] if means.shape[1] == 1 else means
         if self.task == "forecast":
             return self._forecasts(self.series_of(x))
@@ -118,14 +118,17 @@ class Model:
         Raises:
             InputError: the model's task is not to regress.
         """
-        if self.task != "regress":
-            raise InputError(f"This model's task is to {self.task}; quantiles of a series are for regression.")
-        return self._numbers(x)[:, :, :3]
+        return self.numbers(x)[:, :, :3]
 
-    def _numbers(self, x: Any) -> NDArray[np.float64]:
-        """[n, K, 4], as ``Regression.decode`` gives them."""
+    def numbers(self, x: Any) -> NDArray[np.float64]:
+        """The same quantiles, and the mean, [n, K, 4].
+
+        Raises:
+            InputError: the model's task is not to regress.
+        """
         head = self.config.head
-        assert isinstance(head, Regression)
+        if not isinstance(head, Regression):
+            raise InputError(f"This model's task is to {self.task}; quantiles of a series are for regression.")
         parts = [self._decoded(steps) for steps in self._batches(self.series_of(x))]
         return np.concatenate([np.empty((0, len(head.names), 4)), *parts])
 

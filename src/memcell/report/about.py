@@ -98,7 +98,7 @@ def _task(model: Model) -> str:
     if model.task == "tag":
         return f"This model gives each row of a series one of {len(model.classes)} classes: {_named(model.classes)}."
     if model.task == "regress":
-        return f"This model predicts {_named(names)} of each series, as a median with an 80 % interval."
+        return f"This model predicts {_named(names)} of each series: a mean, a median and an 80 % interval."
     target = model.recipe.target
     assert target is not None
     steps = f"next {target.horizon} steps" if target.horizon > 1 else "next step"

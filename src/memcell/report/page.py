@@ -50,10 +50,10 @@ def number(value: float) -> str:
 
 
 def score(value: float) -> str:
-    """A score as ``memcell evaluate`` prints it; a dash where it is not known."""
+    """A score as ``memcell evaluate`` prints it, a large one with six digits; a dash where it is not known."""
     if isinstance(value, int):
         return f"{value}"
-    return UNKNOWN if math.isnan(value) else f"{value:.4f}"
+    return UNKNOWN if math.isnan(value) else f"{value:.4f}" if abs(value) < 100 else f"{value:.6g}"
 
 
 def bold(value: object) -> Html:

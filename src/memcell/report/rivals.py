@@ -51,7 +51,8 @@ def constant(model: Model, series: list[Series], training: list[Series] | None) 
         if training is not None:
             truth = _numbers(training, len(head.names))
             numbers = np.vstack([np.nanquantile(truth, QUANTILES, axis=0), np.nanmean(truth, axis=0)]).T
-        answer, about = np.tile(numbers, (len(series), 1, 1)), "mean and median of training, and its 80 % interval"
+        answer = np.tile(numbers, (len(series), 1, 1))
+        about = "the median of training" if training is None else "mean and median of training, and its 80 % interval"
         return Rival("constant guess", about, _score(model, series, answer))
     rates, about = _rates(model, training if training is not None else series, training is None)
     if model.task == "tag":
@@ -129,8 +130,7 @@ def _score(model: Model, series: list[Series], answer: Any) -> Any:
         config=model.config,
         classes=() if model.task == "regress" else model.classes,
         predict_proba=lambda _: answer,
-        predict_quantiles=lambda _: answer[:, :, :3],
-        predict=lambda _: answer[:, :, 3],
+        numbers=lambda _: answer,
     )
     return evaluate_model(cast("Model", stand_in), series)
 
@@ -253,14 +253,13 @@ def _probabilities(make: Any, rows: Array, codes: NDArray[np.int64], of_data: Ar
 
 
 def _with_errors(make: Any, rows: Array, truth: NDArray[np.float64], of_data: Array) -> Array:
-    """[n, 4]: around the prediction the quantiles of errors on series that were left out of a fit; itself as median and
-    as mean."""
+    """[n, 4]: around the prediction the quantiles of errors on series that were left out of a fit; itself as mean."""
     known = ~np.isnan(truth)
     rows, truth = rows[known], truth[known]
     if len(truth) < _FOLDS:
         raise InputError(f"A target of the table that rivals learn from is known of {len(truth)} series; {_FOLDS} are "
                          "needed.")  # fmt: skip
     left_out = cross_val_predict(make(), rows, truth, cv=KFold(_FOLDS, shuffle=True, random_state=0))
-    low, high = np.quantile(truth - left_out, [0.1, 0.9])
+    errors = np.quantile(truth - left_out, QUANTILES)
     predicted = make().fit(rows, truth).predict(of_data)
-    return predicted[:, None] + np.array([min(low, 0.0), 0.0, max(high, 0.0), 0.0])
+    return predicted[:, None] + np.append(errors, 0.0)

@@ -120,7 +120,10 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "SequenceRegressor":
-        """Go on training: one more pass over these series, none of them held out; arguments as for ``fit``."""
+        """Go on training: one more pass over these series, none of them held out; arguments as for ``fit``.
+
+        What is known of errors stays as ``fit`` found it; without ``fit`` it is what the t distribution says.
+        """
         so_far = getattr(self, "model_", None)
         x = self._checked(X)
         series = series_for_fit(x if so_far is None else so_far.series_of(x), sample_weight, None)

@@ -13,8 +13,8 @@ from memcell.model import Model
 
 __all__ = ["calibrated"]
 
-_OF_T = 10  # errors that the t distribution adds of its own, so that a few seen ones do not say all
-_FARTHEST = 5 * OF_T[2]  # error in scales that larger ones are taken for
+_ADDED = 10  # errors that the t distribution adds of its own, so that a few seen ones do not say all
+_LARGEST = 5 * OF_T[2]  # error in scales that larger ones are taken for
 _NARROWEST, _WIDEST = 0.3, 5.0  # what the t distribution may be stretched by
 _LEAST_BAND = 0.05  # scales between two quantiles
 
@@ -31,18 +31,17 @@ def calibrated(model: Model, series: list[Series], targets: NDArray[np.float32],
     """
     head = model.config.head
     assert isinstance(head, Regression)
-    scale = np.array(head.scale)
-    location, spread, count = np.zeros(targets.shape), np.zeros(targets.shape), np.zeros((len(targets), 1))
+    count = len(head.names)
+    standard = replace(head, center=(0.0,) * count, scale=(1.0,) * count)
+    location, spread, times = np.zeros(targets.shape), np.zeros(targets.shape), np.zeros((len(targets), 1))
     for k, held in enumerate(model.record["held_out"]):
-        alone = replace(model, config=replace(model.config, members=1), members=model.members[k : k + 1])
-        quantiles = (alone.predict_quantiles([series[at] for at in held]) - np.array(head.center)[:, None]) / scale[
-            :, None
-        ]
-        location[held] += quantiles[:, :, 1]
-        spread[held] += (quantiles[:, :, 2] - quantiles[:, :, 1]) / OF_T[2]
-        count[held] += 1
-    seen = count[:, 0] > 0
-    errors = (targets[seen] * count[seen] - location[seen]) / spread[seen]
+        alone = replace(model, config=replace(model.config, head=standard, members=1), members=model.members[k : k + 1])
+        low, middle, high, _ = np.moveaxis(alone.numbers([series[at] for at in held]), 2, 0)
+        location[held] += middle
+        spread[held] += (high - low) / (OF_T[2] - OF_T[0])
+        times[held] += 1
+    seen = times[:, 0] > 0
+    errors = (targets[seen] * times[seen] - location[seen]) / spread[seen]
     known = ~np.isnan(errors)
     found = tuple(_distribution(one[there], weights[seen][there]) for one, there in zip(errors.T, known.T, strict=True))
     return replace(model, config=replace(model.config, head=replace(head, errors=found)))
@@ -52,19 +51,19 @@ def _distribution(errors: NDArray[np.float64], weights: NDArray[np.float32]) -> 
     """Quantiles 0.1, 0.5 and 0.9 and mean of errors, drawn to those of the t distribution where they are few."""
     if not len(errors):
         return OF_T
-    errors = np.clip(errors, -_FARTHEST, _FARTHEST)
-    beyond = 1 + 1 / len(errors)  # the next error lies among as many as there are, and itself
-    covering = np.quantile(np.abs(errors), min(1.0, 0.8 * beyond)) / OF_T[2]
-    of_t = np.clip(covering, _NARROWEST, _WIDEST) * stats.t.ppf((np.arange(_OF_T) + 0.5) / _OF_T, FREEDOM)
-    errors = np.concatenate([errors, of_t])
-    each = np.concatenate([weights / weights.mean(), np.ones(_OF_T)])
-    high = min(1.0, 0.9 * beyond)
-    low, middle, high = _quantiles(errors, each, np.array([1 - high, 0.5, high]))
+    errors, share = np.clip(errors, -_LARGEST, _LARGEST), weights.astype(np.float64) / weights.max()
+    share /= share.sum()
+    count = 1 / (share**2).sum()  # of errors that count alike and say as much
+    level = min(1.0, 0.8 * (1 + 1 / count))  # the next error lies among as many as there are, and itself
+    covering = _quantiles(np.abs(errors), share, [level])[0] / OF_T[2]
+    of_t = np.clip(covering, _NARROWEST, _WIDEST) * stats.t.ppf((np.arange(_ADDED) + 0.5) / _ADDED, FREEDOM)
+    errors, each = np.concatenate([errors, of_t]), np.concatenate([share * count, np.ones(_ADDED)])
+    low, middle, high = _quantiles(errors, each, [0.1, 0.5, 0.9])
     mean = float(np.average(errors, weights=each))
     return min(low, middle - _LEAST_BAND), middle, max(high, middle + _LEAST_BAND), mean
 
 
-def _quantiles(values: NDArray[np.float64], weights: NDArray[np.float64], levels: NDArray[np.float64]) -> list[float]:
+def _quantiles(values: NDArray[np.float64], weights: NDArray[np.float64], levels: list[float]) -> list[float]:
     """Of weighted values, each in the middle of its share of the weight, and between them on a line."""
     order = np.argsort(values)
     share = weights[order] / weights.sum()

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -201,7 +202,8 @@ def _fit(
     record = {"series": len(series), "rows": int(offsets_of([len(one) for one in series])[-1])}
     model = replace(model, record=record | model.record | problem.record)
     if isinstance(problem.head, Regression):
-        model = calibrated(model, series, problem.targets, problem.weights)
+        with suppress(KeyboardInterrupt):  # which the model is good without
+            model = calibrated(model, series, problem.targets, problem.weights)
     return model
 
 
