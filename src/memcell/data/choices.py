@@ -15,15 +15,9 @@ from memcell.data.series import Series
 from memcell.data.shapes import TAPS, Shapes
 
 __all__ = [
-    "aligned_rows",
-    "learn_channel",
-    "patch_of",
-    "products_of",
-    "shapes_of",
-    "span_of",
-    "sparse_or_sets",
+    "aligned_rows", "learn_channel", "patch_of", "products_of", "shapes_of", "span_of", "sparse_or_sets",
     "values_by_channel",
-]
+]  # fmt: skip
 
 Array = NDArray[Any]
 Words = Mapping[str, tuple[str, ...]]
