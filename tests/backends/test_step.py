@@ -77,6 +77,12 @@ def test_what_does_not_fit_is_refused() -> None:
         step.run(np.ones((2, 4)))
     with pytest.raises(InputError, match=r"`h` must be 1 arrays"):
         step.reset([np.zeros(8)])
+    words: Any
+    for words in (["a", "b", "c"], [[1.0], [2.0, 3.0], 4.0], [None, object(), 1.0]):
+        with pytest.raises(InputError, match="`x` must be numbers of one shape"):
+            step(words)
+    with pytest.raises(InputError, match="`h` must be numbers of one shape"):
+        step.reset([np.array(["a"] * 9)])
     with pytest.raises(InputError, match="reads 3 inputs in float32, but the one below gives 9"):
         Step(spec, _weights(spec, 3, 9) * 2)
     with pytest.raises(InputError, match="`weights` is empty"):

@@ -1,6 +1,7 @@
 """A stack of layers that is fed one step at a time, or many: weights packed once, state kept."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class Step:
         """Set the states, shaped as the attributes h and c; None is zeros.
 
         Raises:
-            InputError: a shape does not fit.
+            InputError: a shape does not fit, or they are no numbers.
         """
         self._h, self._c = self._states("h", h), self._states("c", c)
 
@@ -66,9 +67,9 @@ class Step:
         """Output of the last layer after one more step: x [I] to [H], with a batch [B, I] to [B, H].
 
         Raises:
-            InputError: x has another shape.
+            InputError: x has another shape, or is no numbers.
         """
-        x = np.ascontiguousarray(x, self._dtype)
+        x = self._array("x", x)
         if x.shape != self._shape:
             raise InputError(f"`x` has shape {list(x.shape)}; it must be {list(self._shape)}.")
         if self._batch is None:
@@ -81,9 +82,9 @@ class Step:
         """Outputs of the last layer at many more steps: x [T, I] to [T, H], with a batch [T, B, I] to [T, B, H].
 
         Raises:
-            InputError: x has another shape.
+            InputError: x has another shape, or is no numbers.
         """
-        x = np.ascontiguousarray(x, self._dtype)
+        x = self._array("x", x)
         if x.shape[1:] != self._shape:
             raise InputError(f"`x` has shape {list(x.shape)}; it must be [T, {', '.join(map(str, self._shape))}].")
         if len(x) != self._length:
@@ -105,6 +106,12 @@ class Step:
         """Cells of the layers after the last step."""
         return self._given(self._c)
 
+    def _array(self, name: str, given: Any) -> Array:
+        try:
+            return np.ascontiguousarray(given, self._dtype)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"`{name}` must be numbers of one shape: {error}.") from None
+
     def _given(self, states: list[Array]) -> list[Array]:
         return [state[0].copy() if self._batch is None else state.copy() for state in states]
 
@@ -115,4 +122,4 @@ class Step:
         wanted = [shape[1:] if self._batch is None else shape for shape in shapes]
         if len(given) != len(shapes) or any(np.shape(g) != w for g, w in zip(given, wanted, strict=True)):
             raise InputError(f"`{name}` must be {len(shapes)} arrays, one a layer, of shapes {wanted}.")
-        return [np.array(g, self._dtype).reshape(shape) for g, shape in zip(given, shapes, strict=True)]
+        return [self._array(name, g).reshape(shape).copy() for g, shape in zip(given, shapes, strict=True)]
