@@ -98,8 +98,8 @@ def milliseconds(timing: Timing) -> list[str]:
     return [f"{1e3 * timing.ours:.3g}", f"{1e3 * timing.theirs:.3g}", f"{timing.ratio:.2f}"]
 
 
-def share(flops: float, seconds: float, setting: Setting) -> str:
-    return f"{100 * flops / seconds / 1e9 / setting.peak:.0f} %"
+def shares(flops: float, timing: Timing, setting: Setting) -> str:
+    return " / ".join(f"{flops / 1e7 / setting.peak / seconds:.0f} %" for seconds in (timing.ours, timing.theirs))
 
 
 def compared(
@@ -109,18 +109,14 @@ def compared(
     rows: list[tuple[str, list[tuple[Timing, float]]]],
     groups: tuple[str, ...] = ("forward", "forward and backward"),
 ) -> str:
-    """A table of one or several groups of columns; every timing with its own operations. What the other needs of the
-    peak says how much faster anything could be."""
+    """A table of groups of columns; the other's share of the peak says how much faster anything could be."""
     groups = groups[: len(rows[0][1])]
     header = [f"{title}, {setting.threads} thread{'s' * (setting.threads > 1)}"]
     for group in groups:
         header += [f"{group} [ms]", f"{theirs} [ms]", "ratio", "of FMA peak, both"]
     body = []
     for name, timings in rows:
-        cells = [
-            [*milliseconds(timing), " / ".join(share(flops, time, setting) for time in (timing.ours, timing.theirs))]
-            for timing, flops in timings
-        ]
+        cells = [[*milliseconds(timing), shares(flops, timing, setting)] for timing, flops in timings]
         body.append([name, *chain.from_iterable(cells)])
     means = [geometric_mean([timings[k][0].ratio for _, timings in rows]) for k in range(len(groups))]
     body.append(["geometric mean", *chain.from_iterable(["", "", f"**{mean:.2f}**", ""] for mean in means)])

@@ -31,17 +31,16 @@ HOSTILE = "<script>alert(1)</script>\"'&\u202e\x00\ud800"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+def shown(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if value != value:
+        return "\u2013"
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:.6g}"
+
+
 def cells(score: Any) -> dict[str, str]:
-    return {
-        name.replace("_", " "): "\u2013"
-        if value != value
-        else str(value)
-        if isinstance(value, int)
-        else f"{value:.4f}"
-        if abs(value) < 100
-        else f"{value:.6g}"
-        for name, value in asdict(score).items()
-    }
+    return {name.replace("_", " "): shown(value) for name, value in asdict(score).items()}
 
 
 @pytest.mark.parametrize("name", MIXED)

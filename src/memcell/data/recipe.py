@@ -165,7 +165,7 @@ class Recipe:
         encoding = self.encoding
         columns = len(encoding.columns)
         single = columns // self.patch
-        summary = (PER_CHANNEL + self.aligned) * single + (pairs_of(single) if self.products else 0)
+        summary = (PER_CHANNEL + self.aligned) * single + (len(pairs_of(single)[0]) if self.products else 0)
         return {
             "channels": columns, "extra": self.extra, "events": encoding.event_kinds, "facts": encoding.fact_width,
             "patch": self.patch,
@@ -245,5 +245,6 @@ class Recipe:
         summary, products = (record[name] is True for name in ("summary", "products"))
         if (shapes is not None or products) and not summary:
             raise InputError("The recipe has shapes or products but no summaries, which these come with.")
-        rest = {"shapes": shapes, "products": products}
-        return cls(schema, cadence, channels, facts, cycles, target, summary, span, **counts, **rest)
+        return cls(
+            schema, cadence, channels, facts, cycles, target, summary, span, **counts, shapes=shapes, products=products
+        )

@@ -1,6 +1,7 @@
 """What a series' channels did so far, in a few numbers each: the wide part of a model beside its deep one."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,11 @@ PER_CHANNEL = 4 * (len(KNOTS) - 1) + 2
 _FARTHEST = 3.0  # scaled values that count in a product
 
 
-def pairs_of(channels: int) -> int:
-    """How many pairs so many channels have."""
-    return channels * (channels - 1) // 2
+@lru_cache
+def pairs_of(channels: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first and the second channel of each pair of so many."""
+    first, second = np.triu_indices(channels, 1)
+    return first, second
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class Summary:
         summary = (columns * there[:, None]).reshape(-1)
         products = np.empty(0)
         if self.products is not None:
-            total, both = (one[np.triu_indices(len(one), 1)] for one in self.products)
+            total, both = (one[pairs_of(len(one))] for one in self.products)
             products = total / np.maximum(both, 1)
         return np.concatenate([summary, products, self.aligned.reshape(-1)]).astype(np.float32)
 

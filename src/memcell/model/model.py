@@ -121,7 +121,7 @@ class Model:
         return self.numbers(x)[:, :, :3]
 
     def numbers(self, x: Any) -> NDArray[np.float64]:
-        """The same quantiles, and the mean, [n, K, 4].
+        """Quantiles 0.1, 0.5 and 0.9 and the mean of each target, [n, K, 4], in its own unit.
 
         Raises:
             InputError: the model's task is not to regress.
