@@ -339,8 +339,8 @@ def main() -> None:
     print(f"{machine('torch', 'onnxruntime')}; {_core.instruction_set()}, load {load():.1f} before.\n", flush=True)
     for threads in options.threads:
         torch.set_num_threads(threads)
-        setting = Setting(threads, options.seconds, fma_peak(threads))
-        print(f"FMA peak of {threads} thread{'s' * (threads > 1)} in AVX2: {setting.peak:.0f} GFLOP/s.\n", flush=True)
+        setting = Setting(threads, options.seconds, fma_peak(threads, _core.instruction_set()))
+        print(f"FMA peak of {threads} thread{'s' * (threads > 1)}: {setting.peak:.0f} GFLOP/s.\n", flush=True)
         for part in options.parts or PARTS:
             for text in PARTS[part](setting):
                 print(text + "\n", flush=True)

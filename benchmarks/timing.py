@@ -92,15 +92,23 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
 
 
-def fma_peak(threads: int) -> float:
-    """GFLOP/s of fused multiply-adds in AVX2 registers by that many threads, measured now; NaN without a compiler."""
+_COMPILED_FOR = {
+    "avx512": ("-mavx512f", "-DVECTOR_BYTES=64"),
+    "avx2": ("-mavx2", "-mfma", "-DVECTOR_BYTES=32"),
+}
+
+
+def fma_peak(threads: int, instructions: str) -> float:
+    """GFLOP/s of multiply-adds in the registers of an instruction set of the core (``_core.instruction_set()``) by that
+    many threads, measured now; NaN without a compiler."""
     compiler = shutil.which(os.environ.get("CXX", "g++"))
     if compiler is None:
         return float("nan")
     with tempfile.TemporaryDirectory() as folder:
         program = str(Path(folder) / "fma_peak")
         source = str(Path(__file__).with_name("fma_peak.cpp"))
-        subprocess.run([compiler, "-O2", "-mavx2", "-mfma", "-fopenmp", source, "-o", program], check=True)
+        flags = ("-O2", "-fopenmp", "-ffp-contract=fast", *_COMPILED_FOR.get(instructions, ("-DVECTOR_BYTES=16",)))
+        subprocess.run([compiler, *flags, source, "-o", program], check=True)
         return float(subprocess.run([program, str(threads)], check=True, capture_output=True, text=True).stdout)
 
 

@@ -55,6 +55,7 @@ struct Inputs {
     Carry<T> carry_h, carry_c;
     std::vector<Sequence> sequences;  // B of them
     int threads = 1;
+    std::ptrdiff_t steps_before = 0;  // that the same weights have run; see Forward::step
 };
 
 template <class T>

@@ -96,8 +96,9 @@ class Forward {
     }
 
     // One time step of the first `count` sequences for the units of a member: products, then the pointwise stage.
+    // Every other step walks the weights backwards: where they do not fit into the cache, their last ones are still there.
     void step(std::ptrdiff_t count, const Part& part) {
-        for_unit_registers<T>(part.units, [&](std::ptrdiff_t unit, int lanes) {
+        const auto of_units = [&](std::ptrdiff_t unit, int lanes) {
             for (std::ptrdiff_t first = 0; first < count; first += kRowsOfATile) {
                 const std::ptrdiff_t rows = std::min(kRowsOfATile, count - first);
                 for_row_tiles(rows, [&](std::ptrdiff_t r, auto m) {
@@ -105,7 +106,11 @@ class Forward {
                 });
                 pointwise(first, rows, unit, lanes, part);
             }
-        });
+        };
+        if ((in_.steps_before + part.s) % 2 == 0)
+            for_unit_registers<T>(part.units, of_units);
+        else
+            for_unit_registers_from_the_end<T>(part.units, of_units);
         if (!cell_.full_current()) return;
         // The output gate reads every unit's c_t, so it comes after all of them.
         part.member.wait();

@@ -114,6 +114,7 @@ Cell sized(Cell cell, const InMatrix<T>& w_x, const InMatrix<T>& w_h) {
 template <class T>
 struct Handle {
     const InstructionSet* set;
+    std::size_t inputs;
     typename Kernels<T>::Packed packed;
 };
 
@@ -127,7 +128,7 @@ Weights<T> weights_of(const InMatrix<T>& w_x, const InMatrix<T>& w_h, const In<T
 template <class T>
 Inputs<T> inputs_of(const In<T>& x, const T* h0, const T* c0, std::size_t units, const MaybeIn<T>& carry_h,
                     const MaybeIn<T>& carry_c) {
-    Inputs<T> in{x.data(), h0, c0, {}, {}, {}, threads_to_use(x.shape(0), x.shape(1), units)};
+    Inputs<T> in{x.data(), h0, c0, {}, {}, {}, threads_to_use(x.shape(0), x.shape(1), units), 0};
     if (carry_h) in.carry_h = {carry_h->data(), static_cast<std::ptrdiff_t>(carry_h->shape(1))};
     if (carry_c) in.carry_c = {carry_c->data(), static_cast<std::ptrdiff_t>(carry_c->shape(1))};
     return in;
@@ -157,7 +158,8 @@ template <class T>
 Handle<T> pack(const Cell& cell, InMatrix<T> w_x, InMatrix<T> w_h, In<T> bias, std::optional<InMatrix<T>> peephole) {
     const InstructionSet* set = active();
     nb::gil_scoped_release release;
-    return {set, kernels_of<T>(*set).pack(sized<T>(cell, w_x, w_h), weights_of<T>(w_x, w_h, bias, peephole))};
+    return {set, w_x.shape(1),
+            kernels_of<T>(*set).pack(sized<T>(cell, w_x, w_h), weights_of<T>(w_x, w_h, bias, peephole))};
 }
 
 template <class T>
@@ -170,16 +172,49 @@ void forward(const Handle<T>& handle, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> ca
     kernels_of<T>(*handle.set).forward(handle.packed.get(), in, out);
 }
 
-// One row of each of B streams; h and c [B, H] move on in place, and h is copied to `out`.
+// Layers that B streams run through a step at a time. The states [B, H] belong to the caller and move on in place. A lone
+// stream has no batch axis outside.
 template <class T>
-void step(const Handle<T>& handle, In<T> x, Out<T> h, Out<T> c, MaybeIn<T> carry_h, MaybeIn<T> carry_c, Out<T> out) {
-    Inputs<T> in = inputs_of<T>(x, h.data(), c.data(), h.shape(1), carry_h, carry_c);
-    in.sequences.resize(x.shape(0));
-    for (std::size_t b = 0; b < in.sequences.size(); ++b) in.sequences[b] = {static_cast<std::ptrdiff_t>(b), 1, 1};
-    const ForwardOutputs<T> outputs{out.data(), h.data(), c.data(), nullptr, nullptr};
-    nb::gil_scoped_release release;
-    kernels_of<T>(*handle.set).forward(handle.packed.get(), in, outputs);
-}
+class Stack {
+  public:
+    Stack(std::vector<Handle<T>> layers, std::vector<Out<T>> h, std::vector<Out<T>> c, bool alone)
+        : layers_(std::move(layers)), h_(std::move(h)), c_(std::move(c)), sequences_(h_.front().shape(0)), alone_(alone) {
+        for (std::size_t b = 0; b < sequences_.size(); ++b) sequences_[b] = {static_cast<std::ptrdiff_t>(b), 1, 1};
+        std::size_t widest = 0;
+        for (const Out<T>& h_of_layer : h_) widest = std::max(widest, h_of_layer.size());
+        for (std::vector<T>& between : between_) between.resize(widest);
+    }
+
+    // Output of the last layer [B, H] from x [B, I].
+    void step(In<T> x, Out<T> out) {
+        if (!is(x, inputs_of(0)) || !is(out, h_.back().shape(1))) throw nb::type_error("x or out has another shape");
+        nb::gil_scoped_release release;
+        const T* below = x.data();
+        for (std::size_t k = 0; k < layers_.size(); ++k) {
+            T *h = h_[k].data(), *c = c_[k].data(), *above = k + 1 < layers_.size() ? between_[k % 2].data() : out.data();
+            const int threads = threads_to_use(sequences_.size(), inputs_of(k), h_[k].shape(1));
+            const Inputs<T> in{below, h, c, {}, {}, sequences_, threads, steps_};
+            kernels_of<T>(*layers_[k].set).forward(layers_[k].packed.get(), in, {above, h, c, nullptr, nullptr});
+            below = above;
+        }
+        ++steps_;
+    }
+
+  private:
+    std::size_t inputs_of(std::size_t layer) const { return layers_[layer].inputs; }
+    template <class A>
+    bool is(const A& array, std::size_t width) const {
+        if (alone_) return array.ndim() == 1 && array.shape(0) == width;
+        return array.ndim() == 2 && array.shape(0) == sequences_.size() && array.shape(1) == width;
+    }
+
+    std::vector<Handle<T>> layers_;
+    std::vector<Out<T>> h_, c_;
+    std::vector<Sequence> sequences_;
+    std::vector<T> between_[2];
+    const bool alone_;
+    std::ptrdiff_t steps_ = 0;
+};
 
 template <class T>
 void backward(const Cell& cell, InMatrix<T> w_x, InMatrix<T> w_h, In<T> bias,
@@ -205,8 +240,10 @@ void define(nb::module_& m, const char* suffix) {
     m.def(name("forward_").c_str(), &forward<T>, nb::arg("packed"), nb::arg("x"), nb::arg("h0"), nb::arg("c0"),
           nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("sequences"), nb::arg("reverse"), nb::arg("h"),
           nb::arg("h_final"), nb::arg("c_final"), nb::arg("c").none(), nb::arg("gates").none());
-    m.def(name("step_").c_str(), &step<T>, nb::arg("packed"), nb::arg("x"), nb::arg("h"), nb::arg("c"),
-          nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("out"));
+    nb::class_<Stack<T>>(m, name("Stack_").c_str())
+        .def(nb::init<std::vector<Handle<T>>, std::vector<Out<T>>, std::vector<Out<T>>, bool>(), nb::arg("layers"),
+             nb::arg("h"), nb::arg("c"), nb::arg("alone"))
+        .def("step", &Stack<T>::step, nb::arg("x").noconvert(), nb::arg("out").noconvert());
     m.def(name("backward_").c_str(), &backward<T>, nb::arg("cell"), nb::arg("w_x"), nb::arg("w_h"), nb::arg("bias"), nb::arg("peephole").none(), nb::arg("x"),
           nb::arg("h0"), nb::arg("c0"), nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("sequences"),
           nb::arg("reverse"), nb::arg("h"), nb::arg("c"), nb::arg("gates"), nb::arg("d_h").none(), nb::arg("d_c").none(),

@@ -88,6 +88,14 @@ MEMCELL_INLINE void for_unit_registers(Member::Range units, Body&& body) {
         body(first, static_cast<int>(std::min<std::ptrdiff_t>(kLanes<T>, units.last - first)));
 }
 
+// The same, the last register first.
+template <class T, class Body>
+MEMCELL_INLINE void for_unit_registers_from_the_end(Member::Range units, Body&& body) {
+    const std::ptrdiff_t count = (units.last - units.first + kLanes<T> - 1) / kLanes<T>;
+    for (std::ptrdiff_t first = units.first + (count - 1) * kLanes<T>; first >= units.first; first -= kLanes<T>)
+        body(first, static_cast<int>(std::min<std::ptrdiff_t>(kLanes<T>, units.last - first)));
+}
+
 // out = carry * state over a range of units; the rest of the last register is 0.
 template <class T>
 inline void carry_over(const Carry<T>& carry, std::ptrdiff_t row, const T* state, Member::Range units, T* out) {

@@ -24,7 +24,7 @@ __all__ = ["NativeBackend", "PackedLayer"]
 _PEEPHOLE = {"none": 0, "diagonal": 1, "full": 2}
 _SUFFIX = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 _FUNCTIONS = {(name, dtype): getattr(_core, f"{name}_{suffix}") for dtype, suffix in _SUFFIX.items()
-              for name in ("pack", "forward", "backward", "step")}  # fmt: skip
+              for name in ("pack", "forward", "backward", "Stack")}  # fmt: skip
 
 
 def _cell(spec: LstmSpec) -> Any:
@@ -124,29 +124,21 @@ class NativeBackend:
         carry_h: Array | None = None,
         carry_c: Array | None = None,
     ) -> tuple[Array, Array]:
-        check_call(packed.sizes, packed.dtype, LstmCall(x, h, c, np.empty((len(x), 3), np.int64), carry_h, carry_c))
-        x, carry_h, carry_c = map(_contiguous, (x, carry_h, carry_c))
-        h, c = h.copy(order="C"), c.copy(order="C")
-        self.advance(packed, x, h, c, carry_h, carry_c)
-        return h, c
+        first = np.arange(len(x))
+        sequences = np.stack([first, np.ones_like(first), np.ones_like(first)], axis=1)
+        result = self.forward(packed, LstmCall(x, h, c, sequences, carry_h, carry_c))
+        return result.h_final, result.c_final
 
-    def advance(
-        self,
-        packed: PackedLayer,
-        x: Array,
-        h: Array,
-        c: Array,
-        carry_h: Array | None = None,
-        carry_c: Array | None = None,
-    ) -> Array:
-        """One position of B streams in place: the output [B, H]. Nothing is checked: contiguous arrays of the dtype of
-        the weights, x [B, I], h and c [B, H] and owned by the caller."""
-        out = np.empty_like(h)
-        _FUNCTIONS["step", packed.dtype](packed.handle, x, h, c, carry_h, carry_c, out)
-        return out
+    def stack(self, layers: list[PackedLayer], h: list[Array], c: list[Array], *, alone: bool) -> Any:
+        """Layers of one dtype through which B streams run a step at a time: an object whose ``step(x [B, I], out [B, H])``
+        moves the states h and c, contiguous [B, H] of each layer and the caller's, in place; ``alone``, one stream,
+        without a batch axis of x and out. What is not contiguous, of this dtype or of this shape raises a TypeError
+        before anything moves."""
+        return _FUNCTIONS["Stack", layers[0].dtype]([layer.handle for layer in layers], h, c, alone)
 
     def advance_many(self, packed: PackedLayer, x: Array, h: Array, c: Array, sequences: Array) -> Array:
-        """The same over whole sequences, of which every row is in one: the outputs [N, H] at rows x [N, I]."""
+        """One layer over whole sequences, of which every row is in one: the outputs [N, H] at rows x [N, I]. The states
+        move on in place. Nothing is checked: contiguous arrays of the dtype of the weights."""
         out, h_final, c_final = np.empty((len(x), packed.sizes[1]), x.dtype), np.empty_like(h), np.empty_like(c)
         _FUNCTIONS["forward", packed.dtype](
             packed.handle, x, h, c, None, None, sequences, False, out, h_final, c_final, None, None

@@ -51,9 +51,13 @@ class Step:
                 )
         self._batch = batch
         self._rows = 1 if batch is None else batch
-        self._shape = (self._layers[0].sizes[0],) if batch is None else (batch, self._layers[0].sizes[0])
+        streams = () if batch is None else (batch,)
+        self._shape, self._out_shape = ((*streams, self._layers[k].sizes[k]) for k in (0, -1))
+        self._h, self._c = (
+            [np.zeros((self._rows, layer.sizes[1]), self._dtype) for layer in self._layers] for _ in ("h", "c")
+        )
+        self._advance = self._backend.stack(self._layers, self._h, self._c, alone=batch is None).step
         self._length, self._sequences = -1, np.empty((0, 3), np.int64)  # of the last run, which may come again
-        self.reset()
 
     def reset(self, h: Array | None = None, c: Array | None = None) -> None:
         """Set the states, shaped as the attributes h and c; None is zeros.
@@ -61,7 +65,10 @@ class Step:
         Raises:
             InputError: a shape does not fit, or they are no numbers.
         """
-        self._h, self._c = self._states("h", h), self._states("c", c)
+        given = self._states("h", h), self._states("c", c)
+        for states, values in zip((self._h, self._c), given, strict=True):
+            for state, value in zip(states, values, strict=True):
+                state[:] = value
 
     def __call__(self, x: Array) -> Array:
         """Output of the last layer after one more step: x [I] to [H], with a batch [B, I] to [B, H].
@@ -69,14 +76,15 @@ class Step:
         Raises:
             InputError: x has another shape, or is no numbers.
         """
-        x = self._array("x", x)
-        if x.shape != self._shape:
-            raise InputError(f"`x` has shape {list(x.shape)}; it must be {list(self._shape)}.")
-        if self._batch is None:
-            x = x[None]
-        for packed, h, c in zip(self._layers, self._h, self._c, strict=True):
-            x = self._backend.advance(packed, x, h, c)
-        return x[0] if self._batch is None else x
+        out = np.empty(self._out_shape, self._dtype)
+        try:
+            self._advance(x, out)
+        except TypeError:
+            x = self._array("x", x)
+            if x.shape != self._shape:
+                raise InputError(f"`x` has shape {list(x.shape)}; it must be {list(self._shape)}.") from None
+            self._advance(x, out)
+        return out
 
     def run(self, x: Array) -> Array:
         """Outputs of the last layer at many more steps: x [T, I] to [T, H], with a batch [T, B, I] to [T, B, H].
@@ -115,11 +123,11 @@ class Step:
     def _given(self, states: list[Array]) -> list[Array]:
         return [state[0].copy() if self._batch is None else state.copy() for state in states]
 
-    def _states(self, name: str, given: Sequence[Array] | Array | None) -> list[Array]:
-        shapes = [(self._rows, layer.sizes[1]) for layer in self._layers]
+    def _states(self, name: str, given: Sequence[Array] | Array | None) -> list[Any]:
         if given is None:
-            return [np.zeros(shape, self._dtype) for shape in shapes]
+            return [0.0] * len(self._layers)
+        shapes = [(self._rows, layer.sizes[1]) for layer in self._layers]
         wanted = [shape[1:] if self._batch is None else shape for shape in shapes]
         if len(given) != len(shapes) or any(np.shape(g) != w for g, w in zip(given, wanted, strict=True)):
             raise InputError(f"`{name}` must be {len(shapes)} arrays, one a layer, of shapes {wanted}.")
-        return [self._array(name, g).reshape(shape).copy() for g, shape in zip(given, shapes, strict=True)]
+        return [self._array(name, g).reshape(shape) for g, shape in zip(given, shapes, strict=True)]
