@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data.schema import Kind
-from memcell.data.summary import KNOTS
 
 __all__ = [
     "Channel", "NumberChannel", "WordChannel", "channel_from_json", "channel_to_json", "scaled",
@@ -44,7 +43,6 @@ class NumberChannel:
         impossible: scaled values beyond it are errors, and count as not seen; None: none do, as where training saw too
             few values to tell.
         events: whether its values enter as events, each with the channel's embedding, and not as a column of their own.
-        quantiles: of the training values, at the shares ``memcell.data.summary.KNOTS``.
     """
 
     kind: ClassVar[str] = "number"
@@ -54,7 +52,6 @@ class NumberChannel:
     cut: float | None = None
     impossible: float | None = None
     events: bool = False
-    quantiles: tuple[float, ...] = (0.0,) * len(KNOTS)
 
     @property
     def features(self) -> int:
@@ -83,7 +80,7 @@ class NumberChannel:
         scale = spread if spread > 1e-12 * abs(center) else _scale_of_rare(seen, center)
         cut = _CUT if clipping else None
         impossible = _IMPOSSIBLE if clipping and len(seen) >= _ENOUGH else None
-        return cls(name, center, scale, cut, impossible, events, tuple(np.quantile(drawn_in, KNOTS).tolist()))
+        return cls(name, center, scale, cut, impossible, events)
 
     @property
     def scaling(self) -> tuple[float, float, float, float]:
@@ -179,7 +176,6 @@ def channel_to_json(channel: Channel) -> dict[str, Any]:
     return {
         "name": channel.name, "kind": "number", "center": channel.center, "scale": channel.scale,
         "cut": channel.cut, "impossible": channel.impossible, "events": channel.events,
-        "quantiles": list(channel.quantiles),
     }  # fmt: skip
 
 
@@ -193,10 +189,9 @@ def channel_from_json(data: object) -> Channel:
         record = dict(cast("Mapping[str, Any]", data))
         if record["kind"] == "number":
             del record["kind"]
-            channel = NumberChannel(quantiles=tuple(map(float, record.pop("quantiles"))), **record)
-            sane = np.isfinite([channel.center, *channel.quantiles]).all() and len(channel.quantiles) == len(KNOTS)
+            channel = NumberChannel(**record)
             limits = [one for one in (channel.cut, channel.impossible) if one is not None]
-            if not sane or not all(0 < one < np.inf for one in (channel.scale, *limits)):
+            if not np.isfinite(channel.center) or not all(0 < one < np.inf for one in (channel.scale, *limits)):
                 raise InputError(f"The recipe's center and scale of {channel.name!r} do not fit.")
             return channel
         words = tuple(record.pop("words"))

@@ -13,10 +13,11 @@ from memcell.data.observations import Observations
 from memcell.data.schema import Kind
 from memcell.data.series import Series
 from memcell.data.shapes import TAPS, Shapes
+from memcell.data.summary import Summary, SummaryScaling
 
 __all__ = [
     "aligned_rows", "learn_channel", "patch_of", "products_of", "shapes_of", "span_of", "sparse_or_sets",
-    "values_by_channel",
+    "summary_of", "values_by_channel",
 ]  # fmt: skip
 
 Array = NDArray[Any]
@@ -28,6 +29,7 @@ _ROWS_KEPT = 50  # of a series at least, where rows are merged
 _FULL = 1 / 3  # share of the channels that a row sees from which on rows stay as they are
 _LONG, _PATCHES = 64, 32  # rows of a series from which on patches are made, and how many patches
 _MOST_MULTIPLIED = 16  # channels of which each two are multiplied
+_SUMMARISED = 5000  # series at least, from which it is learnt how statistics of a summary are scaled
 _MOST_ALIGNED = 1000  # values of a series that are features each
 _COMPLETE = 0.98  # share of values that even and complete series have
 _WIDEST = 64  # columns of a patch at most
@@ -96,6 +98,17 @@ def shapes_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, .
         return None
     encoding = Encoding(channels, ())
     return Shapes.learn([np.nan_to_num(encoding.scaled(encoding.columns_of(one))) for one in series], len(channels))
+
+
+def summary_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> SummaryScaling:
+    """How statistics of each column become features; learnt from every second, third, ... of very many series."""
+    encoding = Encoding(channels, ())
+    nothing = Summary.nothing(len(encoding.columns))
+    statistics = [
+        nothing.after(encoding.scaled(encoding.columns_of(one)), cadence.steps_between(one.times[:1], one.times)).statistics()
+        for one in series[:: max(1, len(series) // _SUMMARISED)]
+    ]
+    return SummaryScaling.learn(np.array(statistics).reshape(len(statistics), *nothing.statistics().shape))
 
 
 def products_of(series: list[Series], channels: tuple[Channel, ...]) -> bool:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from memcell.data.channels import Channel, NumberChannel, WordChannel, scaled
 from memcell.data.series import Series
-from memcell.data.summary import KNOTS
 
 __all__ = ["Encoding", "unknown_words"]
 
@@ -109,15 +108,6 @@ class Encoding:
     @cached_property
     def _worded(self) -> NDArray[np.bool_]:
         return np.array([isinstance(one, WordChannel) for one in self.channels], bool)
-
-    @cached_property
-    def knots(self) -> Array:
-        """[D, knots], quantiles of the columns' training values, scaled."""
-        chosen = [self.channels[c] for c in self.columns]
-        known = [(one.center, one.scale, one.quantiles) for one in chosen if isinstance(one, NumberChannel)]
-        return np.array([[(q - center) / scale for q in quantiles] for center, scale, quantiles in known]).reshape(
-            len(known), len(KNOTS)
-        )
 
     @cached_property
     def _scaling(self) -> Array:

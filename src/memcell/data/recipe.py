@@ -19,6 +19,7 @@ from memcell.data.choices import (
     shapes_of,
     span_of,
     sparse_or_sets,
+    summary_of,
     values_by_channel,
 )
 from memcell.data.cycles import periods_of
@@ -29,7 +30,7 @@ from memcell.data.schema import TableSchema
 from memcell.data.series import Series
 from memcell.data.shapes import Shapes
 from memcell.data.steps import Steps
-from memcell.data.summary import PER_CHANNEL, pairs_of
+from memcell.data.summary import SummaryScaling, pairs_of
 from memcell.data.target import TargetRecipe
 
 __all__ = ["Recipe"]
@@ -51,7 +52,8 @@ class Recipe:
         facts: the same of each static fact.
         cycles: periods in the unit of time whose phase is a feature.
         target: of a forecast, how its channel is made relative; None otherwise.
-        summary: whether a series comes with a summary of each column, see ``memcell.data.summary``.
+        summary: how statistics of each column become features that a series comes with, see ``memcell.data.summary``;
+            None for none.
         span: the time over which rows become one, 0 for none: rows that each see little become fewer that see more.
         patch: how many rows of an even and complete series become one with as many times the channels.
         aligned: rows of which each value is a feature of the summary, where all series have the same rows; 0 for none.
@@ -72,7 +74,7 @@ class Recipe:
     facts: tuple[Channel, ...] = ()
     cycles: tuple[float, ...] = ()
     target: TargetRecipe | None = None
-    summary: bool = False
+    summary: SummaryScaling | None = None
     span: float = 0.0
     patch: int = 1
     aligned: int = 0
@@ -142,7 +144,8 @@ class Recipe:
         rows = aligned_rows(series, cadence, channels) if summary and aligned else 0
         found = shapes_of(series, cadence, channels) if summary and shapes else None
         pairs = summary and products and products_of(series, channels)
-        return cls(schema, cadence, channels, facts, periods, target_recipe, summary, span, patch, rows, found, pairs)
+        scaling = summary_of(series, cadence, channels) if summary else None
+        return cls(schema, cadence, channels, facts, periods, target_recipe, scaling, span, patch, rows, found, pairs)
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -165,11 +168,14 @@ class Recipe:
         encoding = self.encoding
         columns = len(encoding.columns)
         single = columns // self.patch
-        summary = (PER_CHANNEL + self.aligned) * single + (len(pairs_of(single)[0]) if self.products else 0)
+        summary = 0
+        if self.summary is not None:
+            pairs = len(pairs_of(single)[0]) if self.products else 0
+            summary = (self.summary.per_column + self.aligned) * single + pairs
         return {
             "channels": columns, "extra": self.extra, "events": encoding.event_kinds, "facts": encoding.fact_width,
             "patch": self.patch,
-            "summary": summary if self.summary else 0,
+            "summary": summary,
             "aligned": self.aligned * single,
             "shapes": 0 if self.shapes is None else self.shapes.size,
         }  # fmt: skip
@@ -207,7 +213,7 @@ class Recipe:
             "facts": [channel_to_json(one) for one in self.facts],
             "cycles": list(self.cycles),
             "target": None if self.target is None else self.target.to_json(),
-            "summary": self.summary,
+            "summary": None if self.summary is None else self.summary.to_json(),
             "span": self.span,
             "patch": self.patch,
             "aligned": self.aligned,
@@ -242,8 +248,9 @@ class Recipe:
         if any(type(count) is not int or count < 0 for count in counts.values()) or not counts["patch"]:
             raise InputError(f"The recipe's patch and aligned rows are {counts}; they must be counts.")
         shapes = None if record["shapes"] is None else Shapes.from_json(record["shapes"], len(channels))
-        summary, products = (record[name] is True for name in ("summary", "products"))
-        if (shapes is not None or products) and not summary:
+        columns, products = len(Encoding(channels, facts).columns), record["products"] is True
+        summary = None if record["summary"] is None else SummaryScaling.from_json(record["summary"], columns)
+        if (shapes is not None or products) and summary is None:
             raise InputError("The recipe has shapes or products but no summaries, which these come with.")
         return cls(
             schema, cadence, channels, facts, cycles, target, summary, span, **counts, shapes=shapes, products=products

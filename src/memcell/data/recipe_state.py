@@ -74,7 +74,7 @@ class RecipeState:
         begins, last_time = self._start is None, rows.times[-1:]
         if begins and len(rows):
             self._start = float(rows.times[0])
-        seen = recipe.row_encoding.columns_of(rows) if recipe.summary else None
+        seen, seen_at = None if recipe.summary is None else recipe.row_encoding.columns_of(rows), rows.times
         self._count += len(rows)
         if recipe.patch > 1:
             rows = patched(rows, recipe.patch)
@@ -91,10 +91,11 @@ class RecipeState:
         scaled = recipe.scaled(numbers)
         observed, self._seen = observe(scaled, gap, self._seen)
         summary = shapes = np.empty(0, np.float32)
-        if seen is not None:
+        if seen is not None and recipe.summary is not None:
             seen = recipe.row_encoding.scaled(seen)
-            self._summary = self._summary.after(seen)
-            summary = self._summary.features(recipe.row_encoding.knots)
+            elapsed = recipe.cadence.steps_between(np.full(len(seen), self._start), seen_at)
+            self._summary = self._summary.after(seen, elapsed)
+            summary = self._summary.features(recipe.summary)
             if self._shapes is not None:
                 self._shapes = self._shapes.after(np.nan_to_num(seen))
                 shapes = self._shapes.features()

@@ -1,22 +1,27 @@
 """What a series' channels did so far, in a few numbers each: the wide part of a model beside its deep one."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KNOTS", "PER_CHANNEL", "Summary", "pairs_of", "piecewise"]
+from memcell.contract import InputError
+
+__all__ = ["STATISTICS", "Summary", "SummaryScaling", "pairs_of", "piecewise"]
 
 Array = NDArray[np.float64]
 
-KNOTS = (0.006, 0.1, 0.25, 0.5, 0.75, 0.9, 0.994)
-"""Shares of the training values below the knots between which features are linear."""
+STATISTICS = ("last", "mean", "largest", "least", "deviation", "count", "first", "trend", "change")
+"""Numbers that say what a channel did: ``count`` as a logarithm, ``trend`` the slope over time in values a deviation of
+the times, ``change`` the mean size of the difference between a value and the one before it."""
 
-PER_CHANNEL = 4 * (len(KNOTS) - 1) + 2
-"""Features of a channel."""
-
-_FARTHEST = 3.0  # scaled values that count in a product
+_KNOTS = (0.006, 0.1, 0.25, 0.5, 0.75, 0.9, 0.994)  # shares of the training series below each knot
+_MOST_PIECEWISE = 1000  # columns up to which statistics are also piecewise linear
+_DRAWN_IN = (0.01, 0.99)  # shares of the training series between which center and scale are taken
+_FARTHEST = 3.0  # scaled statistics, and values in a product, that count
 
 
 @lru_cache
@@ -27,8 +32,106 @@ def pairs_of(channels: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 @dataclass(frozen=True)
+class SummaryScaling:
+    """How the statistics of a summary become features, learnt from training series.
+
+    Attributes:
+        center, scale: [S, D], of each statistic of each column; a scale of 0 where all series have the same.
+        knots: [S, D, K], between which features are linear; K is 0 where columns are very many.
+    """
+
+    center: tuple[tuple[float, ...], ...]
+    scale: tuple[tuple[float, ...], ...]
+    knots: tuple[tuple[tuple[float, ...], ...], ...]
+
+    @classmethod
+    def learn(cls, statistics: Array) -> "SummaryScaling":
+        """From ``Summary.statistics`` of the training series, [n, S, D]."""
+        low, high = _quantiles(statistics, _DRAWN_IN)
+        known = ~np.isnan(statistics)
+        count = np.maximum(known.sum(axis=0), 1)
+        drawn_in = np.where(known, np.clip(statistics, low, high), 0.0)
+        center = drawn_in.sum(axis=0) / count
+        scale = np.sqrt((np.where(known, drawn_in - center, 0.0) ** 2).sum(axis=0) / count)
+        scale = np.where(scale > 1e-9 * (1 + np.abs(center)), scale, 0.0)  # else what rounding left of it
+        knots = _quantiles(statistics, _KNOTS if statistics.shape[2] <= _MOST_PIECEWISE else ())
+        return cls(_tuples(center), _tuples(scale), _tuples(np.moveaxis(knots, 0, -1)))
+
+    @property
+    def per_column(self) -> int:
+        """Features of a column."""
+        return len(STATISTICS) * max(1, self._arrays[2].shape[-1])
+
+    @cached_property
+    def _arrays(self) -> tuple[Array, Array, Array]:
+        shape = len(STATISTICS), len(self.center[0])
+        each = len(self.knots[0][0]) if self.knots[0] else 0
+        return np.array(self.center), np.array(self.scale), np.array(self.knots).reshape(*shape, each)
+
+    def features(self, statistics: Array) -> Array:
+        """[D x per_column] of statistics [S, D]: each standardised and piecewise linear; 0 where there is none."""
+        center, scale, knots = self._arrays
+        with np.errstate(invalid="ignore"):
+            linear = np.clip((statistics - center) / np.where(scale > 0, scale, np.inf), -_FARTHEST, _FARTHEST)
+        parts = [linear[..., None]]
+        if knots.shape[-1]:
+            parts.append(piecewise(statistics, knots))
+        features = np.concatenate(parts, axis=-1)  # [S, D, 1 + segments]
+        return np.nan_to_num(np.moveaxis(features, 0, 1).reshape(-1))
+
+    def to_json(self) -> dict[str, Any]:
+        """The scaling as values that ``json.dumps`` takes, by statistic."""
+        return {
+            name: {"center": list(center), "scale": list(scale), "knots": [list(one) for one in knots]}
+            for name, center, scale, knots in zip(STATISTICS, self.center, self.scale, self.knots, strict=True)
+        }
+
+    @classmethod
+    def from_json(cls, data: object, columns: int) -> "SummaryScaling":
+        """The scaling of so many columns that ``to_json`` gave ``data`` for.
+
+        Raises:
+            InputError: a field lacks or has a value that does not fit.
+        """
+        record = cast("Mapping[str, Any]", data)
+        try:
+            assert set(record) == set(STATISTICS)
+            center, scale, knots = (
+                np.array([record[name][field] for name in STATISTICS], np.float64)
+                for field in ("center", "scale", "knots")
+            )
+            shape = len(STATISTICS), columns
+            assert center.shape == scale.shape == shape
+            assert not columns or knots.shape in ((*shape, len(_KNOTS)), (*shape, 0))
+            assert all(np.isfinite(one).all() for one in (center, scale, knots))
+            assert (scale >= 0).all()
+            assert (np.diff(knots, axis=-1) >= 0).all()
+        except (AssertionError, KeyError, TypeError, ValueError) as error:
+            raise InputError("The recipe's scaling of summaries does not have the fields it should have.") from error
+        return cls(_tuples(center), _tuples(scale), _tuples(knots))
+
+
+def _quantiles(values: Array, shares: Sequence[float]) -> Array:
+    """[shares, ...] of what there is in values [n, ...], NaN where missing; 0 where there is nothing."""
+    last = (~np.isnan(values)).sum(axis=0) - 1
+    rising = np.sort(np.concatenate([values, np.full((1, *values.shape[1:]), np.nan)]), axis=0)  # NaN come last
+    found = np.zeros((len(shares), *values.shape[1:]))
+    for share, quantile in zip(shares, found, strict=True):
+        place = share * np.maximum(last, 0)
+        below = place.astype(np.int64)
+        low, high = (np.take_along_axis(rising, at[None], axis=0)[0] for at in (below, np.minimum(below + 1, last)))
+        quantile[...] = np.where(last < 0, 0.0, low + (place - below) * (high - low))
+    return np.maximum.accumulate(found, axis=0)  # but for rounding they rise
+
+
+def _tuples(array: Array) -> Any:
+    return tuple(map(_tuples, array)) if array.ndim > 1 else tuple(array.tolist())
+
+
+@dataclass(frozen=True)
 class Summary:
-    """Of each of D channels so far: how many values, and their sum, sum of squares, least, largest and last, scaled.
+    """Of each of D channels so far: how many values, their sum, sum of squares, least, largest, first and last, scaled;
+    sums of their times, squared times and products with the times; the sum of the changes from one to the next.
 
     Attributes:
         rows: how many there were.
@@ -42,25 +145,32 @@ class Summary:
     squares: Array
     least: Array
     largest: Array
+    first: Array
     last: Array
+    times: Array
+    times_squared: Array
+    values_by_times: Array
+    changes: Array
     rows: int
     aligned: Array
     products: tuple[Array, Array] | None
 
     @classmethod
-    def nothing(cls, channels: int, aligned: int, products: bool) -> "Summary":
+    def nothing(cls, channels: int, aligned: int = 0, products: bool = False) -> "Summary":
         """Before the first row; so many rows are features themselves, and ``products`` of channels may be."""
         zero, infinite = np.zeros(channels), np.full(channels, np.inf)
         square = np.zeros((channels, channels))
         pairs = (square, square) if products else None
-        return cls(zero, zero, zero, infinite, -infinite, zero, 0, np.zeros((aligned, channels)), pairs)
+        start = np.zeros((aligned, channels))
+        return cls(zero, zero, zero, infinite, -infinite, zero, zero, zero, zero, zero, zero, 0, start, pairs)
 
-    def after(self, values: Array) -> "Summary":
-        """With the rows ``values`` [T, D], NaN where missing."""
+    def after(self, values: Array, elapsed: Array) -> "Summary":
+        """With the rows ``values`` [T, D], NaN where missing, so many steps of time after the first of all [T]."""
         if not len(values):
             return self
-        known = ~np.isnan(values)
+        known, time = ~np.isnan(values), elapsed[:, None]
         filled, columns = np.where(known, values, 0.0), np.arange(values.shape[1])
+        some = known.any(axis=0)
         aligned = self.aligned.copy()
         place = aligned[self.rows : self.rows + len(values)]
         place[:] = filled[: len(place)]
@@ -75,38 +185,52 @@ class Summary:
             squares=self.squares + (filled**2).sum(axis=0),
             least=np.minimum(self.least, np.where(known, values, np.inf).min(axis=0)),
             largest=np.maximum(self.largest, np.where(known, values, -np.inf).max(axis=0)),
-            last=np.where(known.any(axis=0), filled[len(values) - 1 - known[::-1].argmax(axis=0), columns], self.last),
+            first=np.where(some & (self.count == 0), filled[known.argmax(axis=0), columns], self.first),
+            last=np.where(some, filled[len(values) - 1 - known[::-1].argmax(axis=0), columns], self.last),
+            times=self.times + (known * time).sum(axis=0),
+            times_squared=self.times_squared + (known * time**2).sum(axis=0),
+            values_by_times=self.values_by_times + (filled * time).sum(axis=0),
+            changes=self.changes + self._changes(filled, known).sum(axis=0),
             rows=self.rows + len(values),
             aligned=aligned,
             products=products,
         )
 
-    def features(self, knots: Array) -> NDArray[np.float32]:
-        """[D x PER_CHANNEL + pairs + A x D]: last, mean, largest and least piecewise linear, logarithm of the count,
-        deviation, then mean products of each two channels, then the aligned rows.
+    def _changes(self, filled: Array, known: NDArray[np.bool_]) -> Array:
+        """[T, D], how far each value is from the one before it, 0 where there is no such pair."""
+        if known.all():
+            before = np.concatenate([np.where(self.count > 0, self.last, filled[0])[None], filled[:-1]])
+            return np.abs(filled - before)
+        row = np.where(known, np.arange(len(known))[:, None], -1)
+        before = np.concatenate([np.full((1, known.shape[1]), -1), np.maximum.accumulate(row)[:-1]])
+        value = np.where(before < 0, self.last, np.take_along_axis(filled, np.maximum(before, 0), axis=0))
+        return np.where(known & ((before >= 0) | (self.count > 0)), np.abs(filled - value), 0.0)
 
-        All are 0 for a channel without values.
-
-        Args:
-            knots: [D, len(KNOTS)], scaled.
-        """
-        there = self.count > 0
+    def statistics(self) -> Array:
+        """[S, D], in the order of ``STATISTICS``; NaN for a channel without values."""
         count = np.maximum(self.count, 1)
-        mean = self.total / count
+        mean, middle = self.total / count, self.times / count
         deviation = np.sqrt(np.maximum(self.squares / count - mean**2, 0.0))
-        levels = [self.last, mean, np.where(there, self.largest, 0.0), np.where(there, self.least, 0.0)]
-        parts = [piecewise(level, knots) for level in levels]
-        columns = np.concatenate([*parts, np.log1p(self.count)[:, None], deviation[:, None]], axis=1)
-        summary = (columns * there[:, None]).reshape(-1)
+        apart = np.sqrt(np.maximum(self.times_squared / count - middle**2, 0.0))
+        trend = (self.values_by_times / count - mean * middle) / np.where(apart > 1e-6, apart, np.inf)
+        change = self.changes / np.maximum(self.count - 1, 1)
+        logarithm = np.log1p(self.count)
+        every = (self.last, mean, self.largest, self.least, deviation, logarithm, self.first, trend, change)
+        return np.where(self.count > 0, np.stack(every), np.nan)
+
+    def features(self, scaling: SummaryScaling) -> NDArray[np.float32]:
+        """[D x scaling.per_column + pairs + A x D]: the statistics as features, then mean products of each two
+        channels, then the aligned rows. All are 0 for a channel without values."""
         products = np.empty(0)
         if self.products is not None:
             total, both = (one[pairs_of(len(one))] for one in self.products)
             products = total / np.maximum(both, 1)
-        return np.concatenate([summary, products, self.aligned.reshape(-1)]).astype(np.float32)
+        parts = [scaling.features(self.statistics()), products, self.aligned.reshape(-1)]
+        return np.concatenate(parts).astype(np.float32)
 
 
-def piecewise(values: Array, knots: Array) -> Array:
-    """[D, K - 1]: of each value how far it has come between each two neighbouring knots [D, K], from 0 to 1.
+def piecewise(values: Array | Sequence[float], knots: Array) -> Array:
+    """[..., K - 1]: of each value how far it has come between each two neighbouring knots [..., K], from 0 to 1.
 
     Below the first knot the first feature goes on to -1, above the last the last one to 2. Gorishniy et al., "On
     embeddings for numerical features in tabular deep learning" (arXiv 2203.05556), eq. 1.
@@ -115,9 +239,9 @@ def piecewise(values: Array, knots: Array) -> Array:
         >>> piecewise(np.array([1.5]), np.array([[0.0, 1.0, 2.0]])).tolist()
         [[1.0, 0.5]]
     """
-    low, width = knots[:, :-1], np.diff(knots, axis=1)
-    steps = (values[:, None] - low) / np.where(width > 0, width, 1.0)
-    steps = np.where(width > 0, steps, np.sign(values[:, None] - low))
-    least, most = np.zeros(steps.shape[1]), np.ones(steps.shape[1])
+    low, width = knots[..., :-1], np.diff(knots, axis=-1)
+    above = np.asarray(values)[..., None] - low
+    steps = np.where(width > 0, above / np.where(width > 0, width, 1.0), np.sign(above))
+    least, most = np.zeros(steps.shape[-1]), np.ones(steps.shape[-1])
     least[0], most[-1] = -1.0, 2.0
     return np.clip(steps, least, most)

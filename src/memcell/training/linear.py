@@ -27,27 +27,33 @@ _MOST_STEPS, _HISTORY = 50, 20  # of the optimiser
 
 @dataclass(frozen=True)
 class _Wide:
-    """What some series' answers can be linear in: summaries and facts [B, .] and shapes [B, .]; what the answers should
-    be, and how much each counts [B]."""
+    """What some series' answers can be linear in, [B, .] of each kind: statistics and facts, the values of aligned rows,
+    shapes; what the answers should be, and how much each counts [B]."""
 
-    known: Tensor
-    shapes: Tensor
+    kinds: tuple[Tensor, ...]
     target: Tensor
     weight: Tensor
 
     @classmethod
-    def of(cls, batches: Iterable[Batch]) -> "_Wide":
-        known: list[Tensor] = []
-        shapes: list[Tensor] = []
+    def of(cls, config: ModelConfig, batches: Iterable[Batch]) -> "_Wide":
+        wide: list[Tensor] = []
         targets: list[Tensor] = []
         weights: list[Tensor] = []
         for batch in batches:
             steps: Any = batch.parts[0].steps
-            known.append(torch.cat([steps.summary, steps.facts], dim=1))
-            shapes.append(steps.shapes)
+            wide.append(torch.cat([steps.summary, steps.facts, steps.shapes], dim=1))
             targets.append(batch.target)
             weights.append(torch.ones(len(batch.target)) if batch.weight is None else batch.weight)
-        return cls(torch.cat(known), torch.cat(shapes), torch.cat(targets), torch.cat(weights))
+        features = torch.cat(wide)
+        return cls(tuple(features[:, of] for of in _places(config)), torch.cat(targets), torch.cat(weights))
+
+
+def _places(config: ModelConfig) -> list[NDArray[np.int64]]:
+    """Of each kind of features that there is, where they stand in ``linear.weight``, which reads summaries (the aligned
+    rows last), facts and shapes."""
+    sizes = config.summary - config.aligned, config.aligned, config.facts, config.shapes
+    statistics, aligned, facts, shapes = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+    return [np.concatenate([statistics, facts]), *(one for one in (aligned, shapes) if len(one))]
 
 
 @dataclass(frozen=True)
@@ -64,11 +70,13 @@ class Linear:
     """Linear readings beside one network, and what there is to judge them by.
 
     Attributes:
-        readings: of each kind of features (summaries and facts; shapes), one a prior.
+        places: of each kind of features, where they stand in ``linear.weight``.
+        readings: of each kind, one a prior.
         deep: what the network says of the series that it held out.
         target, weight: of these series.
     """
 
+    places: list[NDArray[np.int64]]
     readings: list[list[_Reading]]
     deep: Tensor
     target: Tensor
@@ -82,17 +90,18 @@ def fit_linear(config: ModelConfig, run: Trained, batches: Batches) -> Linear | 
     """
     if run.interrupted or not (config.summary and config.head.whole and batches.validation):
         return None
-    held, training = _Wide.of(batches.validation), _Wide.of(batches.draw(np.random.default_rng(0)))
+    held, training = (
+        _Wide.of(config, some) for some in (batches.validation, batches.draw(np.random.default_rng(0)))
+    )
     if not held.weight.any():
         return None
-    pairs = [_fit(config.head, training.known, training, prior) for prior in _PRIORS]
-    readings = [[_Reading(weight, bias, held.known @ weight.T + bias) for weight, bias in pairs]]
-    if config.shapes:
-        pairs = _fits_of_shapes(config.head, training)
-        readings.append([_Reading(weight, bias, held.shapes @ weight.T + bias) for weight, bias in pairs])
+    readings: list[list[_Reading]] = []
+    for k, (features, of_held) in enumerate(zip(training.kinds, held.kinds, strict=True)):
+        fits = _fits(config.head, features, training) if k == 0 else _fits_of_many(config.head, features, training)
+        readings.append([_Reading(weight, bias, of_held @ weight.T + bias) for weight, bias in fits])
     module = SequenceModule(config, 0.0, {name: torch.from_numpy(one) for name, one in run.weights.items()})
     deep = torch.cat([module.answers(batch) for batch in batches.validation])
-    return Linear(readings, deep, held.target, held.weight)
+    return Linear(_places(config), readings, deep, held.target, held.weight)
 
 
 def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | None]) -> list[Trained]:
@@ -150,16 +159,21 @@ def _mean_of_best(
     return np.mean(possible[by <= _ERRORS * error], axis=0)
 
 
-def _fits_of_shapes(head: Head, training: _Wide) -> list[tuple[Tensor, Tensor]]:
-    """Weights and bias of each prior, fit to standardised shapes: shares of rows have much in common and differ little.
+def _fits(head: Head, features: Tensor, training: _Wide) -> list[tuple[Tensor, Tensor]]:
+    """Weights and bias of each prior."""
+    return [_fit(head, features, training, prior) for prior in _PRIORS]
 
-    Weights are sought in the space that the series span: where these are fewer than shapes, no others are better.
+
+def _fits_of_many(head: Head, features: Tensor, training: _Wide) -> list[tuple[Tensor, Tensor]]:
+    """The same fit to standardised features: rows that all series have, and shares of rows with a shape, have much in
+    common and differ little.
+
+    Weights are sought in the space that the series span: where these are fewer than features, no others are better.
     """
-    center, spread = training.shapes.mean(dim=0), training.shapes.std(dim=0, correction=0)
+    center, spread = features.mean(dim=0), features.std(dim=0, correction=0)
     scale = 1 / spread.clamp(min=_LEAST_SPREAD)
-    basis, places = torch.linalg.qr(((training.shapes - center) * scale).T)
-    pairs = [_fit(head, places.T, training, prior) for prior in _PRIORS]
-    as_they_come = [(weight @ basis.T * scale, bias) for weight, bias in pairs]
+    basis, places = torch.linalg.qr(((features - center) * scale).T)
+    as_they_come = [(weight @ basis.T * scale, bias) for weight, bias in _fits(head, places.T, training)]
     return [(weight, bias - weight @ center) for weight, bias in as_they_come]
 
 
@@ -191,9 +205,12 @@ def _mixed(
     own, *others = shares.astype(np.float32)
     linear = [share * one.weight.numpy() for share, one in zip(others, readings, strict=True)]
     bias = [share * one.bias.numpy() for share, one in zip(others, readings, strict=True)]
+    wide = np.zeros((len(linear[0]), sum(map(len, beside.places))), np.float32)
+    for places, weight in zip(beside.places, linear, strict=True):
+        wide[:, places] = weight
     weights = run.weights | {
         "head.weight": own * run.weights["head.weight"],
         "head.bias": own * run.weights["head.bias"] + np.sum(bias, axis=0),
-        "linear.weight": np.concatenate(linear, axis=1),
+        "linear.weight": wide,
     }
     return replace(run, weights=weights, validation_loss=float(np.average(losses, weights=beside.weight)))
