@@ -19,6 +19,7 @@ def waves(lengths: tuple[int, ...], columns: int) -> list[NDArray[np.float64]]:
 
 TRAINING = waves((40, 30, 55), 3)
 SHAPES = Shapes.learn(TRAINING, 3)
+OF_CHANGES = Shapes.learn(TRAINING, 3, changes=True)
 
 
 def features(values: NDArray[np.float64], shapes: Shapes = SHAPES) -> NDArray[np.float32]:
@@ -44,13 +45,27 @@ def test_a_feature_is_the_share_of_rows_at_which_a_kernel_answers_above_its_thre
     np.testing.assert_allclose(features(values), expected, atol=1e-6)
 
 
-@given(st.lists(st.integers(0, 60), min_size=1, max_size=4).map(sorted))
-def test_rows_may_come_in_pieces(cuts: list[int]) -> None:
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=4).map(sorted), st.sampled_from([SHAPES, OF_CHANGES]))
+def test_rows_may_come_in_pieces(cuts: list[int], shapes: Shapes) -> None:
     values = waves((60,), 3)[0]
-    counts = ShapeCounts.nothing(SHAPES, 3)
+    counts = ShapeCounts.nothing(shapes, 3)
     for part in np.split(values, cuts):
         counts = counts.after(part)
-    np.testing.assert_allclose(counts.features(), features(values), atol=1e-6)
+    np.testing.assert_allclose(counts.features(), features(values, shapes), atol=1e-6)
+
+
+def test_shapes_of_changes_are_shapes_of_a_series_of_changes_and_see_no_level() -> None:
+    """Twice the first row stands for a first change of 0."""
+    changes = [np.diff(one, axis=0, prepend=one[:1]) for one in TRAINING]
+    unit = np.concatenate(changes).std(axis=0)
+    plain = Shapes.learn([one / unit for one in changes], 3)
+    assert plain.thresholds == OF_CHANGES.thresholds
+    values = waves((31,), 3)[0]
+    np.testing.assert_allclose(
+        features(values + 7.0, OF_CHANGES),
+        features(np.diff(values, axis=0, prepend=values[:1]) / unit, plain),
+        atol=1e-6,
+    )
 
 
 def test_kernels_span_the_usual_series_at_most_and_features_are_about_two_thousand() -> None:
@@ -74,9 +89,10 @@ def test_a_series_without_rows_and_one_that_never_changes_have_finite_features()
     assert np.isfinite(features(np.zeros((20, 1)), still)).all()
 
 
-def test_they_survive_json() -> None:
-    again = Shapes.from_json(json.loads(json.dumps(SHAPES.to_json())), 3)
-    assert again == SHAPES
+@pytest.mark.parametrize("shapes", [SHAPES, OF_CHANGES])
+def test_they_survive_json(shapes: Shapes) -> None:
+    again = Shapes.from_json(json.loads(json.dumps(shapes.to_json())), 3)
+    assert again == shapes
 
 
 @pytest.mark.parametrize(
@@ -89,6 +105,9 @@ def test_they_survive_json() -> None:
         {"thresholds": [[float("nan")]] * 252},
         {"widths": [0.0] * 252},
         {"widths": None},
+        {"scales": [1.0, 1.0]},
+        {"scales": [1.0, 1.0, 0.0]},
+        {"scales": [1.0, 1.0, float("nan")]},
     ],
 )
 def test_a_record_that_does_not_fit_is_refused(change: dict[str, object]) -> None:

@@ -68,10 +68,9 @@ def classifier(
     recipe = replace(Recipe.learn(training, schema_of(kind), summary=shapes), patch=patch)
     if shapes:
         scaled = [np.nan_to_num(recipe.scaled(recipe.encoding.columns_of(one))) for one in training]
-        found = Shapes.learn(scaled, len(CHANNELS))
-        recipe = replace(
-            recipe, products=True, shapes=replace(found, thresholds=tuple(one[:1] for one in found.thresholds))
-        )
+        found = (Shapes.learn(scaled, len(CHANNELS), changes=changes) for changes in (False, True))
+        few = tuple(replace(one, thresholds=tuple(levels[:1] for levels in one.thresholds)) for one in found)
+        recipe = replace(recipe, products=True, shapes=few)
     head = Classification(("low", "middle", "high"))
     config = ModelConfig(head=head, hidden_size=7, num_layers=num_layers, spec=spec or LstmSpec(), **recipe.widths)
     return _with_random_weights(rng, recipe, config)

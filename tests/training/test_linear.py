@@ -22,8 +22,9 @@ from memcell.training.train import Trained
 
 SERIES, LABELS = levels(60)
 RECIPE = Recipe.learn(SERIES, SCHEMA, summary=True)
-SHAPES = Shapes.learn([np.nan_to_num(RECIPE.encoding.scaled(RECIPE.encoding.columns_of(one))) for one in SERIES], 1)
-RECIPES = (RECIPE, replace(RECIPE, shapes=SHAPES))
+SCALED = [np.nan_to_num(RECIPE.encoding.scaled(RECIPE.encoding.columns_of(one))) for one in SERIES]
+SHAPES = tuple(Shapes.learn(SCALED, 1, changes=changes) for changes in (False, True))
+RECIPES = (RECIPE, replace(RECIPE, shapes=SHAPES[:1]), replace(RECIPE, shapes=SHAPES))
 HIGH = np.array([label == "high" for label in LABELS], np.float32)[:, None]
 CASES: dict[str, tuple[Head, NDArray[np.float32]]] = {
     "classify": (Classification(("low", "high")), np.hstack([1 - HIGH, HIGH])),

@@ -48,8 +48,9 @@ def _lines(model: Model) -> list[tuple[str, str]]:
     ways = ", both ways" if config.bidirectional else ""
     lines.append(("layers", f"{config.num_layers} of {config.hidden_size} units{ways}, {count} weights"))
     lines.append(("networks", str(config.members)))
-    if recipe.shapes is not None:
-        lines.append(("shapes", f"{recipe.shapes.size}, over {recipe.shapes.reach + 1} rows at most"))
+    for one in recipe.shapes:
+        of = "rows" if one.scales is None else "changes"
+        lines.append(("shapes", f"{one.size} of {of}, over {one.reach + 1} rows at most"))
     lines.append(("mechanisms", ", ".join(name for name in MECHANISMS if config.has(name)) or "none"))
     lines.append(("cell", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(cell).items())))
     lines += [(name.replace("_", " "), str(value)) for name, value in model.record.items() if name not in _UNSHOWN]

@@ -90,14 +90,15 @@ def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel
     return rows
 
 
-def shapes_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> Shapes | None:
-    """Shapes within series that are even and complete, with rows enough for one."""
+def shapes_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> tuple[Shapes, ...]:
+    """Shapes of rows and of their changes, within series that are even and complete, with rows enough for one."""
     if not series or np.median([len(one) for one in series]) < TAPS:
-        return None
+        return ()
     if not _complete(series, channels) or not _even(series, cadence):
-        return None
+        return ()
     encoding = Encoding(channels, ())
-    return Shapes.learn([np.nan_to_num(encoding.scaled(encoding.columns_of(one))) for one in series], len(channels))
+    scaled = [np.nan_to_num(encoding.scaled(encoding.columns_of(one))) for one in series]
+    return tuple(Shapes.learn(scaled, len(channels), changes=changes) for changes in (False, True))
 
 
 def summary_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> SummaryScaling:

@@ -57,7 +57,7 @@ class Recipe:
         span: the time over which rows become one, 0 for none: rows that each see little become fewer that see more.
         patch: how many rows of an even and complete series become one with as many times the channels.
         aligned: rows of which each value is a feature of the summary, where all series have the same rows; 0 for none.
-        shapes: shapes within even and complete series, how often each comes being a feature; None for none.
+        shapes: shapes within even and complete series, how often each comes being a feature: of rows, and of changes.
         products: whether the mean products of each two columns are among the summary.
 
     Example:
@@ -78,7 +78,7 @@ class Recipe:
     span: float = 0.0
     patch: int = 1
     aligned: int = 0
-    shapes: Shapes | None = None
+    shapes: tuple[Shapes, ...] = ()
     products: bool = False
 
     @classmethod
@@ -142,7 +142,7 @@ class Recipe:
         patch = patch_of(series, cadence, channels) if merging and not span else 1
         periods = periods_of(series, cycles)
         rows = aligned_rows(series, cadence, channels) if summary and aligned else 0
-        found = shapes_of(series, cadence, channels) if summary and shapes else None
+        found = shapes_of(series, cadence, channels) if summary and shapes else ()
         pairs = summary and products and products_of(series, channels)
         scaling = summary_of(series, cadence, channels) if summary else None
         return cls(schema, cadence, channels, facts, periods, target_recipe, scaling, span, patch, rows, found, pairs)
@@ -177,7 +177,7 @@ class Recipe:
             "patch": self.patch,
             "summary": summary,
             "aligned": self.aligned * single,
-            "shapes": 0 if self.shapes is None else self.shapes.size,
+            "shapes": tuple(one.size for one in self.shapes),
         }  # fmt: skip
 
     @cached_property
@@ -217,7 +217,7 @@ class Recipe:
             "span": self.span,
             "patch": self.patch,
             "aligned": self.aligned,
-            "shapes": None if self.shapes is None else self.shapes.to_json(),
+            "shapes": [one.to_json() for one in self.shapes],
             "products": self.products,
         }
 
@@ -247,10 +247,10 @@ class Recipe:
         counts = {name: record[name] for name in ("patch", "aligned")}
         if any(type(count) is not int or count < 0 for count in counts.values()) or not counts["patch"]:
             raise InputError(f"The recipe's patch and aligned rows are {counts}; they must be counts.")
-        shapes = None if record["shapes"] is None else Shapes.from_json(record["shapes"], len(channels))
+        shapes = tuple(Shapes.from_json(one, len(channels)) for one in record["shapes"])
         columns, products = len(Encoding(channels, facts).columns), record["products"] is True
         summary = None if record["summary"] is None else SummaryScaling.from_json(record["summary"], columns)
-        if (shapes is not None or products) and summary is None:
+        if (shapes or products) and summary is None:
             raise InputError("The recipe has shapes or products but no summaries, which these come with.")
         return cls(
             schema, cadence, channels, facts, cycles, target, summary, span, **counts, shapes=shapes, products=products

@@ -29,7 +29,7 @@ class RecipeState:
         self._recipe = recipe
         self._seen = LastSeen.nothing(len(recipe.encoding.columns))
         self._summary = Summary.nothing(len(recipe.row_encoding.columns), recipe.aligned, recipe.products)
-        self._shapes = None if recipe.shapes is None else ShapeCounts.nothing(recipe.shapes, len(recipe.channels))
+        self._shapes = [ShapeCounts.nothing(one, len(recipe.channels)) for one in recipe.shapes]
         self._count = 0
         self._start: float | None = None
         self._time: float | None = None
@@ -90,15 +90,14 @@ class RecipeState:
         numbers = recipe.encoding.columns_of(rows)
         scaled = recipe.scaled(numbers)
         observed, self._seen = observe(scaled, gap, self._seen)
-        summary = shapes = np.empty(0, np.float32)
+        summary, shapes = np.empty(0, np.float32), [np.empty(0, np.float32)]
         if seen is not None and recipe.summary is not None:
             seen = recipe.row_encoding.scaled(seen)
             elapsed = recipe.cadence.steps_between(np.full(len(seen), self._start), seen_at)
             self._summary = self._summary.after(seen, elapsed)
             summary = self._summary.features(recipe.summary)
-            if self._shapes is not None:
-                self._shapes = self._shapes.after(np.nan_to_num(seen))
-                shapes = self._shapes.features()
+            self._shapes = [one.after(np.nan_to_num(seen)) for one in self._shapes]
+            shapes += [one.features() for one in self._shapes]
         extra, anchor = cycle_features(rows.times, recipe.cycles), np.full((len(rows), 2), np.nan)
         if self._target is not None and recipe.target is not None:
             column = recipe.target_column
@@ -124,6 +123,6 @@ class RecipeState:
             event_value=event_value.astype(np.float32),
             facts=recipe.encoding.facts_of(rows)[None, :],
             summary=summary[None, :],
-            shapes=shapes[None, :],
+            shapes=np.concatenate(shapes)[None, :],
             offsets=offsets_of([len(rows)]),
         )

@@ -3,7 +3,8 @@
 After MiniRocket (Dempster, Schmidt and Webb, arXiv 2012.08791): kernels of nine weights, six of -1 and three of 2, in
 all 84 orders and several dilations; a feature is the share of a series' rows at which a kernel's answer lies above a
 quantile of its answers in training. A threshold here is a ramp of some width, so that a feature does not hang on the
-last bit of an answer.
+last bit of an answer. What changes from row to row has kernels of its own, as in MultiRocket (Tan et al., arXiv
+2102.00457).
 """
 
 from collections.abc import Mapping
@@ -42,16 +43,25 @@ class Shapes:
         channels: of each dilation and each kernel, the columns whose sum it reads.
         thresholds: [kernels, P] of its answers.
         widths: [kernels], over how much of an answer a threshold rises.
+        scales: [D], if the kernels read how far each row is from the one before it, in these units; None if they read
+            the rows themselves.
     """
 
     dilations: tuple[int, ...]
     channels: tuple[tuple[int, ...], ...]
     thresholds: tuple[tuple[float, ...], ...]
     widths: tuple[float, ...]
+    scales: tuple[float, ...] | None = None
 
     @classmethod
-    def learn(cls, series: list[Array], columns: int) -> "Shapes":
-        """From the scaled values [T, D] of training series, 0 where missing."""
+    def learn(cls, series: list[Array], columns: int, *, changes: bool = False) -> "Shapes":
+        """From the scaled values [T, D] of training series, 0 where missing; or from their changes."""
+        scales = None
+        if changes:
+            series = [changes_of(one, None) for one in series]
+            spread = np.concatenate(series).std(axis=0)
+            scales = tuple(np.where(spread > _NARROWEST, spread, 1.0).tolist())
+            series = [one / np.array(scales) for one in series]
         random = np.random.default_rng(0)
         rows = int(np.median([len(one) for one in series]))
         dilations = [1]
@@ -63,7 +73,7 @@ class Shapes:
             channels.append(tuple(sorted(random.permutation(columns)[:count].tolist())))
         each = max(1, round(_FEATURES / len(channels)))
         levels = (np.arange(each) + 0.5) / each
-        blank = cls(tuple(dilations), tuple(channels), ((),) * len(channels), (1.0,) * len(channels))
+        blank = cls(tuple(dilations), tuple(channels), ((),) * len(channels), (1.0,) * len(channels), scales)
         order = random.permutation(len(series))
         enough = order[: int(np.searchsorted(np.cumsum([len(series[k]) for k in order]), _ANSWERS)) + 1]
         thresholds: list[tuple[float, ...]] = []
@@ -95,6 +105,10 @@ class Shapes:
             read[k, 0, list(chosen)] = 1.0
         kernels = np.tile(_KERNELS, (len(self.dilations), 1))[:, :, None] * read
         return kernels.reshape(len(self.dilations), len(_KERNELS), TAPS, columns)
+
+    def read(self, values: Array, before: Array | None) -> Array:
+        """[T, D], what kernels see of rows that come after the row ``before`` [D], if there is one."""
+        return values if self.scales is None else changes_of(values, before) / np.array(self.scales)
 
     def answers(self, at: int, values: Array) -> Array:
         """[kernels, T - 8 dilation] of the kernels of one dilation, at every place where values [T, D] fill them."""
@@ -128,6 +142,7 @@ class Shapes:
             "channels": [list(one) for one in self.channels],
             "thresholds": [list(one) for one in self.thresholds],
             "widths": list(self.widths),
+            "scales": None if self.scales is None else list(self.scales),
         }
 
     @classmethod
@@ -142,15 +157,22 @@ class Shapes:
             channels = tuple(tuple(int(one) for one in chosen) for chosen in data["channels"])
             thresholds = tuple(tuple(float(one) for one in own) for own in data["thresholds"])
             widths = tuple(float(one) for one in data["widths"])
+            scales = None if data["scales"] is None else tuple(float(one) for one in data["scales"])
             count = len(dilations) * len(_KERNELS)
             assert len(channels) == len(thresholds) == len(widths) == count > 0
-            assert all(one > 0 for one in (*dilations, *widths))
+            assert scales is None or len(scales) == columns
+            assert all(0 < one < np.inf for one in (*dilations, *widths, *(scales or ())))
             assert all(chosen and 0 <= min(chosen) <= max(chosen) < columns for chosen in channels)
             assert len(thresholds[0]) > 0
             assert np.isfinite(np.array(thresholds)).all()
         except (AssertionError, KeyError, TypeError, ValueError) as error:
             raise InputError("The recipe's shapes do not have the fields they should have.") from error
-        return cls(dilations, channels, thresholds, widths)
+        return cls(dilations, channels, thresholds, widths, scales)
+
+
+def changes_of(values: Array, before: Array | None) -> Array:
+    """[T, D], how far each row is from the one before it; of the first row 0, if nothing is ``before``."""
+    return np.diff(values, axis=0, prepend=values[:1] if before is None else before[None])
 
 
 @dataclass(frozen=True)
@@ -159,13 +181,15 @@ class ShapeCounts:
 
     Attributes:
         shapes: what is counted.
-        recent: [reach, D] the last rows.
+        recent: [reach, D] the last rows, as kernels read them.
+        last: [D] the last row as it is; None before the first.
         totals: of each dilation, counts at the rows that are far enough from the last.
         rows: how many there were.
     """
 
     shapes: Shapes
     recent: Array
+    last: Array | None
     totals: tuple[Array, ...]
     rows: int
 
@@ -173,13 +197,16 @@ class ShapeCounts:
     def nothing(cls, shapes: Shapes, columns: int) -> "ShapeCounts":
         """Before the first row."""
         none = tuple(np.zeros(len(_KERNELS) * len(shapes.thresholds[0])) for _ in shapes.dilations)
-        return cls(shapes, np.zeros((shapes.reach, columns)), none, 0)
+        return cls(shapes, np.zeros((shapes.reach, columns)), None, none, 0)
 
     def after(self, values: Array) -> "ShapeCounts":
         """With the rows ``values`` [T, D], 0 where missing."""
-        known = np.concatenate([self.recent, values])
+        if not len(values):
+            return self
+        known = np.concatenate([self.recent, self.shapes.read(values, self.last)])
         totals = tuple(total + self._counted(k, known) for k, total in enumerate(self.totals))
-        return replace(self, recent=known[len(values) :], totals=totals, rows=self.rows + len(values))
+        rows = self.rows + len(values)
+        return replace(self, recent=known[len(values) :], last=values[-1], totals=totals, rows=rows)
 
     def features(self) -> NDArray[np.float32]:
         """[shapes.size], the share of the rows so far at which each shape was there."""

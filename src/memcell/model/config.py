@@ -45,7 +45,7 @@ class ModelConfig:
         summary: features of the recipe's summaries; of whole series they are read through a layer of their own, and
             beside the head.
         aligned: how many of them, the last, it also reads as they are: values of rows that all series have alike.
-        shapes: features of the recipe's shapes, which are read beside the head alone.
+        shapes: features of each kind of the recipe's shapes, which are read beside the head alone.
         bidirectional: whether each layer also runs from the end, and its outputs see the whole series.
         without: mechanisms left out, of ``MECHANISMS``.
         members: networks of this shape whose predictions are averaged.
@@ -63,7 +63,7 @@ class ModelConfig:
     facts: int = 0
     summary: int = 0
     aligned: int = 0
-    shapes: int = 0
+    shapes: tuple[int, ...] = ()
     bidirectional: bool = False
     without: tuple[str, ...] = ()
     members: int = 1
@@ -71,7 +71,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name, least in (
             ("channels", 0), ("extra", 0), ("hidden_size", 1), ("num_layers", 1), ("event_size", 1), ("patch", 1),
-            ("facts", 0), ("summary", 0), ("aligned", 0), ("shapes", 0), ("members", 1),
+            ("facts", 0), ("summary", 0), ("aligned", 0), ("members", 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -148,7 +148,7 @@ class ModelConfig:
         if self.summary and self.head.whole:
             shapes["summary.weight"] = (_SUMMARY_SIZE, self.summary + self.facts)
             shapes["summary.bias"] = (_SUMMARY_SIZE,)
-            shapes["linear.weight"] = (of_head["head.weight"][0], self.summary + self.facts + self.shapes)
+            shapes["linear.weight"] = (of_head["head.weight"][0], self.summary + self.facts + sum(self.shapes))
         return shapes | of_head
 
     def to_json(self) -> dict[str, Any]:
@@ -165,7 +165,7 @@ class ModelConfig:
             "facts": self.facts,
             "summary": self.summary,
             "aligned": self.aligned,
-            "shapes": self.shapes,
+            "shapes": list(self.shapes),
             "bidirectional": self.bidirectional,
             "without": list(self.without),
             "members": self.members,
@@ -185,6 +185,7 @@ class ModelConfig:
             record: dict[str, Any] = dict(data)
             head = HEADS[record.pop("task")].from_json(dict(record.pop("head")))
             events = tuple((str(kind), int(size)) for kind, size in record.pop("events"))
-            return cls(head=head, spec=LstmSpec(**record.pop("spec")), events=events, **record)
+            shapes = tuple(map(int, record.pop("shapes")))
+            return cls(head=head, spec=LstmSpec(**record.pop("spec")), events=events, shapes=shapes, **record)
         except (AssertionError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"The model's configuration does not have the fields it should have: {error}.") from error

@@ -64,7 +64,7 @@ def model_graph(model: Model, inputs: Collection[str]) -> Graph:
             steps[name] = _time_first(graph, graph.input(name, ["B", "T", "E"], kind))
     facts = graph.input("facts", ["B", config.facts]) if config.facts else None
     summary = graph.input("summary", ["B", config.summary]) if config.summary else None
-    shapes = graph.input("shapes", ["B", config.shapes]) if config.shapes else None
+    shapes = graph.input("shapes", ["B", sum(config.shapes)]) if config.shapes else None
     lengths = graph.input("lengths", ["B"], INT64) if "lengths" in inputs else None
     shape = [config.num_layers, "B", config.hidden_size]
     states = [graph.input(name, shape) for name in ("h_0", "c_0")] if "states" in inputs else None

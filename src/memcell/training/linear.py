@@ -28,7 +28,7 @@ _MOST_STEPS, _HISTORY = 50, 20  # of the optimiser
 @dataclass(frozen=True)
 class _Wide:
     """What some series' answers can be linear in, [B, .] of each kind: statistics and facts, the values of aligned rows,
-    shapes; what the answers should be, and how much each counts [B]."""
+    shapes of rows, shapes of changes; what the answers should be, and how much each counts [B]."""
 
     kinds: tuple[Tensor, ...]
     target: Tensor
@@ -51,9 +51,9 @@ class _Wide:
 def _places(config: ModelConfig) -> list[NDArray[np.int64]]:
     """Of each kind of features that there is, where they stand in ``linear.weight``, which reads summaries (the aligned
     rows last), facts and shapes."""
-    sizes = config.summary - config.aligned, config.aligned, config.facts, config.shapes
-    statistics, aligned, facts, shapes = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
-    return [np.concatenate([statistics, facts]), *(one for one in (aligned, shapes) if len(one))]
+    sizes = config.summary - config.aligned, config.aligned, config.facts, *config.shapes
+    statistics, aligned, facts, *shapes = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+    return [np.concatenate([statistics, facts]), *(one for one in (aligned, *shapes) if len(one))]
 
 
 @dataclass(frozen=True)

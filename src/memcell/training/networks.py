@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from memcell.data import Series, TableSchema
 from memcell.data.channels import NumberChannel
 from memcell.data.recipe import Recipe
+from memcell.data.shapes import Shapes
 from memcell.data.steps import Steps
 from memcell.heads import Head
 from memcell.model import Model, ModelConfig
@@ -127,13 +128,22 @@ def _another(recipe: Recipe, series: list[Series], design: Design, whole: bool) 
 
 
 def _without_unread_shapes(recipe: Recipe, runs: list[Trained]) -> tuple[Recipe, list[Trained]]:
-    """The recipe, and networks without weights for shapes where none reads any."""
-    if recipe.shapes is None or any(run.weights["linear.weight"][:, -recipe.shapes.size :].any() for run in runs):
+    """The recipe without the kinds of shapes that no network reads, and networks without weights for these."""
+    if not recipe.shapes:
         return recipe, runs
-    size = recipe.shapes.size
-    cut = [{"linear.weight": run.weights["linear.weight"][:, :-size].copy()} for run in runs]
+    begin = runs[0].weights["linear.weight"].shape[1] - sum(one.size for one in recipe.shapes)
+    places = [np.arange(begin)]
+    read: list[Shapes] = []
+    for one in recipe.shapes:
+        own = np.arange(begin, begin + one.size)
+        begin += one.size
+        if any(run.weights["linear.weight"][:, own].any() for run in runs):
+            read.append(one)
+            places.append(own)
+    kept = np.concatenate(places)
+    cut = [{"linear.weight": np.ascontiguousarray(run.weights["linear.weight"][:, kept])} for run in runs]
     runs = [replace(run, weights=run.weights | one) for run, one in zip(runs, cut, strict=True)]
-    return replace(recipe, shapes=None), runs
+    return replace(recipe, shapes=tuple(read)), runs
 
 
 def _together(head: Head, runs: list[_Network]) -> list[Trained]:
