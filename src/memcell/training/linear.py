@@ -18,11 +18,11 @@ from memcell.training.train import Trained
 
 __all__ = ["Linear", "fit_linear", "with_linear"]
 
-_PRIORS = (0.003, 0.03, 0.3, 3.0, 30.0)  # variances of the weights
+_PRIORS = (0.003, 0.03, 0.3, 3.0, 30.0, 300.0)  # variances of the weights
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of what is linear
 _ERRORS = 2  # standard errors within which one loss cannot be told from another
 _LEAST_SPREAD = 0.005  # of a share of rows; what differs by less in training says nothing, and much when it does later
-_MOST_STEPS, _HISTORY = 50, 20  # of the optimiser
+_MOST_STEPS, _HISTORY = 100, 20  # of the optimiser
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,11 @@ def _mean_of_best(
 
 
 def _fits(head: Head, features: Tensor, training: _Wide) -> list[tuple[Tensor, Tensor]]:
-    """Weights and bias of each prior."""
-    return [_fit(head, features, training, prior) for prior in _PRIORS]
+    """Weights and bias of each prior, each sought from where the one before it led."""
+    fits: list[tuple[Tensor, Tensor]] = []
+    for prior in _PRIORS:
+        fits.append(_fit(head, features, training, prior, fits[-1] if fits else None))
+    return fits
 
 
 def _fits_of_many(head: Head, features: Tensor, training: _Wide) -> list[tuple[Tensor, Tensor]]:
@@ -177,10 +180,13 @@ def _fits_of_many(head: Head, features: Tensor, training: _Wide) -> list[tuple[T
     return [(weight, bias - weight @ center) for weight, bias in as_they_come]
 
 
-def _fit(head: Head, features: Tensor, training: _Wide, prior: float) -> tuple[Tensor, Tensor]:
+def _fit(
+    head: Head, features: Tensor, training: _Wide, prior: float, start: tuple[Tensor, Tensor] | None
+) -> tuple[Tensor, Tensor]:
     """Weights [K, .] and bias [K] of the least loss, with a normal prior on the weights; L-BFGS."""
     shapes = head.weight_shapes(features.shape[1], 0)
-    linear, bias = (torch.zeros(shapes[name], requires_grad=True) for name in ("head.weight", "head.bias"))
+    start = start or (torch.zeros(shapes["head.weight"]), torch.zeros(shapes["head.bias"]))
+    linear, bias = (one.clone().requires_grad_() for one in start)
     optimizer = torch.optim.LBFGS(
         [linear, bias], max_iter=_MOST_STEPS, history_size=_HISTORY, line_search_fn="strong_wolfe"
     )
