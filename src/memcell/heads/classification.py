@@ -31,6 +31,7 @@ class Classification:
 
     task: ClassVar[str] = "classify"
     whole: ClassVar[bool] = True
+    spreads: ClassVar[int] = 0
     classes: tuple[Any, ...]
 
     def weight_shapes(self, read: int, inputs: int) -> dict[str, tuple[int, ...]]:  # noqa: ARG002
@@ -77,6 +78,7 @@ class Tagging(Classification):
 
     task: ClassVar[str] = "tag"
     whole: ClassVar[bool] = False
+    spreads: ClassVar[int] = 0
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class MultiLabel:
 
     task: ClassVar[str] = "multilabel"
     whole: ClassVar[bool] = True
+    spreads: ClassVar[int] = 0
     labels: tuple[str, ...]
 
     def weight_shapes(self, read: int, inputs: int) -> dict[str, tuple[int, ...]]:  # noqa: ARG002

@@ -34,6 +34,7 @@ class QuantileForecast:
 
     task: ClassVar[str] = "forecast"
     whole: ClassVar[bool] = False
+    spreads: ClassVar[int] = 0
     horizon: int
     band: float = 1.0
 

@@ -42,6 +42,11 @@ class Regression:
     scale: tuple[float, ...]
     errors: tuple[tuple[float, float, float, float], ...]
 
+    @property
+    def spreads(self) -> int:
+        """How many of its outputs, the last, say how far it may be off."""
+        return len(self.names)
+
     def weight_shapes(self, read: int, inputs: int) -> dict[str, tuple[int, ...]]:  # noqa: ARG002
         """Shape of each weight by name."""
         return {"head.weight": (2 * len(self.names), read), "head.bias": (2 * len(self.names),)}

@@ -183,20 +183,26 @@ def _fits_of_many(head: Head, features: Tensor, training: _Wide) -> list[tuple[T
 def _fit(
     head: Head, features: Tensor, training: _Wide, prior: float, start: tuple[Tensor, Tensor] | None
 ) -> tuple[Tensor, Tensor]:
-    """Weights [K, .] and bias [K] of the least loss, with a normal prior on the weights; L-BFGS."""
+    """Weights [K, .] and bias [K] of the least loss, with a normal prior on the weights; L-BFGS.
+
+    How sure an answer is does not depend on the features: of few series a line through these would learn how close it
+    comes to each of them.
+    """
     shapes = head.weight_shapes(features.shape[1], 0)
     start = start or (torch.zeros(shapes["head.weight"]), torch.zeros(shapes["head.bias"]))
     linear, bias = (one.clone().requires_grad_() for one in start)
     optimizer = torch.optim.LBFGS(
         [linear, bias], max_iter=_MOST_STEPS, history_size=_HISTORY, line_search_fn="strong_wolfe"
     )
+    read = torch.ones(len(bias), 1)
+    read[len(bias) - head.spreads :] = 0.0
     weight = training.weight
     count = float(weight.sum() ** 2 / weight.square().sum())
     shrinkage = 0.5 / (prior * max(1.0, count))
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = head.loss(features @ linear.T + bias, training.target, weight) + shrinkage * linear.square().sum()
+        value = head.loss(features @ (read * linear).T + bias, training.target, weight) + shrinkage * linear.square().sum()
         value.backward()
         return value
 
