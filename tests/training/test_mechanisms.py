@@ -214,13 +214,14 @@ def test_what_is_linear_is_learnt_in_no_time() -> None:
 
 
 def wiggles(seed: int) -> Data:
-    """Up, then down; or down, then up; somewhere among noise: the same values in another order are the class."""
+    """Up, down and up again; or down, up and down; somewhere among noise: with the same values and no trend, the order is
+    the class."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 2, 60)
     series = []
     for label in y:
         values, begin = rng.normal(0, 0.3, (rng.integers(60, 70), 1)), rng.integers(10, 38)
-        values[begin : begin + 12, 0] += (1 if label else -1) * np.repeat([2.0, -2.0], 6)
+        values[begin : begin + 12, 0] += (1 if label else -1) * np.repeat([2.0, -2.0, 2.0], [3, 6, 3])
         series.append(dense(values))
     return series, y
 

@@ -168,14 +168,13 @@ class Recipe:
         encoding = self.encoding
         columns = len(encoding.columns)
         single = columns // self.patch
-        summary = 0
-        if self.summary is not None:
-            pairs = len(pairs_of(single)[0]) if self.products else 0
-            summary = (self.summary.per_column + self.aligned) * single + pairs
+        statistics = 0 if self.summary is None else self.summary.per_column * single
+        products = len(pairs_of(single)[0]) if self.products else 0
         return {
             "channels": columns, "extra": self.extra, "events": encoding.event_kinds, "facts": encoding.fact_width,
             "patch": self.patch,
-            "summary": summary,
+            "summary": statistics + products + self.aligned * single,
+            "products": products,
             "aligned": self.aligned * single,
             "shapes": tuple(one.size for one in self.shapes),
         }  # fmt: skip

@@ -44,6 +44,7 @@ class ModelConfig:
         facts: S, features of static facts.
         summary: features of the recipe's summaries; of whole series they are read through a layer of their own, and
             beside the head.
+        products: how many of them, before the aligned ones, are products of channels.
         aligned: how many of them, the last, it also reads as they are: values of rows that all series have alike.
         shapes: features of each kind of the recipe's shapes, which are read beside the head alone.
         bidirectional: whether each layer also runs from the end, and its outputs see the whole series.
@@ -62,6 +63,7 @@ class ModelConfig:
     patch: int = 1
     facts: int = 0
     summary: int = 0
+    products: int = 0
     aligned: int = 0
     shapes: tuple[int, ...] = ()
     bidirectional: bool = False
@@ -71,7 +73,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name, least in (
             ("channels", 0), ("extra", 0), ("hidden_size", 1), ("num_layers", 1), ("event_size", 1), ("patch", 1),
-            ("facts", 0), ("summary", 0), ("aligned", 0), ("members", 1),
+            ("facts", 0), ("summary", 0), ("products", 0), ("aligned", 0), ("members", 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -164,6 +166,7 @@ class ModelConfig:
             "patch": self.patch,
             "facts": self.facts,
             "summary": self.summary,
+            "products": self.products,
             "aligned": self.aligned,
             "shapes": list(self.shapes),
             "bidirectional": self.bidirectional,

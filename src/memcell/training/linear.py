@@ -27,8 +27,8 @@ _MOST_STEPS, _HISTORY = 100, 20  # of the optimiser
 
 @dataclass(frozen=True)
 class _Wide:
-    """What some series' answers can be linear in, [B, .] of each kind: statistics and facts, the values of aligned rows,
-    shapes of rows, shapes of changes; what the answers should be, and how much each counts [B]."""
+    """What some series' answers can be linear in, [B, .] of each kind: statistics and facts, products of channels, the values
+    of aligned rows, shapes of rows, shapes of changes; what the answers should be, and how much each counts [B]."""
 
     kinds: tuple[Tensor, ...]
     target: Tensor
@@ -49,11 +49,12 @@ class _Wide:
 
 
 def _places(config: ModelConfig) -> list[NDArray[np.int64]]:
-    """Of each kind of features that there is, where they stand in ``linear.weight``, which reads summaries (the aligned
-    rows last), facts and shapes."""
-    sizes = config.summary - config.aligned, config.aligned, config.facts, *config.shapes
-    statistics, aligned, facts, *shapes = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
-    return [np.concatenate([statistics, facts]), *(one for one in (aligned, *shapes) if len(one))]
+    """Of each kind of features that there is, where they stand in ``linear.weight``, which reads summaries (products and
+    the aligned rows last), facts and shapes."""
+    statistics = config.summary - config.products - config.aligned
+    sizes = statistics, config.products, config.aligned, config.facts, *config.shapes
+    first, products, aligned, facts, *shapes = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+    return [np.concatenate([first, facts]), *(one for one in (products, aligned, *shapes) if len(one))]
 
 
 @dataclass(frozen=True)
@@ -168,8 +169,8 @@ def _fits(head: Head, features: Tensor, training: _Wide) -> list[tuple[Tensor, T
 
 
 def _fits_of_many(head: Head, features: Tensor, training: _Wide) -> list[tuple[Tensor, Tensor]]:
-    """The same fit to standardised features: rows that all series have, and shares of rows with a shape, have much in
-    common and differ little.
+    """The same fit to standardised features: products, rows that all series have, and shares of rows with a shape, have
+    much in common and differ little.
 
     Weights are sought in the space that the series span: where these are fewer than features, no others are better.
     """
