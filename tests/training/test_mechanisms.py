@@ -214,8 +214,8 @@ def test_what_is_linear_is_learnt_in_no_time() -> None:
 
 
 def wiggles(seed: int) -> Data:
-    """Up, down and up again; or down, up and down; somewhere among noise: with the same values and no trend, the order is
-    the class."""
+    """Up, down and up again; or down, up and down; somewhere among noise: of the same values, without a trend, the
+    order is the class."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 2, 60)
     series = []

@@ -130,10 +130,11 @@ class NativeBackend:
         return result.h_final, result.c_final
 
     def stack(self, layers: list[PackedLayer], h: list[Array], c: list[Array], *, alone: bool) -> Any:
-        """Layers of one dtype through which B streams run a step at a time: an object whose ``step(x [B, I], out [B, H])``
-        moves the states h and c, contiguous [B, H] of each layer and the caller's, in place; ``alone``, one stream,
-        without a batch axis of x and out. What is not contiguous, of this dtype or of this shape raises a TypeError
-        before anything moves."""
+        """Layers of one dtype through which B streams run a step at a time.
+
+        An object whose ``step(x [B, I], out [B, H])`` moves the states h and c, contiguous [B, H] of each layer and the
+        caller's, in place; ``alone``, one stream, without a batch axis of x and out. What is not contiguous, of this
+        dtype or of this shape raises a TypeError before anything moves."""
         return _FUNCTIONS["Stack", layers[0].dtype]([layer.handle for layer in layers], h, c, alone)
 
     def advance_many(self, packed: PackedLayer, x: Array, h: Array, c: Array, sequences: Array) -> Array:

@@ -105,11 +105,13 @@ def summary_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, 
     """How statistics of each column become features; learnt from every second, third, ... of very many series."""
     encoding = Encoding(channels, ())
     nothing = Summary.nothing(len(encoding.columns))
-    statistics = [
-        nothing.after(encoding.scaled(encoding.columns_of(one)), cadence.steps_between(one.times[:1], one.times)).statistics()
-        for one in series[:: max(1, len(series) // _SUMMARISED)]
-    ]
-    return SummaryScaling.learn(np.array(statistics).reshape(len(statistics), *nothing.statistics().shape))
+
+    def statistics(one: Series) -> Array:
+        elapsed = cadence.steps_between(one.times[:1], one.times)
+        return nothing.after(encoding.scaled(encoding.columns_of(one)), elapsed).statistics()
+
+    each = [statistics(one) for one in series[:: max(1, len(series) // _SUMMARISED)]]
+    return SummaryScaling.learn(np.array(each).reshape(len(each), *nothing.statistics().shape))
 
 
 def products_of(series: list[Series], channels: tuple[Channel, ...]) -> bool:

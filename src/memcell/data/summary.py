@@ -116,11 +116,11 @@ def _quantiles(values: Array, shares: Sequence[float]) -> Array:
     last = (~np.isnan(values)).sum(axis=0) - 1
     rising = np.sort(np.concatenate([values, np.full((1, *values.shape[1:]), np.nan)]), axis=0)  # NaN come last
     found = np.zeros((len(shares), *values.shape[1:]))
-    for share, quantile in zip(shares, found, strict=True):
+    for k, share in enumerate(shares):
         place = share * np.maximum(last, 0)
         below = place.astype(np.int64)
         low, high = (np.take_along_axis(rising, at[None], axis=0)[0] for at in (below, np.minimum(below + 1, last)))
-        quantile[...] = np.where(last < 0, 0.0, low + (place - below) * (high - low))
+        found[k] = np.where(last < 0, 0.0, low + (place - below) * (high - low))
     return np.maximum.accumulate(found, axis=0)  # but for rounding they rise
 
 

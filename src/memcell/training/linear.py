@@ -27,8 +27,9 @@ _MOST_STEPS, _HISTORY = 100, 20  # of the optimiser
 
 @dataclass(frozen=True)
 class _Wide:
-    """What some series' answers can be linear in, [B, .] of each kind: statistics and facts, products of channels, the values
-    of aligned rows, shapes of rows, shapes of changes; what the answers should be, and how much each counts [B]."""
+    """What some series' answers can be linear in, [B, .] of each kind: statistics and facts, products of channels, the
+    values of aligned rows, shapes of rows, shapes of changes; what the answers should be, and how much each counts
+    [B]."""
 
     kinds: tuple[Tensor, ...]
     target: Tensor
@@ -49,8 +50,8 @@ class _Wide:
 
 
 def _places(config: ModelConfig) -> list[NDArray[np.int64]]:
-    """Of each kind of features that there is, where they stand in ``linear.weight``, which reads summaries (products and
-    the aligned rows last), facts and shapes."""
+    """Of each kind of features that there is, where they stand in ``linear.weight``, which reads summaries (products
+    and the aligned rows last), facts and shapes."""
     statistics = config.summary - config.products - config.aligned
     sizes = statistics, config.products, config.aligned, config.facts, *config.shapes
     first, products, aligned, facts, *shapes = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
@@ -91,9 +92,7 @@ def fit_linear(config: ModelConfig, run: Trained, batches: Batches) -> Linear | 
     """
     if run.interrupted or not (config.summary and config.head.whole and batches.validation):
         return None
-    held, training = (
-        _Wide.of(config, some) for some in (batches.validation, batches.draw(np.random.default_rng(0)))
-    )
+    held, training = (_Wide.of(config, some) for some in (batches.validation, batches.draw(np.random.default_rng(0))))
     if not held.weight.any():
         return None
     readings: list[list[_Reading]] = []
@@ -203,7 +202,8 @@ def _fit(
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = head.loss(features @ (read * linear).T + bias, training.target, weight) + shrinkage * linear.square().sum()
+        value = head.loss(features @ (read * linear).T + bias, training.target, weight)
+        value = value + shrinkage * linear.square().sum()
         value.backward()
         return value
 
