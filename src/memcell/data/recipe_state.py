@@ -4,6 +4,7 @@ import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data.cycles import cycle_features
@@ -56,8 +57,8 @@ class RecipeState:
             return False
         return int(places_of(recipe.cadence, self._start, np.array([time]))[0]) <= self._place
 
-    def advance(self, rows: Series) -> Steps:
-        """The next rows of the series.
+    def advance(self, rows: Series, *, whole: bool = True) -> Steps:
+        """The next rows of the series; with ``whole`` of it so far, unless that is asked for by itself.
 
         A forecast runs on an even grid: rows are put to the nearest step, and a step without a row is a row of missing
         values, which the mask and the time since the last observation tell apart from any value. A row that
@@ -74,7 +75,7 @@ class RecipeState:
         begins, last_time = self._start is None, rows.times[-1:]
         if begins and len(rows):
             self._start = float(rows.times[0])
-        seen, seen_at = None if recipe.summary is None else recipe.row_encoding.columns_of(rows), rows.times
+        self._remember(rows)
         self._count += len(rows)
         if recipe.patch > 1:
             rows = patched(rows, recipe.patch)
@@ -90,14 +91,6 @@ class RecipeState:
         numbers = recipe.encoding.columns_of(rows)
         scaled = recipe.scaled(numbers)
         observed, self._seen = observe(scaled, gap, self._seen)
-        summary, shapes = np.empty(0, np.float32), [np.empty(0, np.float32)]
-        if seen is not None and recipe.summary is not None:
-            seen = recipe.row_encoding.scaled(seen)
-            elapsed = recipe.cadence.steps_between(np.full(len(seen), self._start), seen_at)
-            self._summary = self._summary.after(seen, elapsed)
-            summary = self._summary.features(recipe.summary)
-            self._shapes = [one.after(np.nan_to_num(seen)) for one in self._shapes]
-            shapes += [one.features() for one in self._shapes]
         extra, anchor = cycle_features(rows.times, recipe.cycles), np.full((len(rows), 2), np.nan)
         if self._target is not None and recipe.target is not None:
             column = recipe.target_column
@@ -122,7 +115,29 @@ class RecipeState:
             event_feature=event_feature,
             event_value=event_value.astype(np.float32),
             facts=recipe.encoding.facts_of(rows)[None, :],
-            summary=summary[None, :],
-            shapes=np.concatenate(shapes)[None, :],
             offsets=offsets_of([len(rows)]),
+            **(self.whole() if whole else _NOTHING),
         )
+
+    def whole(self) -> dict[str, NDArray[np.float32]]:
+        """What the series is as a whole so far: the ``summary`` and ``shapes`` of steps, [1, .]."""
+        if self._recipe.summary is None:
+            return _NOTHING
+        shapes = [one.features() for one in self._shapes]
+        return {
+            "summary": self._summary.features(self._recipe.summary)[None, :],
+            "shapes": np.concatenate([np.empty(0, np.float32), *shapes])[None, :],
+        }
+
+    def _remember(self, rows: Series) -> None:
+        """Rows of which ``whole`` is to say something."""
+        recipe = self._recipe
+        if recipe.summary is None or not len(rows):
+            return
+        seen = recipe.row_encoding.scaled(recipe.row_encoding.columns_of(rows))
+        elapsed = recipe.cadence.steps_between(np.full(len(rows), self._start), rows.times)
+        self._summary = self._summary.after(seen, elapsed)
+        self._shapes = [one.after(np.nan_to_num(seen)) for one in self._shapes]
+
+
+_NOTHING = {name: np.empty((1, 0), np.float32) for name in ("summary", "shapes")}

@@ -32,6 +32,7 @@ _ANSWERS = 50_000  # rows from which thresholds are learnt
 _RAMP = 0.25  # width of a threshold, in deviations of the answers
 _NARROWEST = 1e-6  # below which answers are one and the same but for rounding
 _BLOCK = 4096  # rows at a time
+_WAITING = 64  # rows that come one by one are counted together
 
 
 @dataclass(frozen=True)
@@ -181,35 +182,45 @@ class ShapeCounts:
 
     Attributes:
         shapes: what is counted.
-        recent: [reach, D] the last rows, as kernels read them.
+        recent: [reach, D] the last counted rows, as kernels read them.
+        totals: of each dilation, counts at the rows that are far enough from the last counted one.
+        rows: how many were counted.
+        waiting: [W, D] rows after these, as kernels read them.
         last: [D] the last row as it is; None before the first.
-        totals: of each dilation, counts at the rows that are far enough from the last.
-        rows: how many there were.
     """
 
     shapes: Shapes
     recent: Array
-    last: Array | None
     totals: tuple[Array, ...]
     rows: int
+    waiting: Array
+    last: Array | None
 
     @classmethod
     def nothing(cls, shapes: Shapes, columns: int) -> "ShapeCounts":
         """Before the first row."""
         none = tuple(np.zeros(len(_KERNELS) * len(shapes.thresholds[0])) for _ in shapes.dilations)
-        return cls(shapes, np.zeros((shapes.reach, columns)), None, none, 0)
+        return cls(shapes, np.zeros((shapes.reach, columns)), none, 0, np.empty((0, columns)), None)
 
     def after(self, values: Array) -> "ShapeCounts":
         """With the rows ``values`` [T, D], 0 where missing."""
         if not len(values):
             return self
-        known = np.concatenate([self.recent, self.shapes.read(values, self.last)])
+        waiting = np.concatenate([self.waiting, self.shapes.read(values, self.last)])
+        more = replace(self, waiting=waiting, last=values[-1])
+        return more if len(waiting) < _WAITING else more.all_counted()
+
+    def all_counted(self) -> "ShapeCounts":
+        """The same with no row waiting."""
+        known = np.concatenate([self.recent, self.waiting])
         totals = tuple(total + self._counted(k, known) for k, total in enumerate(self.totals))
-        rows = self.rows + len(values)
-        return replace(self, recent=known[len(values) :], last=values[-1], totals=totals, rows=rows)
+        count = len(self.waiting)
+        return replace(self, recent=known[count:], totals=totals, rows=self.rows + count, waiting=self.waiting[:0])
 
     def features(self) -> NDArray[np.float32]:
         """[shapes.size], the share of the rows so far at which each shape was there."""
+        if len(self.waiting):
+            return self.all_counted().features()
         after = [np.zeros(((TAPS // 2) * dilation, self.recent.shape[1])) for dilation in self.shapes.dilations]
         counts = [
             total + self._counted(k, np.concatenate([self.recent, zeros]))

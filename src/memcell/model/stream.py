@@ -54,7 +54,7 @@ class Stream:
         )  # fmt: skip
         self._features = model.recipe.begin()
         self._engine = NativeEngine()
-        self._steps = self._features.advance(self._nothing)  # the last ones
+        self._steps = self._features.advance(self._nothing, whole=False)  # the last ones
         self._states = tuple(State.begin(model.config, weights, self._steps.facts) for weights in model.members)
         self._before = self._features, self._states  # the step of the last rows
         self._rows: list[Series] = []  # of that step
@@ -85,7 +85,7 @@ class Stream:
         else:
             rows, self._before = [row], (self._features, self._states)
         features, before = self._before[0].copy(), self._before[1]
-        steps = features.advance(_joined(rows))
+        steps = features.advance(_joined(rows), whole=False)
         passed = [
             run(model.config, weights, steps, self._engine, state)
             for weights, state in zip(model.members, before, strict=True)
@@ -134,8 +134,9 @@ class Stream:
         model = self._model
         head = model.config.head
         if head.whole:
+            steps = replace(self._steps, **self._features.whole())
             answers = [
-                head.decode(answer_whole(model.config, weights, state, self._steps))
+                head.decode(answer_whole(model.config, weights, state, steps))
                 for weights, state in zip(model.members, self._states, strict=True)
             ]
         elif not self._last:
@@ -216,6 +217,8 @@ def _codes(argument: str, channel: Channel, entry: Any) -> list[float]:
 
 def _joined(rows: list[Series]) -> Series:
     """Rows one after another."""
+    if len(rows) == 1:
+        return rows[0]
     seen = rows[0].observations
     for before, row in enumerate(rows[1:], start=1):
         seen = row.observations.after(seen, before)
