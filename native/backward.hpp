@@ -10,49 +10,57 @@ namespace MEMCELL_ISA {
 constexpr std::ptrdiff_t kBlockRows = 96;
 constexpr std::ptrdiff_t kWrittenAtOnce = 16;  // rows of a gradient: a cache line of a transposed matrix
 
-// Weight gradients of one thread, in the kernels' layout: gate rows padded to registers, in the order i, f, o, g.
+// Weight gradients of one team, in the kernels' layout: gate rows padded to registers, in the order i, f, o, g. The first
+// block of rows sets the matrices, later ones add to them.
 template <class T>
 struct WeightGradients {
     const Cell& cell;
-    std::ptrdiff_t padded, columns;        // columns: [x, h~] padded
-    std::vector<T> gates, full, diagonal, bias;  // [4 Hp, columns], [3 Hp, Hp], [3 Hp], [4 Hp]
+    std::ptrdiff_t padded, columns;  // columns: [x, h~] padded
+    Scratch<T> gates, full;          // [4 Hp, columns], [3 Hp, Hp]
+    std::vector<T> diagonal, bias;   // [3 Hp], [4 Hp]
 
     explicit WeightGradients(const Cell& cell_)
         : cell(cell_),
           padded(Panels<T>::padded(cell.units)),
           columns(Panels<T>::padded(cell.inputs + cell.units)),
-          gates(4 * padded * columns, T(0)),
-          full(cell.full() ? 3 * padded * padded : 0, T(0)),
+          gates(4 * padded * columns),
+          full(cell.full() ? 3 * padded * padded : 0),
           diagonal(3 * padded, T(0)),
           bias(4 * padded, T(0)) {}
 
     // What belongs to one gate, added to here.
     void add(const WeightGradients& other, int gate) {
-        const auto sum = [&](std::vector<T>& into, const std::vector<T>& from, std::ptrdiff_t width) {
+        const auto sum = [&](T* into, const T* from, std::ptrdiff_t width) {
             for (std::ptrdiff_t j = gate * padded * width; j < (gate + 1) * padded * width; ++j) into[j] += from[j];
         };
-        sum(gates, other.gates, columns);
-        sum(bias, other.bias, 1);
-        if (gate != kG) sum(diagonal, other.diagonal, 1);
-        if (gate != kG && cell.full()) sum(full, other.full, padded);
+        if (weight_block(cell, gate) < 0) return;
+        sum(gates.get(), other.gates.get(), columns);
+        sum(bias.data(), other.bias.data(), 1);
+        if (gate != kG) sum(diagonal.data(), other.diagonal.data(), 1);
+        if (gate != kG && cell.full()) sum(full.get(), other.full.get(), padded);
     }
 
     void write(const Gradients<T>& out, int gate) const {
         const std::ptrdiff_t units = cell.units, inputs = cell.inputs, from = gate * padded;
         if (const int block = weight_block(cell, gate); block >= 0) {
-            write_block(gates.data() + from * columns, columns, inputs, out.w_x, block);
-            write_block(gates.data() + from * columns + inputs, columns, units, out.w_h, block);
+            write_block(gates.get() + from * columns, columns, inputs, out.w_x, block);
+            write_block(gates.get() + from * columns + inputs, columns, units, out.w_h, block);
             std::copy_n(bias.data() + from, units, out.bias + block * units);
         }
         const int block = peephole_block(cell, gate);
-        if (block >= 0 && cell.full()) write_block(full.data() + from * padded, padded, units, out.peephole, block);
+        if (block >= 0 && cell.full()) write_block(full.get() + from * padded, padded, units, out.peephole, block);
         if (block >= 0 && !cell.full())
             for (std::ptrdiff_t u = 0; u < units; ++u)
                 out.peephole.row(block)[u * out.peephole.column_stride] = diagonal[from + u];
     }
 
-    // One gate's rows, a few at a time, so that neither way of holding the matrix is written against the grain.
+    // One gate's rows, so that neither way of holding the matrix is written against the grain.
     void write_block(const T* from, std::ptrdiff_t from_row, std::ptrdiff_t width, Matrix<T> to, int block) const {
+        if (to.column_stride == 1) {
+            for (std::ptrdiff_t u = 0; u < cell.units; ++u)
+                std::copy_n(from + u * from_row, width, to.row(block * cell.units + u));
+            return;
+        }
         for (std::ptrdiff_t begin = 0; begin < cell.units; begin += kWrittenAtOnce)
             for (std::ptrdiff_t j = 0; j < width; ++j)
                 for (std::ptrdiff_t u = begin; u < std::min(cell.units, begin + kWrittenAtOnce); ++u)
@@ -115,6 +123,7 @@ class Backward {
         const Member::Range units;
         std::ptrdiff_t filled = 0;
         std::vector<Place> block;
+        Write write = Write::kSet;  // of weight gradients
 
         Part(const Backward& all, const Member& member_)
             : member(member_), units(member_.part(all.cell_.units, kUnitGrain<T>)), block(all.capacity_) {}
@@ -230,13 +239,14 @@ class Backward {
             const T* d = d_gates + gate * padded_ + first;
             if (weight_block(cell_, gate) < 0) continue;
             const std::ptrdiff_t to = gate * padded_ + first;
-            add_outer_products(part.filled, d, gate_row_, width, entry, layout_.width, gradients_.columns,
-                               gradients_.gates.data() + to * gradients_.columns, gradients_.columns);
+            outer_products(part.filled, d, gate_row_, width, entry, layout_.width, gradients_.columns,
+                           gradients_.gates.get() + to * gradients_.columns, gradients_.columns, part.write);
             add_column_sums(part.filled, d, gate_row_, width, gradients_.bias.data() + to);
             if (!cell_.full() || gate == kG) continue;
             const bool current = gate == kO && cell_.peek_current;
-            add_outer_products(part.filled, d, gate_row_, width, current ? c_.get() : entry + layout_.c_at,
-                               current ? padded_ : layout_.width, padded_, gradients_.full.data() + to * padded_, padded_);
+            outer_products(part.filled, d, gate_row_, width, current ? c_.get() : entry + layout_.c_at,
+                           current ? padded_ : layout_.width, padded_, gradients_.full.get() + to * padded_, padded_,
+                           part.write);
         }
         if (out_.x != nullptr) {
             const std::ptrdiff_t x_row = Panels<T>::padded(cell_.inputs);
@@ -246,6 +256,7 @@ class Backward {
                 std::copy_n(d_x_.get() + k * x_row, cell_.inputs, out_.x + part.block[k].row * cell_.inputs);
         }
         part.filled = 0;
+        part.write = Write::kAdd;
         part.member.wait();
     }
 

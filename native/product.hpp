@@ -163,17 +163,17 @@ void product(std::ptrdiff_t rows, const T* a, std::ptrdiff_t a_row, const Panels
     }
 }
 
-// out [a_columns, b_columns] += transposed(a [rows, a_columns]) times b [rows, b_columns]; b_columns is a multiple of
-// the register width. This is the weight gradient of a block of rows that still lies in the cache.
+// out [a_columns, b_columns] = or += transposed(a [rows, a_columns]) times b [rows, b_columns]; b_columns is a multiple
+// of the register width. This is the weight gradient of a block of rows that still lies in the cache.
 template <class T>
-void add_outer_products(std::ptrdiff_t rows, const T* a, std::ptrdiff_t a_row, std::ptrdiff_t a_columns, const T* b,
-                        std::ptrdiff_t b_row, std::ptrdiff_t b_columns, T* out, std::ptrdiff_t out_row) {
+void outer_products(std::ptrdiff_t rows, const T* a, std::ptrdiff_t a_row, std::ptrdiff_t a_columns, const T* b,
+                    std::ptrdiff_t b_row, std::ptrdiff_t b_columns, T* out, std::ptrdiff_t out_row, Write write) {
     const std::ptrdiff_t width = kVectors * kLanes<T>;
     for (std::ptrdiff_t first = 0; first < b_columns; first += width) {
         const int vectors = static_cast<int>(std::min(width, b_columns - first) / kLanes<T>);
         for_row_tiles(a_columns, [&](std::ptrdiff_t column, auto m) {
             product_columns<T, decltype(m)::value>(vectors, a + column, 1, a_row, b + first, b_row, rows,
-                                                   out + column * out_row + first, out_row, Write::kAdd);
+                                                   out + column * out_row + first, out_row, write);
         });
     }
 }
