@@ -38,6 +38,7 @@ _library.define(
 _DIFFERENTIABLE = 9  # x, the weights, the states, the carries
 _LAYER_ARGUMENTS = _DIFFERENTIABLE + 1 + len(LstmSpec().options) + 1  # these, sequences, the options, reverse
 _SEQUENCES, _X, _STATES = 9, 0, (5, 6)
+_PLAIN = Tensor, torch.nn.Parameter
 
 _spec = lru_cache(LstmSpec)
 
@@ -63,9 +64,12 @@ def _unwatched(tensors: tuple[Tensor | None, ...]) -> bool:
         return False
     if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
         return False
-    plain = Tensor, torch.nn.Parameter
-    traced = torch._C._get_tracing_state() or torch._C._autograd._profiler_enabled()  # pyright: ignore[reportAttributeAccessIssue]
-    return not traced and all(t is None or (type(t) in plain and t.device.type == "cpu") for t in tensors)
+    if torch._C._get_tracing_state() or torch._C._autograd._profiler_enabled():  # pyright: ignore[reportAttributeAccessIssue]
+        return False
+    for tensor in tensors:  # a loop, for this is on every call
+        if tensor is not None and not (type(tensor) in _PLAIN and tensor.is_cpu):
+            return False
+    return True
 
 
 def _inside_torch_func() -> bool:
