@@ -101,6 +101,8 @@ def test_they_survive_json(shapes: Shapes) -> None:
     [
         {"dilations": [1, 2]},
         {"dilations": [1, 2, 0]},
+        {"dilations": [4, 2, 1]},
+        {"dilations": [1, 2, float("inf")]},
         {"channels": [[3]] * 252},
         {"channels": [[]] * 252},
         {"thresholds": [[float("nan")]] * 252},

@@ -74,7 +74,26 @@ def test_what_is_missing_or_the_same_everywhere_says_nothing() -> None:
     assert scaling.scale[first] == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("columns", [0, 2, 1001])
+@pytest.mark.parametrize("level", [0.0, 0.3, 7.7])
+def test_what_rounding_leaves_says_nothing(level: float) -> None:
+    """Series with one mean and one deviation, as standardised ones have; and each constant, at a level of its own."""
+    rng = np.random.default_rng(0)
+    series = [rng.standard_normal(rng.integers(40, 50)) for _ in range(60)]
+    standardised = [(one - one.mean()) / one.std() + level for one in series]
+    constant = [np.full(len(one), level + k / 7) for k, one in enumerate(series)]
+    for which, same in ((standardised, ("mean", "deviation")), (constant, ("deviation", "trend", "change"))):
+        scaling = SummaryScaling.learn(_of(*which))
+        for name in same:
+            assert scaling.scale[STATISTICS.index(name)] == (0.0,), name
+        for one in which:
+            row_by_row = Summary.nothing(1)
+            for k, value in enumerate(one):
+                row_by_row = row_by_row.after(np.array([[value]]), np.array([float(k)]))
+            whole = Summary.nothing(1).after(one[:, None], np.arange(len(one)))
+            np.testing.assert_allclose(row_by_row.features(scaling), whole.features(scaling), atol=1e-6)
+
+
+@pytest.mark.parametrize("columns", [0, 2, 251])
 def test_scalings_are_read_back_and_compare_by_value(columns: int) -> None:
     statistics = np.random.default_rng(0).standard_normal((5, len(STATISTICS), columns))
     scaling = SummaryScaling.learn(statistics)

@@ -78,7 +78,7 @@ class Step:
         """
         out = np.empty(self._out_shape, self._dtype)
         try:
-            self._advance(x, out)
+            self._advance(x if isinstance(x, np.ndarray) else None, out)
         except TypeError:
             x = self._array("x", x)
             if x.shape != self._shape:

@@ -29,7 +29,7 @@ _ROWS_KEPT = 50  # of a series at least, where rows are merged
 _FULL = 1 / 3  # share of the channels that a row sees from which on rows stay as they are
 _LONG, _PATCHES = 64, 32  # rows of a series from which on patches are made, and how many patches
 _MOST_MULTIPLIED = 16  # channels of which each two are multiplied
-_SUMMARISED = 5000  # series at least, from which it is learnt how statistics of a summary are scaled
+_SUMMARISED = 5000  # series at most, from which it is learnt how statistics of a summary are scaled
 _MOST_ALIGNED = 1000  # values of a series that are features each
 _COMPLETE = 0.98  # share of values that even and complete series have
 _WIDEST = 64  # columns of a patch at most
@@ -110,7 +110,7 @@ def summary_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, 
         elapsed = cadence.steps_between(one.times[:1], one.times)
         return nothing.after(encoding.scaled(encoding.columns_of(one)), elapsed).statistics()
 
-    each = [statistics(one) for one in series[:: max(1, len(series) // _SUMMARISED)]]
+    each = [statistics(one) for one in series[:: -(-len(series) // _SUMMARISED) or 1]]
     return SummaryScaling.learn(np.array(each).reshape(len(each), *nothing.statistics().shape))
 
 

@@ -162,11 +162,12 @@ class Shapes:
             count = len(dilations) * len(_KERNELS)
             assert len(channels) == len(thresholds) == len(widths) == count > 0
             assert scales is None or len(scales) == columns
+            assert list(dilations) == sorted(dilations)
             assert all(0 < one < np.inf for one in (*dilations, *widths, *(scales or ())))
             assert all(chosen and 0 <= min(chosen) <= max(chosen) < columns for chosen in channels)
             assert len(thresholds[0]) > 0
             assert np.isfinite(np.array(thresholds)).all()
-        except (AssertionError, KeyError, TypeError, ValueError) as error:
+        except (AssertionError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise InputError("The recipe's shapes do not have the fields they should have.") from error
         return cls(dilations, channels, thresholds, widths, scales)
 

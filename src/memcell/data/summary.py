@@ -1,5 +1,6 @@
 """What a series' channels did so far, in a few numbers each: the wide part of a model beside its deep one."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -19,7 +20,8 @@ STATISTICS = ("last", "mean", "largest", "least", "deviation", "count", "first",
 the times, ``change`` the mean size of the difference between a value and the one before it."""
 
 _KNOTS = (0.006, 0.1, 0.25, 0.5, 0.75, 0.9, 0.994)  # shares of the training series below each knot
-_MOST_PIECEWISE = 1000  # columns up to which statistics are also piecewise linear
+_MOST_PIECEWISE = 250  # columns up to which statistics are also piecewise linear
+_ROUNDING = 1e-6  # of the largest values: what differs by less, rounding may have left
 _DRAWN_IN = (0.01, 0.99)  # shares of the training series between which center and scale are taken
 _FARTHEST = 3.0  # scaled statistics, and values in a product, that count
 
@@ -53,8 +55,12 @@ class SummaryScaling:
         drawn_in = np.where(known, np.clip(statistics, low, high), 0.0)
         center = drawn_in.sum(axis=0) / count
         scale = np.sqrt((np.where(known, drawn_in - center, 0.0) ** 2).sum(axis=0) / count)
-        scale = np.where(scale > 1e-9 * (1 + np.abs(center)), scale, 0.0)  # else what rounding left of it
+        largest = np.where(known, np.abs(statistics), 0.0).max(axis=0, initial=0.0)
+        least = _ROUNDING * np.maximum(largest, 1.0)
+        scale = np.where(scale > least, scale, 0.0)
         knots = _quantiles(statistics, _KNOTS if statistics.shape[2] <= _MOST_PIECEWISE else ())
+        for below, above in itertools.pairwise(knots):
+            above[...] = np.where(above - below > least, above, below)
         return cls(_tuples(center), _tuples(scale), _tuples(np.moveaxis(knots, 0, -1)))
 
     @property
@@ -241,7 +247,8 @@ def piecewise(values: Array | Sequence[float], knots: Array) -> Array:
     """
     low, width = knots[..., :-1], np.diff(knots, axis=-1)
     above = np.asarray(values)[..., None] - low
-    steps = np.where(width > 0, above / np.where(width > 0, width, 1.0), np.sign(above))
+    beside = np.where(np.abs(above) > _ROUNDING * np.maximum(np.abs(low), 1.0), np.sign(above), 0.0)
+    steps = np.where(width > 0, above / np.where(width > 0, width, 1.0), beside)
     least, most = np.zeros(steps.shape[-1]), np.ones(steps.shape[-1])
     least[0], most[-1] = -1.0, 2.0
     return np.clip(steps, least, most)

@@ -78,6 +78,8 @@ class ModelConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InputError(f"`{name}` is {value!r}; it must be a whole number of at least {least}.")
+        if not all(type(size) is int and size > 0 for size in self.shapes):
+            raise InputError(f"`shapes` is {self.shapes!r}; it must be whole numbers of at least 1.")
         if isinstance(self.without, str) or not set(self.without) <= set(MECHANISMS):
             raise InputError(f"`without` is {self.without!r}; it must be a list of some of {', '.join(MECHANISMS)}.")
         object.__setattr__(self, "without", tuple(sorted(set(self.without))))
@@ -188,7 +190,7 @@ class ModelConfig:
             record: dict[str, Any] = dict(data)
             head = HEADS[record.pop("task")].from_json(dict(record.pop("head")))
             events = tuple((str(kind), int(size)) for kind, size in record.pop("events"))
-            shapes = tuple(map(int, record.pop("shapes")))
+            shapes = tuple(record.pop("shapes"))
             return cls(head=head, spec=LstmSpec(**record.pop("spec")), events=events, shapes=shapes, **record)
         except (AssertionError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"The model's configuration does not have the fields it should have: {error}.") from error
