@@ -66,10 +66,7 @@ def _unwatched(tensors: tuple[Tensor | None, ...]) -> bool:
         return False
     if torch._C._get_tracing_state() or torch._C._autograd._profiler_enabled():  # pyright: ignore[reportAttributeAccessIssue]
         return False
-    for tensor in tensors:  # a loop, for this is on every call
-        if tensor is not None and not (type(tensor) in _PLAIN and tensor.is_cpu):
-            return False
-    return True
+    return all(t is None or (type(t) in _PLAIN and t.is_cpu) for t in tensors)
 
 
 def _inside_torch_func() -> bool:
