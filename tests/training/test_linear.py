@@ -13,7 +13,7 @@ from memcell.data.recipe import Recipe
 from memcell.data.shapes import Shapes
 from memcell.heads import Classification, Head, MultiLabel, Regression
 from memcell.heads.regression import OF_T
-from memcell.model import ModelConfig
+from memcell.model import Model, ModelConfig
 from memcell.training import Design, fit_classifier, networks
 from memcell.training.batches import Batch, Batches
 from memcell.training.linear import _mean_of_best, fit_linear, with_linear
@@ -162,3 +162,18 @@ def test_losses_that_are_not_finite_are_not_the_best() -> None:
     np.testing.assert_array_equal(_mean_of_best(possible, losses * np.nan, np.ones(3)), possible[0])
     close = np.array([[1.0, 1.1, 1.0], [1.1, 1.0, 1.0], [9.0, 9.1, 9.0]], np.float32)
     np.testing.assert_allclose(_mean_of_best(possible, close, np.ones(3)), [0.75, 0.25])
+
+
+@pytest.mark.parametrize("read", [(True, True), (True, False), (False, True), (False, False)])
+def test_kinds_of_shapes_that_no_network_reads_are_left_out(read: tuple[bool, bool]) -> None:
+    recipe = replace(RECIPE, shapes=SHAPES)
+    config, run = started(CASES["classify"][0], 1.0, recipe)
+    weight = np.random.default_rng(0).normal(size=run.weights["linear.weight"].shape).astype(np.float32)
+    begin = weight.shape[1] - sum(config.shapes)
+    for one, own in zip(read, np.split(weight[:, begin:], [config.shapes[0]], axis=1), strict=True):
+        own *= one
+    run.weights["linear.weight"] = weight
+    less, (cut,) = networks._without_unread_shapes(recipe, [run])
+    assert less.shapes == tuple(one for one, there in zip(SHAPES, read, strict=True) if there)
+    models = (Model(at, replace(config, **at.widths), (one.weights,), {}) for at, one in ((recipe, run), (less, cut)))
+    np.testing.assert_allclose(*(one.predict_proba(SERIES[:5]) for one in models), atol=1e-6)
