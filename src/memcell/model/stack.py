@@ -177,25 +177,24 @@ def answer_whole(config: ModelConfig, weights: Weights, state: State, steps: Ste
         drop: dropout in training.
     """
     xp = array_namespace(steps.facts)
+
+    def in_full(one: Any) -> Any:
+        """Sums of an answer are in float64; in float32 their order, which hangs on what else is in the batch, shows."""
+        return one if drop else xp.astype(one, xp.float64)
+
+    names = [name for name in weights if name.startswith(("head.", "summary.", "linear."))]
+    weights = {name: in_full(weights[name]) for name in names}
     apply = drop or (lambda x: x)
-    parts = [*map(apply, state.h[-len(config.directions) :]), apply(steps.facts)]
+    facts, summary, shapes = map(in_full, (steps.facts, steps.summary, steps.shapes))
+    parts = [*(apply(in_full(h)) for h in state.h[-len(config.directions) :]), apply(facts)]
     if not config.summary:
         return config.head.readout(weights, xp.concat(parts, axis=1), None)
     if config.aligned:
-        parts.append(apply(steps.summary[:, -config.aligned :]))
-    known = xp.concat([steps.summary, steps.facts], axis=1)
-
-    def product(features: Any, name: str) -> Any:
-        """[B, .]. An answer is summed in float64: of thousands of terms in float32 the order of the sum, which hangs on
-        what else is in the batch, would show."""
-        if drop is not None:
-            return features @ weights[name].T
-        exact = xp.astype(features, xp.float64) @ xp.astype(weights[name], xp.float64).T
-        return xp.astype(exact, features.dtype)
-
-    parts.append(apply(xp.clip(product(apply(known), "summary.weight") + weights["summary.bias"], 0)))
-    wide = xp.concat([known, steps.shapes], axis=1)
-    return config.head.readout(weights, xp.concat(parts, axis=1), None) + product(wide, "linear.weight")
+        parts.append(apply(summary[:, -config.aligned :]))
+    known = xp.concat([summary, facts], axis=1)
+    parts.append(apply(xp.clip(apply(known) @ weights["summary.weight"].T + weights["summary.bias"], 0)))
+    wide = xp.concat([known, shapes], axis=1)
+    return config.head.readout(weights, xp.concat(parts, axis=1), None) + wide @ weights["linear.weight"].T
 
 
 class NativeEngine:
