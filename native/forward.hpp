@@ -107,10 +107,7 @@ class Forward {
                 pointwise(first, rows, unit, lanes, part);
             }
         };
-        if ((in_.steps_before + part.s) % 2 == 0)
-            for_unit_registers<T>(part.units, of_units);
-        else
-            for_unit_registers_from_the_end<T>(part.units, of_units);
+        for_unit_registers<T>(part.units, of_units, (in_.steps_before + part.s) % 2 == 1);
         if (!cell_.full_current()) return;
         // The output gate reads every unit's c_t, so it comes after all of them.
         part.member.wait();

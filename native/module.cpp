@@ -124,20 +124,12 @@ Weights<T> weights_of(const InMatrix<T>& w_x, const InMatrix<T>& w_h, const In<T
     return {matrix(w_x), matrix(w_h), bias.data(), matrix(peephole)};
 }
 
-// Everything but the sequences.
-template <class T>
-Inputs<T> inputs_of(const In<T>& x, const T* h0, const T* c0, std::size_t units, const MaybeIn<T>& carry_h,
-                    const MaybeIn<T>& carry_c) {
-    Inputs<T> in{x.data(), h0, c0, {}, {}, {}, threads_to_use(x.shape(0), x.shape(1), units), 0};
-    if (carry_h) in.carry_h = {carry_h->data(), static_cast<std::ptrdiff_t>(carry_h->shape(1))};
-    if (carry_c) in.carry_c = {carry_c->data(), static_cast<std::ptrdiff_t>(carry_c->shape(1))};
-    return in;
-}
-
 template <class T>
 Inputs<T> inputs_of(const In<T>& x, const In<T>& h0, const In<T>& c0, const MaybeIn<T>& carry_h,
                     const MaybeIn<T>& carry_c, const In<std::int64_t>& sequences, bool reverse) {
-    Inputs<T> in = inputs_of<T>(x, h0.data(), c0.data(), h0.shape(1), carry_h, carry_c);
+    Inputs<T> in{x.data(), h0.data(), c0.data(), {}, {}, {}, threads_to_use(x.shape(0), x.shape(1), h0.shape(1)), 0};
+    if (carry_h) in.carry_h = {carry_h->data(), static_cast<std::ptrdiff_t>(carry_h->shape(1))};
+    if (carry_c) in.carry_c = {carry_c->data(), static_cast<std::ptrdiff_t>(carry_c->shape(1))};
     in.sequences.resize(sequences.shape(0));
     const std::int64_t* at = sequences.data();
     const std::int64_t rows = static_cast<std::int64_t>(x.shape(0));
@@ -172,13 +164,12 @@ void forward(const Handle<T>& handle, In<T> x, In<T> h0, In<T> c0, MaybeIn<T> ca
     kernels_of<T>(*handle.set).forward(handle.packed.get(), in, out);
 }
 
-// Layers that B streams run through a step at a time. The states [B, H] belong to the caller and move on in place. A lone
-// stream has no batch axis outside.
+// Layers that B streams run through a step at a time. The states [B, H] belong to the caller and move on in place.
 template <class T>
 class Stack {
   public:
-    Stack(std::vector<Handle<T>> layers, std::vector<Out<T>> h, std::vector<Out<T>> c, bool alone)
-        : layers_(std::move(layers)), h_(std::move(h)), c_(std::move(c)), sequences_(h_.front().shape(0)), alone_(alone) {
+    Stack(std::vector<Handle<T>> layers, std::vector<Out<T>> h, std::vector<Out<T>> c)
+        : layers_(std::move(layers)), h_(std::move(h)), c_(std::move(c)), sequences_(h_.front().shape(0)) {
         for (std::size_t b = 0; b < sequences_.size(); ++b) sequences_[b] = {static_cast<std::ptrdiff_t>(b), 1, 1};
         std::size_t widest = 0;
         for (const Out<T>& h_of_layer : h_) widest = std::max(widest, h_of_layer.size());
@@ -187,12 +178,11 @@ class Stack {
 
     // Output of the last layer [B, H] from x [B, I].
     void step(In<T> x, Out<T> out) {
-        if (!is(x, inputs_of(0)) || !is(out, h_.back().shape(1))) throw nb::type_error("x or out has another shape");
         nb::gil_scoped_release release;
         const T* below = x.data();
         for (std::size_t k = 0; k < layers_.size(); ++k) {
             T *h = h_[k].data(), *c = c_[k].data(), *above = k + 1 < layers_.size() ? between_[k % 2].data() : out.data();
-            const int threads = threads_to_use(sequences_.size(), inputs_of(k), h_[k].shape(1));
+            const int threads = threads_to_use(sequences_.size(), layers_[k].inputs, h_[k].shape(1));
             const Inputs<T> in{below, h, c, {}, {}, sequences_, threads, steps_};
             kernels_of<T>(*layers_[k].set).forward(layers_[k].packed.get(), in, {above, h, c, nullptr, nullptr});
             below = above;
@@ -201,18 +191,10 @@ class Stack {
     }
 
   private:
-    std::size_t inputs_of(std::size_t layer) const { return layers_[layer].inputs; }
-    template <class A>
-    bool is(const A& array, std::size_t width) const {
-        if (alone_) return array.ndim() == 1 && array.shape(0) == width;
-        return array.ndim() == 2 && array.shape(0) == sequences_.size() && array.shape(1) == width;
-    }
-
     std::vector<Handle<T>> layers_;
     std::vector<Out<T>> h_, c_;
     std::vector<Sequence> sequences_;
     std::vector<T> between_[2];
-    const bool alone_;
     std::ptrdiff_t steps_ = 0;
 };
 
@@ -241,8 +223,8 @@ void define(nb::module_& m, const char* suffix) {
           nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("sequences"), nb::arg("reverse"), nb::arg("h"),
           nb::arg("h_final"), nb::arg("c_final"), nb::arg("c").none(), nb::arg("gates").none());
     nb::class_<Stack<T>>(m, name("Stack_").c_str())
-        .def(nb::init<std::vector<Handle<T>>, std::vector<Out<T>>, std::vector<Out<T>>, bool>(), nb::arg("layers"),
-             nb::arg("h"), nb::arg("c"), nb::arg("alone"))
+        .def(nb::init<std::vector<Handle<T>>, std::vector<Out<T>>, std::vector<Out<T>>>(), nb::arg("layers"), nb::arg("h"),
+             nb::arg("c"))
         .def("step", &Stack<T>::step, nb::arg("x").noconvert(), nb::arg("out").noconvert());
     m.def(name("backward_").c_str(), &backward<T>, nb::arg("cell"), nb::arg("w_x"), nb::arg("w_h"), nb::arg("bias"), nb::arg("peephole").none(), nb::arg("x"),
           nb::arg("h0"), nb::arg("c0"), nb::arg("carry_h").none(), nb::arg("carry_c").none(), nb::arg("sequences"),

@@ -83,17 +83,12 @@ MEMCELL_INLINE Vec<T> carried(const Carry<T>& carry, std::ptrdiff_t row, std::pt
 
 // The registers of units first .. last: body(first unit, how many of the register's lanes are units).
 template <class T, class Body>
-MEMCELL_INLINE void for_unit_registers(Member::Range units, Body&& body) {
-    for (std::ptrdiff_t first = units.first; first < units.last; first += kLanes<T>)
-        body(first, static_cast<int>(std::min<std::ptrdiff_t>(kLanes<T>, units.last - first)));
-}
-
-// The same, the last register first.
-template <class T, class Body>
-MEMCELL_INLINE void for_unit_registers_from_the_end(Member::Range units, Body&& body) {
+MEMCELL_INLINE void for_unit_registers(Member::Range units, Body&& body, bool last_first = false) {
     const std::ptrdiff_t count = (units.last - units.first + kLanes<T> - 1) / kLanes<T>;
-    for (std::ptrdiff_t first = units.first + (count - 1) * kLanes<T>; first >= units.first; first -= kLanes<T>)
+    for (std::ptrdiff_t k = 0; k < count; ++k) {
+        const std::ptrdiff_t first = units.first + (last_first ? count - 1 - k : k) * kLanes<T>;
         body(first, static_cast<int>(std::min<std::ptrdiff_t>(kLanes<T>, units.last - first)));
+    }
 }
 
 // out = carry * state over a range of units; the rest of the last register is 0.

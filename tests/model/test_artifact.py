@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 import memcell
 from memcell import InputError, LstmSpec, Series
-from memcell.model import Model, artifact, save
+from memcell.model import Model, ModelConfig, artifact, save
 
 CLEAR = r"(no memcell model|cut short or damaged|altered|newer memcell|does not describe a model|contradicts itself)"
 
@@ -120,6 +120,13 @@ def test_metadata_that_do_not_fit_are_refused(path: Path, changes: dict[str, str
     rewrite(path, **changes)
     with pytest.raises(InputError, match=message):
         memcell.load(path)
+
+
+@pytest.mark.parametrize("sizes", [[0], [-3], [3.7], "12", [True], [float("inf")], 5])
+def test_sizes_of_shapes_that_are_no_counts_are_refused(sizes: Any) -> None:
+    record = {**classifier(shapes=True).config.to_json(), "shapes": sizes}
+    with pytest.raises(InputError):
+        ModelConfig.from_json(record)
 
 
 @pytest.mark.parametrize(

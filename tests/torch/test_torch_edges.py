@@ -155,6 +155,16 @@ def test_stepper_is_the_layer_as_it_is_without_dropout() -> None:
     assert (first == second).all()
 
 
+def test_a_step_takes_a_tensor_for_what_it_says_or_refuses_it() -> None:
+    """A tensor may hold the opposite of its numbers, which whoever reads its memory does not see."""
+    step = plain().stepper()
+    step(torch.ones(4, dtype=torch.float64))
+    state = step.h[0]
+    with pytest.raises(RuntimeError, match="negative bit"):
+        step(torch._neg_view(torch.ones(4, dtype=torch.float64)))
+    assert (step.h[0] == state).all()
+
+
 def test_methods_of_the_original() -> None:
     layer, theirs = plain(proj_size=2), nn.LSTM(4, 6, proj_size=2, dtype=torch.float64)
     assert layer.get_expected_cell_size(X, None) == theirs.get_expected_cell_size(X, None)

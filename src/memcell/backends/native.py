@@ -16,6 +16,7 @@ from memcell.contract import (
     LstmWeights,
     check_call,
     check_weights,
+    sequences_of,
 )
 from memcell.contract.arrays import Array
 
@@ -124,18 +125,16 @@ class NativeBackend:
         carry_h: Array | None = None,
         carry_c: Array | None = None,
     ) -> tuple[Array, Array]:
-        first = np.arange(len(x))
-        sequences = np.stack([first, np.ones_like(first), np.ones_like(first)], axis=1)
-        result = self.forward(packed, LstmCall(x, h, c, sequences, carry_h, carry_c))
+        result = self.forward(packed, LstmCall(x, h, c, sequences_of(np.arange(len(x) + 1)), carry_h, carry_c))
         return result.h_final, result.c_final
 
-    def stack(self, layers: list[PackedLayer], h: list[Array], c: list[Array], *, alone: bool) -> Any:
+    def stack(self, layers: list[PackedLayer], h: list[Array], c: list[Array]) -> Any:
         """Layers of one dtype through which B streams run a step at a time.
 
-        An object whose ``step(x [B, I], out [B, H])`` moves the states h and c, contiguous [B, H] of each layer and the
-        caller's, in place; ``alone``, one stream, without a batch axis of x and out. What is not contiguous, of this
-        dtype or of this shape raises a TypeError before anything moves."""
-        return _FUNCTIONS["Stack", layers[0].dtype]([layer.handle for layer in layers], h, c, alone)
+        An object whose ``step(x [B, I], out [B, H])`` moves the states h and c, [B, H] of each layer and the caller's,
+        in place. Nothing is checked: contiguous arrays of the dtype of the weights; a lone stream needs no batch axis.
+        """
+        return _FUNCTIONS["Stack", layers[0].dtype]([layer.handle for layer in layers], h, c)
 
     def advance_many(self, packed: PackedLayer, x: Array, h: Array, c: Array, sequences: Array) -> Array:
         """One layer over whole sequences, of which every row is in one: the outputs [N, H] at rows x [N, I]. The states

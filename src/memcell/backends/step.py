@@ -56,7 +56,7 @@ class Step:
         self._h, self._c = (
             [np.zeros((self._rows, layer.sizes[1]), self._dtype) for layer in self._layers] for _ in ("h", "c")
         )
-        self._advance = self._backend.stack(self._layers, self._h, self._c, alone=batch is None).step
+        self._advance = self._backend.stack(self._layers, self._h, self._c).step
         self._length, self._sequences = -1, np.empty((0, 3), np.int64)  # of the last run, which may come again
 
     def reset(self, h: Array | None = None, c: Array | None = None) -> None:
@@ -76,14 +76,11 @@ class Step:
         Raises:
             InputError: x has another shape, or is no numbers.
         """
+        x = self._array("x", x)
+        if x.shape != self._shape:
+            raise InputError(f"`x` has shape {list(x.shape)}; it must be {list(self._shape)}.")
         out = np.empty(self._out_shape, self._dtype)
-        try:
-            self._advance(x if isinstance(x, np.ndarray) else None, out)
-        except TypeError:
-            x = self._array("x", x)
-            if x.shape != self._shape:
-                raise InputError(f"`x` has shape {list(x.shape)}; it must be {list(self._shape)}.") from None
-            self._advance(x, out)
+        self._advance(x, out)
         return out
 
     def run(self, x: Array) -> Array:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RecipeState"]
 
+_NOTHING = {name: np.empty((1, 0), np.float32) for name in ("summary", "shapes")}  # where a recipe has no summaries
+
 
 class RecipeState:
     """One series on its way through a recipe: all at once, or row by row as it streams in."""
@@ -138,6 +140,3 @@ class RecipeState:
         elapsed = recipe.cadence.steps_between(np.full(len(rows), self._start), rows.times)
         self._summary = self._summary.after(seen, elapsed)
         self._shapes = [one.after(np.nan_to_num(seen)) for one in self._shapes]
-
-
-_NOTHING = {name: np.empty((1, 0), np.float32) for name in ("summary", "shapes")}

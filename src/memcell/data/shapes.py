@@ -59,7 +59,7 @@ class Shapes:
         """From the scaled values [T, D] of training series, 0 where missing; or from their changes."""
         scales = None
         if changes:
-            series = [changes_of(one, None) for one in series]
+            series = [_changes_of(one, None) for one in series]
             spread = np.concatenate(series).std(axis=0)
             scales = tuple(np.where(spread > _NARROWEST, spread, 1.0).tolist())
             series = [one / np.array(scales) for one in series]
@@ -109,7 +109,7 @@ class Shapes:
 
     def read(self, values: Array, before: Array | None) -> Array:
         """[T, D], what kernels see of rows that come after the row ``before`` [D], if there is one."""
-        return values if self.scales is None else changes_of(values, before) / np.array(self.scales)
+        return values if self.scales is None else _changes_of(values, before) / np.array(self.scales)
 
     def answers(self, at: int, values: Array) -> Array:
         """[kernels, T - 8 dilation] of the kernels of one dilation, at every place where values [T, D] fill them."""
@@ -172,7 +172,7 @@ class Shapes:
         return cls(dilations, channels, thresholds, widths, scales)
 
 
-def changes_of(values: Array, before: Array | None) -> Array:
+def _changes_of(values: Array, before: Array | None) -> Array:
     """[T, D], how far each row is from the one before it; of the first row 0, if nothing is ``before``."""
     return np.diff(values, axis=0, prepend=values[:1] if before is None else before[None])
 

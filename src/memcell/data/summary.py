@@ -1,9 +1,9 @@
 """What a series' channels did so far, in a few numbers each: the wide part of a model beside its deep one."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -59,7 +59,7 @@ class SummaryScaling:
         least = _ROUNDING * np.maximum(largest, 1.0)
         scale = np.where(scale > least, scale, 0.0)
         knots = _quantiles(statistics, _KNOTS if statistics.shape[2] <= _MOST_PIECEWISE else ())
-        for below, above in itertools.pairwise(knots):
+        for below, above in pairwise(knots):
             above[...] = np.where(above - below > least, above, below)
         return cls(_tuples(center), _tuples(scale), _tuples(np.moveaxis(knots, 0, -1)))
 
@@ -119,15 +119,9 @@ class SummaryScaling:
 
 def _quantiles(values: Array, shares: Sequence[float]) -> Array:
     """[shares, ...] of what there is in values [n, ...], NaN where missing; 0 where there is nothing."""
-    last = (~np.isnan(values)).sum(axis=0) - 1
-    rising = np.sort(np.concatenate([values, np.full((1, *values.shape[1:]), np.nan)]), axis=0)  # NaN come last
-    found = np.zeros((len(shares), *values.shape[1:]))
-    for k, share in enumerate(shares):
-        place = share * np.maximum(last, 0)
-        below = place.astype(np.int64)
-        low, high = (np.take_along_axis(rising, at[None], axis=0)[0] for at in (below, np.minimum(below + 1, last)))
-        found[k] = np.where(last < 0, 0.0, low + (place - below) * (high - low))
-    return np.maximum.accumulate(found, axis=0)  # but for rounding they rise
+    if not values.size:
+        return np.zeros((len(shares), *values.shape[1:]))
+    return np.nanquantile(np.where(np.isnan(values).all(axis=0), 0.0, values), shares, axis=0)
 
 
 def _tuples(array: Array) -> Any:
@@ -204,9 +198,6 @@ class Summary:
 
     def _changes(self, filled: Array, known: NDArray[np.bool_]) -> Array:
         """[T, D], how far each value is from the one before it, 0 where there is no such pair."""
-        if known.all():
-            before = np.concatenate([np.where(self.count > 0, self.last, filled[0])[None], filled[:-1]])
-            return np.abs(filled - before)
         row = np.where(known, np.arange(len(known))[:, None], -1)
         before = np.concatenate([np.full((1, known.shape[1]), -1), np.maximum.accumulate(row)[:-1]])
         value = np.where(before < 0, self.last, np.take_along_axis(filled, np.maximum(before, 0), axis=0))

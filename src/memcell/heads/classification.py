@@ -78,7 +78,6 @@ class Tagging(Classification):
 
     task: ClassVar[str] = "tag"
     whole: ClassVar[bool] = False
-    spreads: ClassVar[int] = 0
 
 
 @dataclass(frozen=True)

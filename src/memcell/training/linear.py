@@ -95,10 +95,12 @@ def fit_linear(config: ModelConfig, run: Trained, batches: Batches) -> Linear | 
     held, training = (_Wide.of(config, some) for some in (batches.validation, batches.draw(np.random.default_rng(0))))
     if not held.weight.any():
         return None
-    readings: list[list[_Reading]] = []
-    for k, (features, of_held) in enumerate(zip(training.kinds, held.kinds, strict=True)):
-        fits = _fits(config.head, features, training) if k == 0 else _fits_of_many(config.head, features, training)
-        readings.append([_Reading(weight, bias, of_held @ weight.T + bias) for weight, bias in fits])
+    statistics, *others = training.kinds
+    fits = [_fits(config.head, statistics, training), *(_fits_of_many(config.head, one, training) for one in others)]
+    readings = [
+        [_Reading(weight, bias, features @ weight.T + bias) for weight, bias in of_kind]
+        for features, of_kind in zip(held.kinds, fits, strict=True)
+    ]
     module = SequenceModule(config, 0.0, {name: torch.from_numpy(one) for name, one in run.weights.items()})
     deep = torch.cat([module.answers(batch) for batch in batches.validation])
     return Linear(_places(config), readings, deep, held.target, held.weight)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from memcell.data import Series, TableSchema
 from memcell.data.channels import NumberChannel
 from memcell.data.recipe import Recipe
-from memcell.data.shapes import Shapes
 from memcell.data.steps import Steps
 from memcell.heads import Head
 from memcell.model import Model, ModelConfig
@@ -131,19 +131,14 @@ def _without_unread_shapes(recipe: Recipe, runs: list[Trained]) -> tuple[Recipe,
     """The recipe without the kinds of shapes that no network reads, and networks without weights for these."""
     if not recipe.shapes:
         return recipe, runs
-    begin = runs[0].weights["linear.weight"].shape[1] - sum(one.size for one in recipe.shapes)
-    places = [np.arange(begin)]
-    read: list[Shapes] = []
-    for one in recipe.shapes:
-        own = np.arange(begin, begin + one.size)
-        begin += one.size
-        if any(run.weights["linear.weight"][:, own].any() for run in runs):
-            read.append(one)
-            places.append(own)
-    kept = np.concatenate(places)
+    sizes = [one.size for one in recipe.shapes]
+    count = runs[0].weights["linear.weight"].shape[1]
+    others, *places = np.split(np.arange(count), count - sum(sizes) + np.cumsum([0, *sizes[:-1]]))
+    read = [any(run.weights["linear.weight"][:, own].any() for run in runs) for own in places]
+    kept = np.concatenate([others, *compress(places, read)])
     cut = [{"linear.weight": np.ascontiguousarray(run.weights["linear.weight"][:, kept])} for run in runs]
     runs = [replace(run, weights=run.weights | one) for run, one in zip(runs, cut, strict=True)]
-    return replace(recipe, shapes=tuple(read)), runs
+    return replace(recipe, shapes=tuple(compress(recipe.shapes, read))), runs
 
 
 def _together(head: Head, runs: list[_Network]) -> list[Trained]:
