@@ -64,9 +64,8 @@ def _unwatched(tensors: tuple[Tensor | None, ...]) -> bool:
         return False
     if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
         return False
-    if torch._C._get_tracing_state() or torch._C._autograd._profiler_enabled():  # pyright: ignore[reportAttributeAccessIssue]
-        return False
-    return all(t is None or (type(t) in _PLAIN and t.is_cpu) for t in tensors)
+    traced = torch._C._get_tracing_state() or torch._C._autograd._profiler_enabled()  # pyright: ignore[reportAttributeAccessIssue]
+    return not traced and all(t is None or (type(t) in _PLAIN and t.is_cpu) for t in tensors)
 
 
 def _inside_torch_func() -> bool:
