@@ -23,6 +23,7 @@ __all__ = [
     "machine",
     "markdown",
     "peak_memory",
+    "read_rate",
     "take_turns",
 ]
 
@@ -101,15 +102,25 @@ _COMPILED_FOR = {
 def fma_peak(threads: int, instructions: str) -> float:
     """GFLOP/s of multiply-adds in the registers of an instruction set of the core (``_core.instruction_set()``) by that
     many threads, measured now; NaN without a compiler."""
+    return _measured("fma_peak.cpp", instructions, threads)
+
+
+def read_rate(threads: int, instructions: str, size: int) -> float:
+    """GB/s at which that many threads together read ``size`` bytes each, over and over, measured now; NaN without a
+    compiler."""
+    return _measured("read_rate.cpp", instructions, threads, size)
+
+
+def _measured(source: str, instructions: str, *arguments: int) -> float:
     compiler = shutil.which(os.environ.get("CXX", "g++"))
     if compiler is None:
         return float("nan")
     with tempfile.TemporaryDirectory() as folder:
-        program = str(Path(folder) / "fma_peak")
-        source = str(Path(__file__).with_name("fma_peak.cpp"))
+        program, text = str(Path(folder) / "program"), str(Path(__file__).with_name(source))
         flags = ("-O2", "-fopenmp", "-ffp-contract=fast", *_COMPILED_FOR.get(instructions, ("-DVECTOR_BYTES=16",)))
-        subprocess.run([compiler, *flags, source, "-o", program], check=True)
-        return float(subprocess.run([program, str(threads)], check=True, capture_output=True, text=True).stdout)
+        subprocess.run([compiler, *flags, text, "-o", program], check=True)
+        command = [program, *map(str, arguments)]
+        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def machine(*packages: str) -> str:

@@ -11,6 +11,7 @@ from model.random_models import CHANNELS, HORIZON, TARGET, WEEK, Spacing, schema
 
 from memcell import InputError, Series
 from memcell.data.cadence import Cadence
+from memcell.data.channels import NumberChannel
 from memcell.data.grid import on_grid
 from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
@@ -98,6 +99,32 @@ def test_one_measuring_error_does_not_set_the_scale() -> None:
     steps = recipe.apply([series])
     assert (steps.values[200], steps.mask[200]) == (10.0, 1.0)
     assert (steps.values[500], steps.mask[500]) == (0.0, 0.0), "what is impossible was not seen"
+
+
+@pytest.mark.parametrize("share", [0.004, 0.01, 0.04])
+@pytest.mark.parametrize("factor", [1e3, 1e6, -1e3])
+def test_errors_of_another_order_in_training_do_not_set_the_scale(share: float, factor: float) -> None:
+    rng = np.random.default_rng(4)
+    values, wrong = rng.normal(70.0, 10.0, (5000, 1)), np.arange(5000) < share * 5000
+    values[wrong] *= factor
+    series = Series(values, np.arange(5000.0), ("x",), time_kind="number")
+    recipe = Recipe.learn([series], replace(schema_of("number"), channels=("x",)))
+    assert recipe.channels[0].center == pytest.approx(70.0, rel=0.02)
+    assert recipe.channels[0].scale == pytest.approx(10.0, rel=0.05)
+    np.testing.assert_array_equal(recipe.apply([series]).mask[:, 0], ~wrong)
+
+
+@pytest.mark.parametrize("draw", ["lognormal", "rain", "cauchy", "flag"])
+def test_what_comes_in_all_sizes_is_no_error(draw: str) -> None:
+    rng = np.random.default_rng(5)
+    amounts, some = rng.lognormal(0.0, 2.0, 5000), rng.random(5000) < 0.06
+    drawn = {
+        "lognormal": amounts, "rain": np.where(some, amounts, 0.0), "cauchy": rng.standard_cauchy(5000),
+        "flag": np.where(some, 1e6, 0.0),
+    }  # fmt: skip
+    channel = NumberChannel.learn("x", drawn[draw], clipping=True, events=False)
+    drawn_in = np.clip(drawn[draw], *np.quantile(drawn[draw], [0.005, 0.995], method="nearest"))
+    assert (channel.center, channel.scale) == (drawn_in.mean(), drawn_in.std())
 
 
 @pytest.mark.parametrize("share", [0.002, 0.004, 0.005, 0.006, 0.02])
