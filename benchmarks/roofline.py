@@ -54,8 +54,10 @@ def table(setting: Setting, passes: int) -> str:
                      f"{least / timing.ours:.0%}", f"{could[-1]:.2f}", f"{timing.ratio:.2f}"])  # fmt: skip
     rows.append(["geometric mean", *[""] * 5, f"**{geometric_mean(could):.2f}**", f"**{geometric_mean(does):.2f}**"])
     title = "forward" if passes == 1 else "forward and backward"
-    header = [f"{title}, {setting.threads} thread{'s' * (setting.threads > 1)}", "products [ms]", "weights read [ms]",
-              "memcell [ms]", "nn.LSTM [ms]", "memcell, of the bound", "nn.LSTM / bound", "nn.LSTM / memcell"]  # fmt: skip
+    header = [
+        f"{title}, {setting.threads} thread{'s' * (setting.threads > 1)}", "products [ms]", "weights read [ms]",
+        "memcell [ms]", "nn.LSTM [ms]", "memcell, of the bound", "nn.LSTM / bound", "nn.LSTM / memcell",
+    ]  # fmt: skip
     return markdown(header, rows)
 
 

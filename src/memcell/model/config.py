@@ -24,7 +24,7 @@ MECHANISMS = ("mask", "since", "input_decay", "state_decay", "time_decay", "fact
 """
 
 _LOCAL_SIZE = 32  # units of the cell within patches
-_SUMMARY_SIZE = 64  # units of the layer that reads summaries
+_SUMMARY_SIZE = 128  # units of the layer that reads summaries
 
 
 @dataclass(frozen=True)

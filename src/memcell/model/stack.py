@@ -192,7 +192,7 @@ def answer_whole(config: ModelConfig, weights: Weights, state: State, steps: Ste
     if config.aligned:
         parts.append(apply(summary[:, -config.aligned :]))
     known = xp.concat([summary, facts], axis=1)
-    parts.append(apply(xp.clip(apply(known) @ weights["summary.weight"].T + weights["summary.bias"], 0)))
+    parts.append(apply(xp.clip(known @ weights["summary.weight"].T + weights["summary.bias"], 0)))
     wide = xp.concat([known, shapes], axis=1)
     return config.head.readout(weights, xp.concat(parts, axis=1), None) + wide @ weights["linear.weight"].T
 

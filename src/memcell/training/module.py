@@ -20,6 +20,9 @@ __all__ = ["SequenceModule", "initial_weights"]
 _AVERAGING = 0.98  # of the weights over steps; the average is what is validated and kept
 _FORGETTING = (0.05, 3.0)  # of the cell's units over the usual duration of a series, from the slowest to the fastest
 _LONGEST = 150.0  # steps that count as that duration at most
+_SUMMARY_GAIN = 3.0  # of the weights over summaries: features deviate by about a third, and what is made of them by one
+_DECAY = 2.4  # of the weights that ``SequenceModule.decay`` shrinks, for a learning rate of 1
+_DECAYED = ("summary.weight", "summary.bias", "head.weight")
 _FROM_ZERO = ("state_decay.bias", "events.gate", "summary.bias")
 
 
@@ -51,7 +54,7 @@ def initial_weights(config: ModelConfig, duration: float, chrono: float | None =
             elif chrono is not None:
                 _set_chrono(config, weights[name], chrono)
         elif name == "summary.weight":
-            weights[name] = torch.empty(shape).uniform_(-1.0, 1.0) / math.sqrt(shape[1])
+            weights[name] = torch.randn(shape) * _unit_of(shape[1])
         elif name.startswith("events."):
             weights[name] = torch.randn(shape)
         elif name == "state_decay.weight":
@@ -59,6 +62,11 @@ def initial_weights(config: ModelConfig, duration: float, chrono: float | None =
         else:
             weights[name] = torch.empty(shape).uniform_(0.0, 0.05)
     return weights
+
+
+def _unit_of(inputs: int) -> float:
+    """The unit in which weights over so many features of summaries are trained, and about 1 to begin with."""
+    return _SUMMARY_GAIN / math.sqrt(inputs)
 
 
 def _set_chrono(config: ModelConfig, bias: Tensor, longest: float) -> None:
@@ -79,19 +87,56 @@ class SequenceModule(nn.Module):
     ``memcell.training.linear``.
     """
 
-    def __init__(self, config: ModelConfig, dropout: float, start: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, config: ModelConfig, dropout: float, start: Mapping[str, Tensor], center: Tensor | None = None
+    ) -> None:
+        """A module that starts from these weights.
+
+        Args:
+            config: the model's shape.
+            dropout: on what the head reads.
+            start: the weights, by name.
+            center: [summary + facts], means over training series, around which the layer over summaries is trained, in
+                units of its first weights; None: as it is. Adam moves each weight by as much, and features that are
+                thousands and not around 0 would all move the answer one way (LeCun et al., "Efficient BackProp", 1998,
+                sections 4.3 and 4.6).
+        """
         super().__init__()
         self.config, self.dropout = config, dropout
         self._engine = TorchEngine()
         self._shapes = config.weight_shapes()
         self._linear = {name: start[name] for name in ("linear.weight",) if self._shapes.pop(name, None)}
+        self._center = center
+        if center is not None:
+            weight, bias = start["summary.weight"], start["summary.bias"]
+            own = {"summary.weight": weight / _unit_of(len(center)), "summary.bias": bias + weight @ center}
+            start = {**start, **own}
         self.vector = nn.Parameter(torch.cat([start[name].flatten() for name in self._shapes]))
         self.averaged_vector = self.vector.detach().clone()
 
     def _parts(self, vector: Tensor) -> dict[str, Tensor]:
+        """The weights that a vector of trained ones stands for."""
+        parts = self._views(vector)
+        if self._center is not None:
+            weight = parts["summary.weight"] * _unit_of(len(self._center))
+            parts |= {"summary.weight": weight, "summary.bias": parts["summary.bias"] - weight @ self._center}
+        return parts | self._linear
+
+    def _views(self, vector: Tensor) -> dict[str, Tensor]:
         parts = vector.split([math.prod(shape) for shape in self._shapes.values()])
-        trained = {name: part.view(shape) for (name, shape), part in zip(self._shapes.items(), parts, strict=True)}
-        return trained | self._linear
+        return {name: part.view(shape) for (name, shape), part in zip(self._shapes.items(), parts, strict=True)}
+
+    @torch.no_grad()
+    def decay(self, rate: float) -> None:
+        """Shrink the layer over summaries and the head after a step at a learning rate, where there is the former.
+
+        Weight decay apart from the gradient (AdamW, arXiv 1711.05101), far stronger than that of the cell: summaries
+        are many, and without it they are learnt by heart within a few epochs.
+        """
+        if self._center is not None:
+            views = self._views(self.vector)
+            for name in _DECAYED:
+                views[name].mul_(math.exp(-_DECAY * rate))
 
     def averaged(self) -> dict[str, NDArray[np.float32]]:
         """A copy of the averaged weights, by name."""

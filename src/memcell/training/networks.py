@@ -28,6 +28,7 @@ __all__ = ["begun", "config_of", "fit_members", "pass_once", "start_of"]
 _FEW = 200  # series, below which networks are smaller
 _LONG = 200  # rows of a series from which on gates start out remembering over its length
 
+_CENTERED = 5000  # series at most, of which the means of summaries are taken
 _ENOUGH = 20_000_000  # observations to learn a recipe from
 _MOST_SERIES, _MOST_SHAPED = 2_000, 500_000  # series and their rows up to which shapes are sought
 _TRIALS = 3  # networks that decide between two recipes
@@ -73,7 +74,8 @@ def fit_members(
             title = f"{name} {k + 1} of {count}" if count > 1 else name
             start = start_of(config, recipe, design, series, own.seed)
             batches = batches_of(steps, *splits[k], min(own.batch_size or 1, len(splits[k][0])))
-            run, linear = train(config, start, batches, own, title, checkpoint=checkpoint), None
+            center = _center_of(steps, splits[k][0]) if config.summary else None
+            run, linear = train(config, start, batches, own, title, checkpoint=checkpoint, center=center), None
             try:
                 linear = None if "linear" in design.without else fit_linear(config, run, batches)
             except KeyboardInterrupt:
@@ -110,6 +112,12 @@ def fit_members(
 
 def _enough(series: list[Series]) -> list[Series]:
     return series[:: -(-sum(len(one.observations) for one in series) // _ENOUGH) or 1]
+
+
+def _center_of(steps: Steps, index: NDArray[np.int64]) -> torch.Tensor:
+    """[summary + facts], means over some series, of very many over every second, third, ..."""
+    some = index[:: -(-len(index) // _CENTERED) or 1]
+    return torch.from_numpy(np.concatenate([steps.summary[some].mean(axis=0), steps.facts[some].mean(axis=0)]))
 
 
 def _another(recipe: Recipe, series: list[Series], design: Design, whole: bool) -> tuple[Recipe | None, str]:

@@ -66,6 +66,7 @@ def train(
     title: str,
     stop_after: int | None = None,
     checkpoint: Checkpoint | None = None,
+    center: Tensor | None = None,
 ) -> Trained:
     """Train until the validation loss stops falling, or for ``stop_after`` steps of the same schedule.
 
@@ -81,6 +82,7 @@ def train(
         title: what the user is shown; also the stage's name in the checkpoint.
         stop_after: steps, where it is known when to stop.
         checkpoint: where the state goes after every epoch, and comes from where there is one of this stage.
+        center: of the features of summaries, see ``SequenceModule``.
 
     Raises:
         KeyboardInterrupt: Ctrl-C came before there was anything to keep.
@@ -94,7 +96,7 @@ def train(
     bar = ProgressBar(title, -(-limit // batches.steps_per_epoch), settings.progress)
     with torch.random.fork_rng(devices=[]), Interrupt() as interrupt, bar:  # the caller's draws go on as before
         torch.manual_seed(settings.seed)
-        run = _Run(SequenceModule(config, settings.dropout, start), settings)
+        run = _Run(SequenceModule(config, settings.dropout, start, center), settings)
         kept = None if checkpoint is None else checkpoint.restore(title)
         if kept is not None:
             run.restore(*kept)
@@ -185,6 +187,7 @@ def _advance(module: SequenceModule, optimizer: torch.optim.Optimizer, batch: Ba
     loss.backward()
     nn.utils.clip_grad_norm_([module.vector], _LARGEST_NORM)
     optimizer.step()
+    module.decay(rate)
     return loss.item()
 
 
