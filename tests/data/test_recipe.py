@@ -102,28 +102,52 @@ def test_one_measuring_error_does_not_set_the_scale() -> None:
 
 
 @pytest.mark.parametrize("share", [0.004, 0.01, 0.04])
-@pytest.mark.parametrize("factor", [1e3, 1e6, -1e3])
-def test_errors_of_another_order_in_training_do_not_set_the_scale(share: float, factor: float) -> None:
+@pytest.mark.parametrize(("usual", "factor"), [(70.0, 1e6), (70.0, -1e6), (0.0, 1e6)])
+def test_errors_in_another_unit_in_training_do_not_set_the_scale(share: float, usual: float, factor: float) -> None:
     rng = np.random.default_rng(4)
-    values, wrong = rng.normal(70.0, 10.0, (5000, 1)), np.arange(5000) < share * 5000
+    values, wrong = rng.normal(usual, 10.0, (5000, 1)), np.arange(5000) < share * 5000
     values[wrong] *= factor
     series = Series(values, np.arange(5000.0), ("x",), time_kind="number")
     recipe = Recipe.learn([series], replace(schema_of("number"), channels=("x",)))
-    assert recipe.channels[0].center == pytest.approx(70.0, rel=0.02)
+    assert recipe.channels[0].center == pytest.approx(usual, abs=1.5)
     assert recipe.channels[0].scale == pytest.approx(10.0, rel=0.05)
-    np.testing.assert_array_equal(recipe.apply([series]).mask[:, 0], ~wrong)
+    np.testing.assert_array_equal(recipe.apply([series]).mask[:, 0], np.abs(values[:, 0]) < 1000.0)
 
 
-@pytest.mark.parametrize("draw", ["lognormal", "rain", "cauchy", "flag"])
-def test_what_comes_in_all_sizes_is_no_error(draw: str) -> None:
-    rng = np.random.default_rng(5)
-    amounts, some = rng.lognormal(0.0, 2.0, 5000), rng.random(5000) < 0.06
-    drawn = {
-        "lognormal": amounts, "rain": np.where(some, amounts, 0.0), "cauchy": rng.standard_cauchy(5000),
+def test_errors_count_among_the_values_that_tell_what_is_impossible() -> None:
+    values = np.concatenate([np.random.default_rng(6).normal(size=49), [1e6, -1e6]])
+    assert NumberChannel.learn("x", values, clipping=True, events=False).impossible is not None
+
+
+def with_events(kind: str, share: float) -> np.ndarray:
+    """5,000 values of which some are events over a baseline, or that come in all sizes."""
+    rng, count = np.random.default_rng(5), 5000
+    some = rng.random(count) < share
+    amounts, heights = rng.lognormal(0.0, 2.0, count), rng.choice([2.0, 6.0], count)
+    traces = np.where(rng.random(count) < 0.06, 1e-3, 0.0)
+    return {
+        "lognormal": amounts,
+        "cauchy": rng.standard_cauchy(count),
+        "rain": np.where(some, amounts, 0.0),
+        "rain beside traces": np.where(some, 25.0 * heights, traces),
         "flag": np.where(some, 1e6, 0.0),
-    }  # fmt: skip
-    channel = NumberChannel.learn("x", drawn[draw], clipping=True, events=False)
-    drawn_in = np.clip(drawn[draw], *np.quantile(drawn[draw], [0.005, 0.995], method="nearest"))
+        "pulses over rounding": np.where(some, heights, rng.choice([0.0, -2.8e-17], count)),
+        "pulses over rounding of float32": np.where(some, heights, rng.normal(0, 1e-8, count)),
+        "pulses over noise": np.where(some, heights, rng.normal(0, 1e-3, count)),
+        "another level": np.where(some, 21.0, rng.normal(20, 1e-9, count)),
+    }[kind]
+
+
+@pytest.mark.parametrize("share", [0.01, 0.045, 0.06])
+@pytest.mark.parametrize(
+    "kind",
+    ["lognormal", "cauchy", "rain", "rain beside traces", "flag", "pulses over rounding",
+     "pulses over rounding of float32", "pulses over noise", "another level"],
+)  # fmt: skip
+def test_events_over_a_quiet_baseline_are_no_errors(kind: str, share: float) -> None:
+    values = with_events(kind, share)
+    channel = NumberChannel.learn("x", values, clipping=True, events=False)
+    drawn_in = np.clip(values, *np.quantile(values, [0.005, 0.995], method="nearest"))
     assert (channel.center, channel.scale) == (drawn_in.mean(), drawn_in.std())
 
 

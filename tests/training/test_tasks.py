@@ -9,6 +9,7 @@ import pytest
 from training.small_series import SCHEMA, levels, settings
 
 from memcell import InputError, Series
+from memcell.model import config
 from memcell.sklearn import SequenceClassifier, SequenceRegressor, SequenceTagger
 from memcell.training import Checkpoint, Design, fingerprint, fit_classifier
 from memcell.training.batches import Batch
@@ -121,6 +122,27 @@ def test_a_killed_run_ends_where_the_unbroken_one_ends(
     for one, other in zip(model.members, whole.members, strict=True):
         for name, weight in one.items():
             np.testing.assert_array_equal(weight, other[name])
+
+
+def test_a_run_with_networks_of_another_size_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a newer version chooses other sizes."""
+    series, labels = levels()
+    options = FAST | {"epochs": 2, "members": 1, "checkpoint": tmp_path / "run"}
+    keep = Checkpoint.keep
+
+    def killed(self: Checkpoint, *arguments: Any) -> None:
+        keep(self, *arguments)
+        raise ArithmeticError("the lights go out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "keep", killed)
+        with pytest.raises(ArithmeticError):
+            SequenceClassifier(**options).fit(series, labels)
+    monkeypatch.setattr(config, "_SUMMARY_SIZE", 16)
+    with pytest.raises(InputError, match="another version"):
+        SequenceClassifier(resume=True, **options).fit(series, labels)
 
 
 def test_a_run_of_other_data_or_settings_is_not_gone_on_with(tmp_path: Path) -> None:

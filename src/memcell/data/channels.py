@@ -24,8 +24,8 @@ Array = NDArray[np.float64]
 _CUT = 10.0  # scaled values beyond it are cut
 _IMPOSSIBLE = 100.0  # scaled values beyond it are errors, and count as not seen
 _ENOUGH = 50  # training values from which on it is known what is impossible
-_APART = 0.05  # share of the training values, at either end, that may be errors of another order of magnitude
-_FAR, _GAP = 1000.0, 30.0  # deviations from the median, and times the distance of the next nearer value, of such errors
+_APART, _GAP = 0.05, 30.0  # share of the training values that may be errors of another unit; times the next smaller one
+_ERRORS = (1e5, 1e7)  # times the usual size, which such errors have
 _RARE = 10  # values beside the usual one from which on these are no errors
 _LARGEST = 1e100  # squares of larger values leave float64
 _MOST_WORDS = 2000
@@ -39,8 +39,8 @@ class NumberChannel:
 
     Attributes:
         name: of the channel.
-        center, scale: mean and standard deviation of the training rows, without those that lie orders of magnitude
-            apart, outliers drawn in to the 0.5 % and 99.5 % quantiles first; where these are one number, of what else
+        center, scale: mean and standard deviation of the training rows, without those in another unit by
+            mistake, outliers drawn in to the 0.5 % and 99.5 % quantiles first; where these are one number, of what else
             there is.
         cut: scaled values beyond it are drawn in to it; None: none are.
         impossible: scaled values beyond it are errors, and count as not seen; None: none do, as where training saw too
@@ -76,13 +76,15 @@ class NumberChannel:
                 f"Channel {name!r} has a value of size {largest:g}, too large to be scaled. Mend it, leave the cell "
                 "empty if it is unknown, or choose another unit."
             )
+        enough = len(seen) >= _ENOUGH
         seen = _without_errors(seen) if clipping else seen
         # Limits that are values: one between a flag's 0 and 1 would be a tiny unit, in which the flag is impossible.
         drawn_in = np.clip(seen, *np.quantile(seen, [0.005, 0.995], method="nearest")) if clipping else seen
-        center = float(drawn_in.mean())
-        scale = float(drawn_in.std()) if _varies(drawn_in) else _scale_of_rare(seen, center)
+        center, spread = float(drawn_in.mean()), float(drawn_in.std())
+        # A constant's deviation is what rounding left of it, and no unit to measure in.
+        scale = spread if spread > 1e-12 * abs(center) else _scale_of_rare(seen, center)
         cut = _CUT if clipping else None
-        impossible = _IMPOSSIBLE if clipping and len(seen) >= _ENOUGH else None
+        impossible = _IMPOSSIBLE if clipping and enough else None
         return cls(name, center, scale, cut, impossible, events)
 
     @property
@@ -92,23 +94,20 @@ class NumberChannel:
 
 
 def _without_errors(seen: Array) -> Array:
-    """The values without the few that lie apart from all others by orders of magnitude, such as those in another unit.
+    """The values without the few that are as if in another unit: around a million times too large.
 
-    At most a twentieth, farther from the median than a thousand times the deviation of nine tenths of the values, and
-    behind a gap: what is rare and large, as heavy rain is, comes in all sizes.
+    At most a twentieth, behind a gap, their median a hundred thousand to ten million times that of all. Nearer ones may
+    be events over a quiet baseline, and farther ones events over what rounding left of zeros.
     """
-    if len(seen) < _ENOUGH:
+    size = np.abs(seen)
+    usual = float(np.median(size))
+    if len(seen) < _ENOUGH or not usual:
         return seen
-    middle = np.clip(seen, *np.quantile(seen, [_APART, 1 - _APART], method="nearest"))
-    distance = np.abs(seen - np.median(seen))
-    order = np.sort(distance)[int((1 - _APART) * len(seen)) :]
-    apart = (order[1:] > _GAP * order[:-1]) & (order[1:] > _FAR * middle.std())
-    return seen[distance <= order[:-1][apart][0]] if apart.any() and _varies(middle) else seen
-
-
-def _varies(values: Array) -> bool:
-    """Whether there is a deviation to measure in; a constant's is what rounding left of it."""
-    return bool(values.std() > 1e-12 * abs(values.mean()))
+    far = np.sort(size)[int((1 - _APART) * len(seen)) :]
+    begins = np.flatnonzero(far[1:] > _GAP * far[:-1]) + 1  # of what lies behind a gap
+    typical = far[(begins + len(far)) // 2] / usual
+    errors = begins[(typical >= _ERRORS[0]) & (typical <= _ERRORS[1])]
+    return seen[size < far[errors[0]]] if len(errors) else seen
 
 
 def _scale_of_rare(seen: Array, usual: float) -> float:

@@ -163,6 +163,11 @@ class _Run:
         self.random.bit_generator.state = info["random"]
         if self.done:
             return
+        if arrays["vector"].shape != self.module.vector.shape:
+            raise InputError(
+                "The unfinished run is of another version of memcell, whose networks have other sizes. Leave out "
+                "--resume to begin anew."
+            )
         with torch.no_grad():
             self.module.vector.copy_(torch.from_numpy(arrays["vector"]))
             self.module.averaged_vector.copy_(torch.from_numpy(arrays["averaged"]))
