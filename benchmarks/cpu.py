@@ -11,13 +11,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from baselines import Full, onnx_layer, onnx_session
+from cases import SHAPES, Setting, Shape, agree, inference, layers, random_input, training, turns_with_torch
 from timing import Timing, fma_peak, geometric_mean, in_blocks, load, machine, markdown, peak_memory, take_turns
 from torch import Tensor, nn
 
@@ -25,73 +26,7 @@ from memcell import Step
 from memcell.backends import _core
 from memcell.torch import LSTM
 
-
-class Shape(NamedTuple):
-    batch: int
-    steps: int
-    inputs: int
-    units: int
-
-    def __str__(self) -> str:
-        return " x ".join(map(str, self))
-
-    def flops(self, peepholes: int = 0) -> int:
-        """Of a forward pass: gate products and, with full peepholes, three more."""
-        return 2 * self.batch * self.steps * self.units * (4 * (self.inputs + self.units) + peepholes * self.units)
-
-
-SHAPES = [
-    Shape(1, 1, 64, 128), Shape(1, 100, 64, 128), Shape(1, 1000, 64, 128), Shape(32, 100, 64, 128),
-    Shape(32, 100, 128, 512), Shape(64, 200, 256, 256), Shape(8, 2000, 256, 256), Shape(256, 50, 32, 64),
-    Shape(32, 28, 28, 128), Shape(32, 1000, 8, 32), Shape(128, 168, 16, 64), Shape(1, 10000, 8, 32),
-]  # fmt: skip
 STEP_SIZES = [(8, 32), (64, 128), (256, 256)]
-TOLERANCE = 1e-4  # largest difference over the largest number; float32 over up to 10,000 steps
-
-
-class Setting(NamedTuple):
-    """What the command line chose, and the machine's peak at that many threads."""
-
-    threads: int
-    seconds: float
-    peak: float  # GFLOP/s
-
-
-def agree(name: str, ours: Any, theirs: Any) -> None:
-    """Raise SystemExit unless two results are the same numbers."""
-    for a, b in zip(ours, theirs, strict=True):
-        a, b = (np.asarray(v.detach() if isinstance(v, Tensor) else v, np.float64) for v in (a, b))
-        worst = np.abs(a - b).max() / max(1e-3, np.abs(b).max())
-        if a.shape != b.shape or not worst <= TOLERANCE:
-            raise SystemExit(f"{name}: the results differ by {worst:.1e}; timings would mean nothing.")
-
-
-def random_input(shape: Shape) -> Tensor:
-    """[T, B, I], the default layout of nn.LSTM."""
-    return torch.randn(shape.steps, shape.batch, shape.inputs, generator=torch.Generator().manual_seed(0))
-
-
-def inference(module: nn.Module, x: Tensor) -> Callable[[], Tensor]:
-    def call() -> Tensor:
-        with torch.inference_mode():
-            output = module(x)
-        return output[0] if isinstance(output, tuple) else output
-
-    return call
-
-
-def training(module: nn.Module, x: Tensor) -> Callable[[], list[Tensor]]:
-    """Forward and backward of every parameter and of x, as below a further layer."""
-    x = x.clone().requires_grad_()
-    wanted = [x, *module.parameters()]
-    cotangent = torch.randn(*x.shape[:2], module.hidden_size, generator=torch.Generator().manual_seed(1))  # type: ignore[arg-type]
-
-    def call() -> list[Tensor]:
-        output = module(x)
-        output = output[0] if isinstance(output, tuple) else output
-        return [output, *torch.autograd.grad(output, wanted, cotangent)]
-
-    return call
 
 
 def milliseconds(timing: Timing) -> list[str]:
@@ -123,23 +58,12 @@ def compared(
     return markdown(header, body)
 
 
-def layers(shape: Shape, peephole: str) -> LSTM:
-    torch.manual_seed(0)
-    return LSTM(shape.inputs, shape.units, peephole=peephole)
-
-
 def against_torch(setting: Setting) -> Iterator[str]:
     """The cell of nn.LSTM in both."""
-    rows = []
-    for shape in SHAPES:
-        ours, theirs, x = layers(shape, "none"), nn.LSTM(shape.inputs, shape.units), random_input(shape)
-        theirs.load_state_dict(ours.state_dict())
-        timings = []
-        for make, passes in ((inference, 1), (training, 3)):
-            a, b = make(ours, x), make(theirs, x)
-            agree(f"nn.LSTM {shape}", *((r if passes == 3 else [r]) for r in (a(), b())))
-            timings.append((take_turns(a, b, setting.seconds), passes * shape.flops()))
-        rows.append((str(shape), timings))
+    rows = [
+        (str(shape), [(turns_with_torch(shape, passes, setting), passes * shape.flops()) for passes in (1, 3)])
+        for shape in SHAPES
+    ]
     yield compared("B x T x I x H", "nn.LSTM", setting, rows)
 
 

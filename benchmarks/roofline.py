@@ -11,9 +11,8 @@ import argparse
 import os
 
 import torch
-from cpu import SHAPES, Setting, Shape, agree, inference, layers, random_input, training
-from timing import fma_peak, geometric_mean, machine, markdown, read_rate, take_turns
-from torch import nn
+from cases import SHAPES, Setting, Shape, turns_with_torch
+from timing import fma_peak, geometric_mean, machine, markdown, read_rate
 
 from memcell.backends import _core
 
@@ -37,15 +36,10 @@ def least_seconds(shape: Shape, passes: int, setting: Setting) -> tuple[float, f
 
 
 def table(setting: Setting, passes: int) -> str:
-    """Forward, or forward and backward, of the shapes of ``cpu.py``."""
-    make = inference if passes == 1 else training
+    """Forward, or forward and backward, of the shapes of ``cases.py``."""
     rows, could, does = [], [], []
     for shape in SHAPES:
-        ours, theirs, x = layers(shape, "none"), nn.LSTM(shape.inputs, shape.units), random_input(shape)
-        theirs.load_state_dict(ours.state_dict())
-        a, b = make(ours, x), make(theirs, x)
-        agree(f"nn.LSTM {shape}", *((result if passes == 3 else [result]) for result in (a(), b())))
-        timing = take_turns(a, b, setting.seconds)
+        timing = turns_with_torch(shape, passes, setting)
         bounds = least_seconds(shape, passes, setting)
         least = max(bounds)
         could.append(timing.theirs / least)

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -105,9 +106,10 @@ def fma_peak(threads: int, instructions: str) -> float:
     return _measured("fma_peak.cpp", instructions, threads)
 
 
+@cache
 def read_rate(threads: int, instructions: str, size: int) -> float:
-    """GB/s at which that many threads together read ``size`` bytes each, over and over, measured now; NaN without a
-    compiler."""
+    """GB/s at which that many threads together read ``size`` bytes each, over and over, measured when first asked; NaN
+    without a compiler."""
     return _measured("read_rate.cpp", instructions, threads, size)
 
 
@@ -116,9 +118,9 @@ def _measured(source: str, instructions: str, *arguments: int) -> float:
     if compiler is None:
         return float("nan")
     with tempfile.TemporaryDirectory() as folder:
-        program, text = str(Path(folder) / "program"), str(Path(__file__).with_name(source))
+        program, path = str(Path(folder) / "program"), str(Path(__file__).with_name(source))
         flags = ("-O2", "-fopenmp", "-ffp-contract=fast", *_COMPILED_FOR.get(instructions, ("-DVECTOR_BYTES=16",)))
-        subprocess.run([compiler, *flags, text, "-o", program], check=True)
+        subprocess.run([compiler, *flags, path, "-o", program], check=True)
         command = [program, *map(str, arguments)]
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 

@@ -39,9 +39,9 @@ class NumberChannel:
 
     Attributes:
         name: of the channel.
-        center, scale: mean and standard deviation of the training rows, without those in another unit by
-            mistake, outliers drawn in to the 0.5 % and 99.5 % quantiles first; where these are one number, of what else
-            there is.
+        center, scale: mean and standard deviation of the training rows, without those in another unit by mistake,
+            outliers drawn in to the 0.5 % and 99.5 % quantiles first; where these are one number, of what else there
+            is.
         cut: scaled values beyond it are drawn in to it; None: none are.
         impossible: scaled values beyond it are errors, and count as not seen; None: none do, as where training saw too
             few values to tell.
