@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from timing import machine, markdown
 
-from memcell.backends import native
+from memcell.backends import native, state_decay
 from memcell.sklearn import SequenceClassifier
 from memcell.training.module import SequenceModule
 
@@ -32,8 +32,9 @@ class Watch:
     def __init__(self) -> None:
         self.in_core = 0.0
         self.moments: list[tuple[float, float]] = []
-        for key, function in list(native._FUNCTIONS.items()):
-            native._FUNCTIONS[key] = self._timed(function)
+        for functions in (native._FUNCTIONS, state_decay._FUNCTIONS):
+            for key, function in list(functions.items()):
+                functions[key] = self._timed(function)
         average = SequenceModule.average
 
         def step_ends(module: SequenceModule, step: int) -> None:

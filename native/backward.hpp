@@ -216,16 +216,19 @@ class Backward {
     void through_carry(const Carry<T>& carry, const Place& place, const T* states, const T* initial, T* d, T* d_carry,
                        const Part& part) {
         if (carry.factors == nullptr) return;
-        const T* state = before(place, states, initial);
-        const std::ptrdiff_t units = cell_.units, step = carry.width == 1 ? 0 : 1;
-        const T* a = carry.factors + place.row * carry.width;
-        T sum = 0;
-        for (std::ptrdiff_t u = part.units.first; u < part.units.last; ++u) {
-            sum += d[u] * state[u];
-            if (step == 1) d_carry[place.row * units + u] = d[u] * state[u];
-            d[u] = a[u * step] == T(0) ? T(0) : a[u * step] * d[u];
-        }
-        if (step == 0) d_carry[place.row] = sum;
+        const T *state = before(place, states, initial), *factors = carry.factors + place.row * carry.width;
+        const bool by_unit = carry.width != 1;
+        Vec<T> sum = {};
+        for_unit_registers<T>(part.units, [&](std::ptrdiff_t unit, int lanes) {
+            const Vec<T> factor = by_unit ? load(factors + unit, lanes) : splat<T>(factors[0]), given = load(d + unit, lanes);
+            const Vec<T> gradient = given * load(state + unit, lanes);
+            if (by_unit) store(d_carry + place.row * cell_.units + unit, gradient, lanes);
+            sum = sum + gradient;
+            store(d + unit, factor == Vec<T>{} ? Vec<T>{} : factor * given);
+        });
+        if (by_unit) return;
+        d_carry[place.row] = 0;
+        for (int lane = 0; lane < kLanes<T>; ++lane) d_carry[place.row] += sum[lane];
     }
 
     // What a block of rows owes to the weights and to x.

@@ -80,4 +80,14 @@ struct Gradients {
     T *carry_h, *carry_c;  // null where the carry was not given
 };
 
+// What the factors of a state are made of, see decay.hpp.
+template <class T>
+struct Decay {
+    std::ptrdiff_t rows, inputs, units;
+    const T* x;              // [rows, inputs]
+    Matrix<const T> weight;  // [units, inputs]
+    const T* bias;           // [units]; null: zeros
+    int threads;
+};
+
 }  // namespace memcell

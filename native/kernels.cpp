@@ -2,6 +2,7 @@
 #include "kernels.hpp"
 
 #include "backward.hpp"
+#include "decay.hpp"
 #include "forward.hpp"
 
 namespace memcell {
@@ -18,6 +19,8 @@ Kernels<T> kernels() {
         },
         [](const Cell& cell, const Weights<T>& weights, const Inputs<T>& in, const BackwardInputs<T>& back,
            const Gradients<T>& out) { backward(cell, weights, in, back, out); },
+        decay<T>,
+        decay_backward<T>,
     };
 }
 

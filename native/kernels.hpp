@@ -13,6 +13,8 @@ struct Kernels {
     Packed (*pack)(const Cell&, const Weights<T>&);
     void (*forward)(const void* packed, const Inputs<T>&, const ForwardOutputs<T>&);
     void (*backward)(const Cell&, const Weights<T>&, const Inputs<T>&, const BackwardInputs<T>&, const Gradients<T>&);
+    void (*decay)(const Decay<T>&, T* factors);
+    void (*decay_backward)(const Decay<T>&, const T* factors, const T* d_factors, Matrix<T> d_weight, T* d_bias);
 };
 
 struct InstructionSet {

@@ -96,11 +96,12 @@ double& work_of_a_thread() {
     return work;
 }
 
-int threads_to_use(double rows, double inputs, double units) {
+int threads_for(double multiplications) {
     if (forked) return 1;
-    const double worth_it = rows * 4 * units * (inputs + units) / work_of_a_thread();
-    return std::max(1, static_cast<int>(std::min<double>(worth_it, omp_get_max_threads())));
+    return std::max(1, static_cast<int>(std::min<double>(multiplications / work_of_a_thread(), omp_get_max_threads())));
 }
+
+int threads_to_use(double rows, double inputs, double units) { return threads_for(rows * 4 * units * (inputs + units)); }
 
 // The cell with the sizes that its weights show.
 template <class T>
@@ -214,6 +215,31 @@ void backward(const Cell& cell, InMatrix<T> w_x, InMatrix<T> w_h, In<T> bias,
     kernels.backward(sized<T>(cell, w_x, w_h), weights_of<T>(w_x, w_h, bias, peephole), in, back, out);
 }
 
+constexpr double kExponential = 20;  // multiplications that one takes as long as
+
+template <class T>
+Decay<T> decay_of(const In<T>& x, const InMatrix<T>& weight, const MaybeIn<T>& bias) {
+    const double rows = x.shape(0), inputs = x.shape(1), units = weight.shape(0);
+    const int threads = threads_for(rows * units * (inputs + kExponential));
+    return {static_cast<std::ptrdiff_t>(rows), static_cast<std::ptrdiff_t>(inputs), static_cast<std::ptrdiff_t>(units),
+            x.data(), matrix(weight), pointer(bias), threads};
+}
+
+template <class T>
+void decay(In<T> x, InMatrix<T> weight, MaybeIn<T> bias, Out<T> factors) {
+    const Decay<T> in = decay_of<T>(x, weight, bias);
+    nb::gil_scoped_release release;
+    kernels_of<T>(*active()).decay(in, factors.data());
+}
+
+template <class T>
+void decay_backward(In<T> x, InMatrix<T> weight, MaybeIn<T> bias, In<T> factors, In<T> d_factors, OutMatrix<T> d_weight,
+                    MaybeOut<T> d_bias) {
+    const Decay<T> in = decay_of<T>(x, weight, bias);
+    nb::gil_scoped_release release;
+    kernels_of<T>(*active()).decay_backward(in, factors.data(), d_factors.data(), matrix(d_weight), pointer(d_bias));
+}
+
 template <class T>
 void define(nb::module_& m, const char* suffix) {
     const auto name = [&](const char* base) { return std::string(base) + suffix; };
@@ -232,6 +258,9 @@ void define(nb::module_& m, const char* suffix) {
           nb::arg("d_h_final").none(), nb::arg("d_c_final").none(), nb::arg("d_x").none(), nb::arg("d_w_x"), nb::arg("d_w_h"),
           nb::arg("d_bias"), nb::arg("d_peephole").none(), nb::arg("d_h0"), nb::arg("d_c0"),
           nb::arg("d_carry_h").none(), nb::arg("d_carry_c").none());
+    m.def(name("decay_").c_str(), &decay<T>, nb::arg("x"), nb::arg("weight"), nb::arg("bias").none(), nb::arg("factors"));
+    m.def(name("decay_backward_").c_str(), &decay_backward<T>, nb::arg("x"), nb::arg("weight"), nb::arg("bias").none(),
+          nb::arg("factors"), nb::arg("d_factors"), nb::arg("d_weight"), nb::arg("d_bias").none());
 }
 
 }  // namespace

@@ -146,7 +146,7 @@ struct Exp2Constants<double> {
                                    1.369148885390412888e-12};
 };
 
-// 2^t = scale * (1 + minus_one), for t between -saturation and infinite.
+// 2^t = scale * (1 + minus_one), for t between 1 - bias and infinite.
 template <class T>
 struct Exp2Parts {
     Vec<T> scale, minus_one;
@@ -178,6 +178,15 @@ MEMCELL_INLINE Vec<T> sigmoid(Vec<T> x) {
     using C = Exp2Constants<T>;
     const Exp2Parts<T> e = exp2_parts<T>(at_least(at_most(x * T(-kLog2E), C::infinite), -C::saturation));
     return T(1) / (e.scale * (e.minus_one + T(1)) + T(1));
+}
+
+// e^-x for x > 0, 1 for the rest. What is below the smallest normal number is 0.
+template <class T>
+MEMCELL_INLINE Vec<T> exp_of_negative(Vec<T> x) {
+    constexpr T lowest = 1 - Exp2Constants<T>::bias;
+    const Vec<T> t = at_most(x * T(-kLog2E), T(0));
+    const Exp2Parts<T> e = exp2_parts<T>(at_least(t, lowest));
+    return t < lowest ? Vec<T>{} : e.scale * (e.minus_one + T(1));
 }
 
 // (e^2x - 1) / (e^2x + 1), with e^2x - 1 formed without cancellation so that small x keeps its digits.

@@ -43,6 +43,16 @@ def test_numpy_gives_the_same_numbers_as_torch(task: str, spec: LstmSpec, series
         np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
 
 
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_gradients_of_decay(with_bias: bool) -> None:
+    torch.manual_seed(0)
+    x, weight, bias = torch.rand(7, 3).double(), torch.randn(5, 3).double(), torch.randn(5).double()
+    trained = (weight, bias) if with_bias else (weight,)
+    for one in trained:
+        one.requires_grad_()
+    assert torch.autograd.gradcheck(lambda *w: TorchEngine().decay(x, w[0], w[1] if with_bias else None), trained)
+
+
 def test_predictions_are_those_of_the_torch_stack(model: Model, series: list[Series]) -> None:
     head, weights = model.config.head, {name: torch.from_numpy(weight) for name, weight in model.members[0].items()}
     for one in series:

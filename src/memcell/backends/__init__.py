@@ -3,6 +3,7 @@
 from memcell.backends.choose import BACKENDS, choose
 from memcell.backends.native import NativeBackend
 from memcell.backends.reference import ReferenceBackend
+from memcell.backends.state_decay import decay, decay_gradients
 from memcell.backends.step import Step
 
-__all__ = ["BACKENDS", "NativeBackend", "ReferenceBackend", "Step", "choose"]
+__all__ = ["BACKENDS", "NativeBackend", "ReferenceBackend", "Step", "choose", "decay", "decay_gradients"]

@@ -69,9 +69,10 @@ class Steps:
         events = _ranges(low, counts)
         offsets = offsets_of(lengths.tolist())
         shift = np.repeat(offsets[:-1] - first, counts)
+        by_row = {name: getattr(self, name).take(rows, axis=0) for name in _BY_ROW}
         return replace(
-            self, **{name: getattr(self, name)[rows] for name in _BY_ROW}, event_row=self.event_row[events] + shift,
-            event_feature=self.event_feature[events], event_value=self.event_value[events], offsets=offsets,
+            self, **by_row, event_row=self.event_row[events] + shift, event_feature=self.event_feature[events],
+            event_value=self.event_value[events], offsets=offsets,
         )  # fmt: skip
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from array_api_compat import array_namespace
 
-from memcell.backends import choose
+from memcell.backends import choose, decay
 from memcell.contract import LstmCall, LstmSpec, LstmWeights, sequences_of
 from memcell.data.steps import Steps
 from memcell.model.config import ModelConfig
@@ -26,6 +26,10 @@ class Engine(Protocol):
         reverse: bool,
     ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
         """One LSTM layer over rows cut by offsets [B + 1]: h, c [N, H] and the final h, c [B, H]."""
+        ...
+
+    def decay(self, x: Any, weight: Any, bias: Any) -> Any:
+        """exp(-relu(x W^T + b)), [N, H], of x [N, K], W [H, K] and b [H] or None; no gradient reaches x."""
         ...
 
     def segment_sum(self, values: Any, index: Any, count: int) -> Any:
@@ -93,9 +97,7 @@ def run(
     x = xp.concat([*parts, steps.extra], axis=1)
     carry_h = None
     if config.has("state_decay"):
-        # Signs are turned in the weights, which are smaller than what becomes of them.
-        decay = steps.since @ -weights["state_decay.weight"].T - weights["state_decay.bias"]
-        carry_h = xp.exp(xp.clip(decay, None, 0))
+        carry_h = engine.decay(steps.since, weights["state_decay.weight"], weights["state_decay.bias"])
     # From the end, a row is entered from the one after it; the first row of a series has no gap.
     gaps = (steps.gap, xp.concat([steps.gap[1:], xp.zeros_like(steps.gap[:1])], axis=0))
     h, finals = x, []
@@ -106,8 +108,8 @@ def run(
             cell = tuple(weights.get(name + part) for part in ("w_x", "w_h", "bias", "peephole"))
             carry_c = None
             if config.has("time_decay"):
-                forgetting = weights[name + "forgetting"][None, :]
-                carry_c = xp.exp(-xp.logaddexp(forgetting, xp.zeros_like(forgetting)) * gaps[way])
+                forgetting = weights[name + "forgetting"][:, None]
+                carry_c = engine.decay(gaps[way], xp.logaddexp(forgetting, xp.zeros_like(forgetting)), None)
             at = k * len(config.directions) + way
             out, _, h_final, c_final = engine.lstm(
                 config.spec, h, cell, state.h[at], state.c[at], steps.offsets,
@@ -215,6 +217,10 @@ class NativeEngine:
         call = LstmCall(x, h0, c0, sequences_of(np.asarray(sequences, np.int64)), carry_h, carry_c, reverse)
         result = backend.forward(packed, call)
         return result.h, result.c, result.h_final, result.c_final
+
+    def decay(self, x: Any, weight: Any, bias: Any) -> Any:
+        """As in ``Engine``."""
+        return decay(x, weight, bias)
 
     def segment_sum(self, values: Any, index: Any, count: int) -> Any:
         """As in ``Engine``."""

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
+from memcell.backends import decay, decay_gradients
 from memcell.contract import LstmSpec
 from memcell.torch import lstm
 
@@ -20,6 +23,28 @@ class TorchEngine:
         """One layer."""
         return lstm(spec, x, weights, h0, c0, sequences, carry_h=carry_h, carry_c=carry_c, reverse=reverse)
 
+    def decay(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Factors of a state."""
+        return _Decay.apply(x, weight, bias)  # type: ignore[no-any-return]
+
     def segment_sum(self, values: Tensor, index: Tensor, count: int) -> Tensor:
         """Sums of the rows of one index."""
         return values.new_zeros((count, *values.shape[1:])).index_add(0, index, values)
+
+
+class _Decay(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *given: Tensor | None) -> Tensor:
+        factors = torch.from_numpy(decay(*map(_array, given)))
+        ctx.save_for_backward(*given, factors)
+        return factors
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_factors: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        d_weight, d_bias = decay_gradients(*map(_array, (*ctx.saved_tensors, d_factors)))
+        return None, torch.from_numpy(d_weight), None if d_bias is None else torch.from_numpy(d_bias)
+
+
+def _array(tensor: Tensor | None) -> Any:
+    return None if tensor is None else tensor.detach().numpy()

@@ -113,6 +113,8 @@ class SequenceModule(nn.Module):
             start = {**start, **own}
         self.vector = nn.Parameter(torch.cat([start[name].flatten() for name in self._shapes]))
         self.averaged_vector = self.vector.detach().clone()
+        views = self._views(self.vector.detach())
+        self._decayed = [] if center is None else [views[name] for name in _DECAYED]
 
     def _parts(self, vector: Tensor) -> dict[str, Tensor]:
         """The weights that a vector of trained ones stands for."""
@@ -133,10 +135,8 @@ class SequenceModule(nn.Module):
         Weight decay apart from the gradient (AdamW, arXiv 1711.05101), far stronger than that of the cell: summaries
         are many, and without it they are learnt by heart within a few epochs.
         """
-        if self._center is not None:
-            views = self._views(self.vector)
-            for name in _DECAYED:
-                views[name].mul_(math.exp(-_DECAY * rate))
+        for weight in self._decayed:
+            weight.mul_(math.exp(-_DECAY * rate))
 
     def averaged(self) -> dict[str, NDArray[np.float32]]:
         """A copy of the averaged weights, by name."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from memcell.contract import InputError
 from memcell.model.config import ModelConfig
@@ -190,7 +190,9 @@ def _advance(module: SequenceModule, optimizer: torch.optim.Optimizer, batch: Ba
     optimizer.zero_grad(set_to_none=True)
     loss = module.loss(batch)
     loss.backward()
-    nn.utils.clip_grad_norm_([module.vector], _LARGEST_NORM)
+    gradient = module.vector.grad
+    assert gradient is not None
+    gradient.mul_((_LARGEST_NORM / (torch.linalg.vector_norm(gradient) + 1e-6)).clamp(max=1.0))
     optimizer.step()
     module.decay(rate)
     return loss.item()
