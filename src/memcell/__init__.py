@@ -7,7 +7,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from memcell.contract import InputError, LstmSpec, LstmWeights, OutputError
+from memcell.contract import DataWarning, InputError, LstmSpec, LstmWeights, OutputError
 from memcell.ragged import RaggedBatch
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "InputError", "LstmSpec", "LstmWeights", "OutputError", "RaggedBatch", "Series", "Step", "as_series", "load",
-    "read",
+    "DataWarning", "InputError", "LstmSpec", "LstmWeights", "OutputError", "RaggedBatch", "Series", "Step", "as_series",
+    "load", "read",
 ]  # fmt: skip
 
 _LAZY = {

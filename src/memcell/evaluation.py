@@ -27,7 +27,8 @@ class ClassifierScore:
     accuracy, balanced_accuracy: shares from 0 to 1; balanced: the mean over classes.
     auroc: area under the receiver's curve, of many classes one against the rest; NaN if a class does not occur.
     log_loss: mean negative logarithm of the probability given to the true class.
-    brier: mean squared distance of the probabilities from the truth, summed over the classes.
+    brier: mean squared distance of the probabilities from the truth, of two classes that of the second one, of more
+        the sum over all, as scikit-learn has it.
     calibration_error: mean distance of the probability of the predicted class from how often it was right, over ten
         bins of equally many series (Guo et al., arXiv 1706.04599, eq. 3, with such bins).
     """
@@ -62,7 +63,7 @@ class RegressionScore:
     series: how many were scored; with several targets, errors are of each in units of its training spread, averaged.
     rmse: root mean squared error of the mean.
     mae: mean absolute error of the median.
-    r2: share of the variance that the mean explains.
+    r2: share of the variance that the mean explains, averaged over the targets.
     coverage: share of the true values between the 0.1 and the 0.9 quantile; 0.8 is claimed.
     pinball: mean pinball loss over the three quantiles.
     """
@@ -128,6 +129,7 @@ def evaluate_classifier(model: Model, series: list[Series]) -> ClassifierScore:
     probabilities = model.predict_proba(series)
     best = probabilities.argmax(axis=1)
     every = np.arange(len(model.classes))
+    squares = ((probabilities - np.eye(len(every))[codes]) ** 2)[:, 1 if len(every) == 2 else 0 :]
     if len(np.unique(codes)) < len(every):
         auroc = float("nan")
     elif len(every) == 2:
@@ -141,7 +143,7 @@ def evaluate_classifier(model: Model, series: list[Series]) -> ClassifierScore:
         float(np.mean(recalls)),
         auroc,
         float(metrics.log_loss(codes, probabilities, labels=every)),
-        float(((probabilities - np.eye(len(every))[codes]) ** 2).sum(axis=1).mean()),
+        float(squares.sum(axis=1).mean()),
         _calibration_error(probabilities.max(axis=1), best == codes),
     )
 
@@ -200,16 +202,22 @@ def _evaluate_regressor(model: Model, series: list[Series]) -> RegressionScore:
         raise InputError("No series has a known target.")
     off = ((truth[:, :, None] - numbers) / unit[:, None])[known]
     error, square = off[:, :3], off[:, 3] ** 2
-    spread = ((truth - np.nanmean(truth, axis=0)) / unit)[known]
+    explained = [_r2(truth[there, k], numbers[there, k, 3]) for k, there in enumerate(known.T) if there.any()]
     levels = np.array(QUANTILES)
     return RegressionScore(
         len(series),
         float(np.sqrt(square.mean())),
         float(np.abs(error[:, 1]).mean()),
-        float(1 - square.sum() / (spread**2).sum()) if (spread**2).sum() > 0 else float("nan"),
+        float(np.mean(explained)),
         float(((error[:, 0] >= 0) & (error[:, 2] <= 0)).mean()),
         float(np.maximum(levels * error, (levels - 1) * error).mean()),
     )
+
+
+def _r2(truth: NDArray[np.float64], mean: NDArray[np.float64]) -> float:
+    """NaN where all outcomes are the same."""
+    variance = ((truth - truth.mean()) ** 2).sum()
+    return float(1 - ((truth - mean) ** 2).sum() / variance) if variance > 0 else float("nan")
 
 
 def _evaluate_tagger(model: Model, series: list[Series]) -> TaggerScore:

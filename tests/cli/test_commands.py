@@ -123,6 +123,9 @@ def test_evaluate_prints_scores(run: Run) -> None:
         "series", "accuracy", "balanced_accuracy", "auroc", "log_loss", "brier", "calibration_error",
     ]  # fmt: skip
     scores = run("evaluate", "co2.memcell", "co2.csv", "--origins", 3).out
+    refused = run("evaluate", "stays.memcell", "stays.csv", "--origins", 3)
+    assert refused.code == 2
+    assert "--origins is for forecasts" in refused.err
     assert [line.split()[0] for line in scores.splitlines()] == ["origins", "mae", "mase", "coverage", "pinball"]
     assert scores.split()[1] == "3"
 

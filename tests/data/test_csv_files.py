@@ -29,6 +29,8 @@ def write(folder, data, name="t.csv"):
         ("id\tt\ta\nx\t0\t5\nx\t1\tNaN\n", "t.csv"),
         ("id\tt\ta\nx\t0\t5\nx\t1\t\n", "t.tsv"),
         ("id,t,a\nx,0,5\nx,1,#N/A\n", "T.CSV"),
+        ("id|t|a\nx|0|5\nx|1|\n", "t.csv"),
+        ("sep=;\r\nid;t;a\r\nx;0;5\r\nx;1;\r\n", "t.csv"),
         (gzip.compress(b"id,t,a\nx,0,5\nx,1,<NA>\n"), "t.csv.gz"),
     ],
 )
@@ -41,6 +43,14 @@ def test_odd_but_readable_files(tmp_path, data, name):
 
 def test_paths_may_be_text(tmp_path):
     assert len(read(str(write(tmp_path, "a\n1\n")))) == 1
+
+
+def test_the_separator_is_what_splits_the_first_lines_most(tmp_path):
+    path = write(tmp_path, "id;t;x, kg;y\n1;0;3,5;0\n1;1;3.6;0\n")
+    with pytest.raises(InputError, match="Channel 'x, kg' holds numbers.* has the text '3,5'"):  # a number, and refused as such
+        read(path, id="id", time="t")
+    path.write_text("id;t;x, kg;y\n1;0;3.5;0\n1;1;3.6;0\n")
+    assert read(path, id="id", time="t")[0].channels == ("x, kg", "y")
 
 
 def test_quoted_fields_hold_separators_and_line_ends(tmp_path):

@@ -101,6 +101,16 @@ def test_a_long_table_has_sets_and_its_own_kinds():
         read_table(frame, id="unit", time="t", channel="what", value="how", channels=["K"])
 
 
+def test_what_is_not_read_of_a_long_table_makes_no_row():
+    table = pl.DataFrame({"id": [1, 1, 1], "t": [0, 1, 2], "what": ["hr", "strange", "hr"], "v": [80.0, 5.0, 81.0]})
+    roles = {"id": "id", "time": "t", "channel": "what", "value": "v"}
+    (one,) = read(table, **roles, channels=["hr"])
+    assert one.times.tolist() == [0.0, 2.0]
+    assert one.values[:, 0].tolist() == [80.0, 81.0]
+    (again,) = read_table(table, schema=one.schema).series
+    assert again.times.tolist() == [0.0, 2.0]
+
+
 def test_columns_of_nixtla_are_understood():
     frame = pl.DataFrame(
         {"unique_id": ["a", "a", "b"], "ds": ["2020-01-02", "2020-01-01", "2020-01-01"], "y": [2, 1, 5]}

@@ -1,6 +1,7 @@
 """The estimators as scikit-learn uses them, on lists of series."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from sklearn.preprocessing import FunctionTransformer
 from training.small_series import levels, wave
 
 import memcell
-from memcell import InputError, Series
-from memcell.evaluation import evaluate_classifier, evaluate_forecaster
+from memcell import InputError, Series, as_series
+from memcell.evaluation import evaluate_classifier, evaluate_forecaster, evaluate_model
 from memcell.sklearn import SequenceClassifier, SequenceForecaster, SequenceRegressor, SequenceTagger
 
 FAST: dict[str, Any] = {"hidden_size": 4, "epochs": 2, "progress": False}
@@ -83,6 +84,12 @@ def test_a_grid_is_searched(labelled: list[Series], classifier: SequenceClassifi
     search.fit(labelled, [one.label for one in labelled])
     assert search.best_params_["hidden_size"] == search.best_estimator_.model_.config.hidden_size
     assert search.best_params_["peephole"] == search.best_estimator_.model_.config.spec.peephole
+
+
+def test_numbers_of_numpy_are_numbers(labelled: list[Series], classifier: SequenceClassifier) -> None:
+    search = GridSearchCV(classifier, {"hidden_size": np.array([2, 3])}, cv=2, error_score="raise")
+    search.fit(labelled, [one.label for one in labelled])
+    assert isinstance(search.best_estimator_.model_.config.hidden_size, int)
 
 
 def test_a_pipeline_ends_in_an_estimator(labelled: list[Series], classifier: SequenceClassifier) -> None:
@@ -175,6 +182,8 @@ def test_classifier_scores_against_scikit_learns_metrics(
     assert score.balanced_accuracy == pytest.approx(metrics.balanced_accuracy_score(y, model.predict(labelled)))
     assert score.auroc == metrics.roc_auc_score(y, model.predict_proba(labelled)[:, 1])
     assert score.log_loss == metrics.log_loss(y, model.predict_proba(labelled))
+    wanted = metrics.brier_score_loss(y, model.predict_proba(labelled)[:, 1], pos_label="low")
+    assert score.brier == pytest.approx(wanted)
 
 
 def test_a_label_the_model_does_not_know_is_named(labelled: list[Series], classifier: SequenceClassifier) -> None:
@@ -269,6 +278,43 @@ def test_a_regressors_score_leaves_out_what_is_unknown(levelled: tuple[list[Any]
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_r2_is_the_mean_over_the_targets(levelled: tuple[list[Any], Any]) -> None:
+    x, y = levelled
+    y = np.nan_to_num(y * [1.0, 100.0])
+    regressor = SequenceRegressor(members=1, **FAST).fit(x, y)
+    scored = [replace(one, label=tuple(row)) for one, row in zip(as_series(x), y, strict=True)]
+    assert evaluate_model(regressor.model_, scored).r2 == pytest.approx(metrics.r2_score(y, regressor.predict(x)))
+
+
+def test_a_taggers_score_counts_weights() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(30, 6, 1))
+    tags = [np.where(one[:, 0] > 0, "up", "down") for one in x]
+    tagger, weight = SequenceTagger(members=1, **FAST).fit(x, tags), random.random(30)
+    found = tagger.predict(x)
+    right = [np.mean(a == b) for a, b in zip(tags, found, strict=True)]
+    assert tagger.score(x, tags, weight) == pytest.approx(np.average(right, weights=weight))
+    assert tagger.score(x, tags) == pytest.approx(np.mean(right))
+
+
+def test_weights_of_classes_are_for_one_label() -> None:
+    x, y = np.zeros((8, 3, 1)), np.eye(2, dtype=int)[[0, 1] * 4]
+    with pytest.raises(InputError, match="`class_weight` is 'balanced'; series with several labels"):
+        SequenceClassifier(class_weight="balanced", **FAST).fit(x, y)
+
+
+def test_what_a_masked_array_masks_is_missing(classifier: SequenceClassifier) -> None:
+    random = np.random.default_rng(0)
+    masked = np.ma.masked_array(random.normal(size=(30, 6, 1)), mask=random.random((30, 6, 1)) < 0.3)
+    y = [0, 1] * 15
+    found, wanted = (classifier.fit(x, y).predict_proba(x) for x in (masked, masked.filled(np.nan)))
+    assert np.array_equal(found, wanted)
+    assert np.array_equal(classifier.predict_proba(list(masked)), wanted)
+    numbers = np.ma.masked_array(np.where(np.arange(30) % 3, 1.0, -9999.0), mask=np.arange(30) % 3 == 0)
+    means = SequenceRegressor(members=1, **FAST).fit(masked, numbers).predict(masked)
+    assert np.abs(means - 1).max() < 1
+
+
 def test_huge_targets(levelled: tuple[list[Any], Any]) -> None:
     x, y = levelled
     regressor = SequenceRegressor(members=1, **FAST)

@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from training.small_series import SCHEMA, levels, settings, small_classifier, small_forecaster, wave
 
 from memcell import InputError, Series
+from memcell.data import read_table
 from memcell.data.recipe import Recipe
 from memcell.model import Model, save
 from memcell.training import Design, TrainingSettings, fit_classifier, fit_forecaster, forecaster
@@ -50,6 +52,16 @@ def test_a_forecaster_learns() -> None:
     (forecast,) = model.predict([one])
     assert np.abs(forecast.quantiles[:, 1] - truth).mean() < 0.25
     assert np.abs(one.values[-1, 0] - truth).mean() > 0.5  # which the last value does not do
+
+
+def test_words_that_come_late_in_a_forecast() -> None:
+    rows = 120
+    words = [("abcd")[k % 2 + 2 * (k > 105)] for k in range(rows)]
+    table = pl.DataFrame({"t": range(rows), "y": np.sin(np.arange(rows) / 3), "word": words})
+    contents = read_table(table, time="t")
+    model = fit_forecaster(contents.series, "y", 4, contents.schema, settings(epochs=1), Design(hidden_size=4))
+    assert model.recipe.channels[1].words == ("a", "b", "c", "d")  # type: ignore[union-attr]
+    assert np.isfinite(model.predict(contents.series)[0].quantiles).all()
 
 
 def test_a_classifier_scales_by_its_training_series_alone(monkeypatch: pytest.MonkeyPatch) -> None:

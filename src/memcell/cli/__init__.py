@@ -2,8 +2,9 @@
 
 import os
 import sys
+import warnings
 
-from memcell.contract import InputError, OutputError
+from memcell.contract import DataWarning, InputError, OutputError
 
 __all__ = ["main"]
 
@@ -23,6 +24,7 @@ def _run() -> int:
     # Threads that spin while they wait make training ten times slower where a neighbour takes a core. Has to be said
     # before OpenMP loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    warnings.simplefilter("ignore", DataWarning)  # said in notes, when the table was read
     try:
         from memcell.cli.app import app
     except ModuleNotFoundError as error:

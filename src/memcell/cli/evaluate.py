@@ -8,6 +8,7 @@ from typer import Argument, Option
 
 from memcell.cli.roles import StaticOption, TargetsOption
 from memcell.cli.tables import OnDuplicates, read_for
+from memcell.contract import InputError
 from memcell.model import load
 
 __all__ = ["evaluate"]
@@ -30,6 +31,8 @@ def evaluate(
 
     trained = load(model)
     forecasts = trained.task == "forecast"
+    if origins is not None and not forecasts:
+        raise InputError(f"--origins is for forecasts; this model's task is to {trained.task}. Leave it out.")
     series = read_for(trained, table, duplicates, with_labels=not forecasts, static=static, targets=targets)
     score: Any = evaluate_forecaster(trained, series, origins) if forecasts else evaluate_model(trained, series)
     for name, value in asdict(score).items():

@@ -158,6 +158,8 @@ def _check_task(
         )
     if len(target) > 1 and task in (Task.tag, Task.forecast):
         raise InputError(f"--task {task.value} has one --target; got {', '.join(target)}.")
+    if len(target) > 1 and class_weight is not None:
+        raise InputError("--class-weight is for one --target: with several, a series has no one class. Leave it out.")
     if class_weight not in (None, "balanced"):
         raise InputError(f"--class-weight is {class_weight!r}; it must be 'balanced', or left out.")
     for option, given, tasks in (

@@ -13,11 +13,12 @@ from memcell.contract.arrays import (
     sequences_of,
 )
 from memcell.contract.backend import Backend
-from memcell.contract.errors import InputError, OutputError
+from memcell.contract.errors import DataWarning, InputError, OutputError
 from memcell.contract.spec import LstmSpec
 
 __all__ = [
     "Backend",
+    "DataWarning",
     "InputError",
     "LstmCall",
     "LstmGradients",

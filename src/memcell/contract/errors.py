@@ -13,6 +13,10 @@ class InputError(ValueError):
     """
 
 
+class DataWarning(UserWarning):
+    """What the user should know of data that is read all the same; the message says what becomes of it."""
+
+
 class OutputError(Exception):
     """A result could not be written. The message names the path and the reason."""
 

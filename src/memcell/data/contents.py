@@ -224,6 +224,7 @@ def series_of(parts: Sequence[Part], known: Known, schema: TableSchema, spill: S
     """One series for each id that is known."""
     parts = [_renumbered(part, schema.channels, spill) for part in parts]
     places = {id: (part, k) for part in parts for id, k in part.place.items()}
+    silent = tuple(_silent(parts))
     series: list[Series] = []
     for number, id in enumerate(known.ids):
         part, k = places.get(id, (parts[0], -1))
@@ -234,7 +235,7 @@ def series_of(parts: Sequence[Part], known: Known, schema: TableSchema, spill: S
             Observations(seen.row[low:high], seen.channel[low:high], seen.value[low:high]), times, rows.channels, id,
             known.labels[number], schema.time_kind, schema, known.facts_at(number), known.facts.names, rows.levels,
             known.facts.levels, None if part.tags is None else part.tags[begin:end], known.groups[number],
-            known.weights[number],
+            known.weights[number], silent,
         ))  # fmt: skip
     return series
 

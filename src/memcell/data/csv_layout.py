@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
 
+_SEPARATORS = ",;\t|"
+_LOOKED_AT, _FIRST_LINES = 1 << 16, 5  # bytes and lines from which the separator is guessed
+_DECLARED = re.compile(rb"sep=([,;\t|])(?=\r?\n)")
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
@@ -66,8 +70,8 @@ def layout_of(data: bytes, name: str, separator: str | None) -> CsvLayout:
     Args:
         data: UTF-8 text, not empty.
         name: what messages call the file.
-        separator: the character between fields; None takes the comma, or where the first line has none,
-            a semicolon or tab.
+        separator: the character between fields; None takes that of comma, semicolon, tab and bar which splits the first
+            lines alike.
 
     Raises:
         InputError: a line with more or fewer fields than the header, or quotes that do not match.
@@ -89,8 +93,24 @@ def layout_of(data: bytes, name: str, separator: str | None) -> CsvLayout:
 
 
 def _separator_of(data: bytes) -> str:
-    first = data.lstrip(b"\r\n").split(b"\n", 1)[0]
-    return next((separator for separator in ",;\t" if separator.encode() in first), ",")
+    """The separator that gives the first lines as many fields as the header, and the most of these."""
+    text = data[:_LOOKED_AT].decode(errors="replace")
+    lines = [line for line in text.split("\n") if line.strip()][:_FIRST_LINES]
+
+    def fields(separator: str) -> int:
+        widths = {len(record) for record in csv.reader(lines, delimiter=separator)}
+        return widths.pop() if len(widths) == 1 else 0
+
+    best = max(_SEPARATORS, key=fields)
+    if fields(best) > 1:
+        return best
+    return next((separator for separator in _SEPARATORS if separator in lines[0]), ",")
+
+
+def without_declaration(data: bytes) -> tuple[bytes, str | None]:
+    """The text with Excel's first line ``sep=;`` made blank, and the separator that it names."""
+    found = _DECLARED.match(data)
+    return (data, None) if found is None else (data[found.end() :], found[1].decode())
 
 
 def _scan_plain(data: bytes, separator: str) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:

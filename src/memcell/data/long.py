@@ -52,10 +52,12 @@ def long_rows(
         renumbered[kept] = np.arange(len(kept))
         wanted, channel = [wanted[c] for c in kept], renumbered[channel]
     order = np.lexsort((times, members.codes))
+    if roles.tag is None:  # what is not read makes no row; a tag does
+        order = order[channel[order] >= 0]
     codes, times = members.codes[order], times[order]
     begins = np.ones(len(order), bool)
     begins[1:] = (np.diff(codes) != 0) | (np.diff(times) != 0)
-    row = np.empty(len(order), np.int64)
+    row = np.full(len(channel), -1)
     row[order] = np.cumsum(begins) - 1
     seen = Observations.of(row[known], channel[known], values[known])
     counts = Counter({"Values beside another one of the same id, time and channel, read as a set": seen.surplus})

@@ -41,6 +41,7 @@ class Series:
         tags: what is to be learnt of each row, [T] objects, None where unknown; or None.
         group: what the series that belong to one subject share, or None.
         weight: how much the series counts in training.
+        silent: what else the table it was read from has as channels, of which no series has a value.
 
     Raises:
         InputError: a shape that does not fit, an infinity, or times that are missing or do not increase.
@@ -66,6 +67,7 @@ class Series:
     tags: NDArray[Any] | None = None
     group: object | None = None
     weight: float = 1.0
+    silent: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Bring arrays to observations and float64, and refuse what no later room could use."""
@@ -235,7 +237,13 @@ def _facts_by_name(facts: list[object], names: Sequence[str] | None) -> tuple[li
     return [[np.nan if one.get(name) is None else one[name] for name in names] for one in given], names
 
 
+def unmasked(x: Any) -> Any:
+    """Numbers of a masked array with NaN where it is masked; anything else as it is."""
+    return np.ma.filled(x.astype(np.float64), np.nan) if isinstance(x, np.ma.MaskedArray) else x
+
+
 def _items(x: Any) -> list[Any]:
+    x = unmasked(x)
     if isinstance(x, (list, tuple)):
         return list(cast("Sequence[Any]", x))
     if not isinstance(x, np.ndarray):
@@ -255,7 +263,7 @@ def _items(x: Any) -> list[Any]:
 def _one_series(number: int, item: object, times: object, channels: Sequence[str] | None) -> Series:
     name = f"series {number}"
     try:
-        values = np.asarray(item, dtype=np.float64)
+        values = np.asarray(unmasked(item), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name.capitalize()} of `x` must be an array of numbers: {error}.") from error
     if values.ndim == 1:
@@ -285,14 +293,25 @@ def _times_of(name: str, times: object, length: int) -> tuple[NDArray[np.float64
 
 
 def _check_alike(series: list[Series]) -> None:
+    if not series:
+        return
+    first = series[0]
     for number, one in enumerate(series):
-        if one.channels != series[0].channels:
-            raise InputError(
-                f"All series must have the same channels; series {number} has {one.channels}, "
-                f"series 0 has {series[0].channels}."
-            )
-        if one.time_kind != series[0].time_kind:
-            raise InputError(
-                f"All series must have the same kind of time; series {number} has {one.time_kind!r}, "
-                f"series 0 has {series[0].time_kind!r}."
-            )
+        for field_name, what in _ALIKE.items():
+            own, others = getattr(one, field_name), getattr(first, field_name)
+            if own != others:
+                raise InputError(
+                    f"All series must have the same {what}; series {number} has {own}, series 0 has {others}."
+                )
+        for field_name, what in (("levels", "channels"), ("fact_levels", "facts")):
+            own, others = getattr(one, field_name), getattr(first, field_name)
+            if own is not others and own.keys() != others.keys():
+                name = min(own.keys() ^ others.keys())
+                raise InputError(
+                    f"All series must have the same kinds of {what}; {name!r} holds words in series "
+                    f"{number if name in own else 0} and numbers in series {0 if name in own else number}. Read all "
+                    "with the same `kinds`."
+                )
+
+
+_ALIKE = {"channels": "channels", "fact_names": "facts", "time_kind": "kind of time"}

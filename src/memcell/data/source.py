@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError, closest
-from memcell.data.csv_layout import clean_text, layout_of
+from memcell.data.csv_layout import clean_text, layout_of, without_declaration
 from memcell.data.table_libraries import nw, pl
 
 _SEPARATORS = {".csv": None, ".tsv": "\t"}
@@ -112,11 +112,12 @@ def _read_csv(data: bytes, name: str, separator: str | None) -> Table:
     data = clean_text(data, name)
     if not data.strip():
         raise InputError(f"{name} is empty: it has no header.")
-    layout = layout_of(data, name, separator)
+    data, declared = without_declaration(data)
+    layout = layout_of(data, name, declared or separator)
     _check_names(layout.header, name)
     try:
         # An all-text frame keeps what was written: leading zeros of an id, and the value for a message.
-        frame = pl.read_csv(data, separator=layout.separator, infer_schema=False)
+        frame = pl.read_csv(data.lstrip(b"\r\n"), separator=layout.separator, infer_schema=False)
     except pl.exceptions.PolarsError as error:
         raise InputError(f"{name} cannot be read as CSV: {error}. {_QUOTES}") from error
     if frame.shape != (len(layout.blank), len(layout.header)):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from memcell.contract.errors import InputError
+from memcell.contract.errors import DataWarning, InputError
 from memcell.data.contents import Part, columns_of, kinds_in, notes_of, part_of, series_of, times_of
 from memcell.data.duplicates import DUPLICATES, Duplicates
 from memcell.data.grouping import members_of
@@ -101,7 +101,7 @@ def read(
         label=label, tag=tag, channels=channels, facts=facts, group=group, weight=weight, ignore=ignore, kinds=kinds,
     )  # fmt: skip
     for message in contents.warnings:
-        warnings.warn(message, UserWarning, stacklevel=2)
+        warnings.warn(message, DataWarning, stacklevel=2)
     return contents.series
 
 

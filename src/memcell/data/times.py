@@ -25,10 +25,11 @@ _ZONE = r"^(?<sign>[+-])(?<hour>[0-9]{2}):?(?<minute>[0-9]{2})?$"
 _DAY_FIRST = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4}\b"
 _YEARS = (1600, 2200)
 _MOSTLY = 0.9
-"""Whole numbers are taken for dates YYYYMMDD from this share of valid ones on; random ones have 0.04."""
+"""Whole numbers are taken for dates YYYYMMDD from this share of valid ones on, of which random ones have 0.04; and for
+months YYYYMM, 0.08."""
 _FORMS = (
-    "Understood are numbers; dates such as 1958-03-29, 1958-03, 1990/07/23 or 19580329; dates with a time such as "
-    "'1958-03-29 12:00' or 1958-03-29T12:00:00Z; and hours and minutes since the start such as 35:30."
+    "Understood are numbers; dates such as 1958-03-29, 1958-03, 1990/07/23, 19580329 or 195803; dates with a time such "
+    "as '1958-03-29 12:00' or 1958-03-29T12:00:00Z; and hours and minutes since the start such as 35:30."
 )
 
 
@@ -44,8 +45,8 @@ class Times(NamedTuple):
 def parse_times(table: Table, name: str, wanted: TimeKind | None = None) -> Times:
     """The times in a column.
 
-    Numbers stay numbers, unless all are dates written YYYYMMDD. Dates become seconds since 1970; without a
-    time zone they are taken as UTC. A clock since the start (35:30) and durations become hours.
+    Numbers stay numbers, unless all are dates written YYYYMMDD or months written YYYYMM. Dates become seconds since
+    1970; without a time zone they are taken as UTC. A clock since the start (35:30) and durations become hours.
 
     Args:
         table: the table.
@@ -103,12 +104,14 @@ def _parse_numbers(table: Table, column: pl.Series, wanted: TimeKind | None) -> 
         raise _not_understood(table, column, int(infinite.argmax()))
     if wanted != "number" and column.dtype.is_integer():
         whole = values.astype(np.int64)
-        dates, valid = _dates_of(whole // 10000, whole // 100 % 100, whole % 100)
-        valid &= (whole // 10000 >= _YEARS[0]) & (whole // 10000 <= _YEARS[1])
-        if valid.mean() >= _MOSTLY:
-            if not valid.all():
-                raise _not_understood(table, column, int(valid.argmin()))
-            return dates, "date"
+        days, months = whole // 100, whole
+        for year, month, day in ((days // 100, days % 100, whole % 100), (months // 100, months % 100, whole * 0 + 1)):
+            dates, valid = _dates_of(year, month, day)
+            valid &= (year >= _YEARS[0]) & (year <= _YEARS[1])
+            if valid.mean() >= _MOSTLY:
+                if not valid.all():
+                    raise _not_understood(table, column, int(valid.argmin()))
+                return dates, "date"
     return values, "number"
 
 
@@ -116,7 +119,7 @@ def _parse_text(table: Table, text: pl.Series, wanted: TimeKind | None) -> tuple
     """Try each form; the form that reads most rows is the one meant, and the rows it cannot read are wrong."""
     numbers = text.cast(pl.Float64, strict=False)
     if not numbers.null_count():
-        whole = text.cast(pl.Int64) if text.str.contains(r"^[0-9]{8}$").all() else numbers
+        whole = text.cast(pl.Int64) if text.str.contains(r"^[0-9]{6}([0-9]{2})?$").all() else numbers
         return _parse_numbers(table, whole, wanted)
     forms: list[Callable[[pl.Series], tuple[NDArray[np.float64], NDArray[np.bool_]]]] = [
         _parse_dates,

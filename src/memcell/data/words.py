@@ -16,7 +16,7 @@ from memcell.data.schema import Kind
 from memcell.data.source import Table
 from memcell.data.table_libraries import pl
 
-__all__ = ["Levels", "counts_of", "kind_by", "kind_of", "levels_of", "split_texts", "word_sets"]
+__all__ = ["Levels", "counts_of", "in_words", "kind_by", "kind_of", "levels_of", "split_texts", "word_sets"]
 
 _LONG = 3.0
 """Words a cell has on average, from which on a column is running text."""
@@ -89,14 +89,18 @@ def word_sets(texts: Sequence[str]) -> tuple[list[NDArray[np.int64]], tuple[str,
 def split_texts(seen: Observations, channel: int, texts: Sequence[str]) -> tuple[Observations, tuple[str, ...]]:
     """Observations whose values in one channel number whole texts, with the words of each text in their place."""
     sets, words = word_sets(texts)
+    return in_words(seen, channel, sets), words
+
+
+def in_words(seen: Observations, channel: int, sets: Sequence[NDArray[np.int64]]) -> Observations:
+    """Observations whose values in one channel number texts, with the numbers of each text's words in their place."""
     whole = seen.channel == channel
     parts = [sets[int(code)] for code in seen.value[whole]]
     rows = np.repeat(seen.row[whole], [len(part) for part in parts])
     codes = np.concatenate([np.empty(0, np.int64), *parts])
     rest = seen.select(~whole)
-    joined = Observations.of(
+    return Observations.of(
         np.concatenate([rest.row, rows]),
         np.concatenate([rest.channel, np.full(len(rows), channel)]),
         np.concatenate([rest.value, codes]),
     )
-    return joined, words

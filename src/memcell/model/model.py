@@ -1,14 +1,16 @@
 """A trained model: recipe, configuration, weights and the record of its training. NumPy and the native core only."""
 
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.contract import InputError
+from memcell.contract import DataWarning, InputError
 from memcell.data import Series, as_series
+from memcell.data.conform import conformed
 from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
 from memcell.heads import Classification, MultiLabel, QuantileForecast, Regression
@@ -185,38 +187,26 @@ class Model:
     def series_of(self, x: Any) -> list[Series]:
         """The caller's data as series with this model's channels, in its order.
 
+        A ``DataWarning`` says what lacks and counts as missing, and which words training did not know.
+
         Raises:
-            InputError: a channel lacks, or times are of another kind than those the model was trained with.
+            InputError: a channel lacks or holds something else than in training, or times are of another kind.
         """
-        channels, kind = self.recipe.schema.channels, self.recipe.schema.time_kind
+        kind = self.recipe.schema.time_kind
         if isinstance(x, np.ndarray) and x.dtype == object:
             x = list(x)
-        given = isinstance(x, Sequence) and len(x) > 0 and isinstance(x[0], Series)
-        series = as_series(x) if given else as_series(x, channels=channels)
-        if series and series[0].time_kind != kind:
+        given = isinstance(x, Sequence) and len(x) > 0 and all(isinstance(one, Series) for one in x)
+        series: list[Series] = list(x) if given else as_series(x, channels=self.recipe.schema.channels)
+        other = next((one.time_kind for one in series if one.time_kind != kind), None)
+        if other is not None:
             words = {"order": "the order of rows", "number": "numbers", "date": "dates"}
             raise InputError(
-                f"The times of the series are {words[series[0].time_kind]}; the model was trained with {words[kind]}. "
+                f"The times of the series are {words[other]}; the model was trained with {words[kind]}. "
                 "Read them with `memcell.read`, or build them with `memcell.as_series(x, times, channels)`."
             )
-        facts = self.recipe.schema.facts
-        for wanted, name in ((channels, "channels"), (facts, "fact_names")):
-            missing = [one for one in wanted if series and one not in getattr(series[0], name)]
-            if missing:
-                what = "channel" if name == "channels" else "fact"
-                raise InputError(
-                    f"The series lack the {what} {', '.join(map(repr, missing))}; the model reads "
-                    f"{', '.join(map(repr, wanted))}."
-                )
-        if series and (series[0].channels, series[0].fact_names) != (channels, facts):
-            place, fact_place = _places(series[0].channels, channels), _places(series[0].fact_names, facts)
-            series = [
-                replace(
-                    one, observations=one.observations.of_channels(place), channels=channels,
-                    facts=one.facts.of_channels(fact_place), fact_names=facts,
-                )
-                for one in series
-            ]  # fmt: skip
+        series, notes = conformed(series, self.recipe.row_encoding)
+        for note in notes:
+            warnings.warn(note, DataWarning, stacklevel=3)
         return series
 
     def _check_history(self, one: Series) -> None:
@@ -239,8 +229,3 @@ class Model:
                 batch, rows = [], 0
         if batch:
             yield Steps.concatenate(batch)
-
-
-def _places(names: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.int64]:
-    """Where each of ``names`` is among ``wanted``; -1 where it is not."""
-    return np.array([wanted.index(name) if name in wanted else -1 for name in names], np.int64)

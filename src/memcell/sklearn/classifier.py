@@ -33,7 +33,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             and sparse, or hold several values at a time.
         cycles: periods whose phase is a feature, in the unit of time; ``"calendar"`` or ``"detect"``.
         chrono: whether gates start out remembering over the length of a series; None: where series are long.
-        class_weight: how much the series of each class count: by class, ``"balanced"``, or None.
+        class_weight: how much the series of each class count: by class, ``"balanced"``, or None; None where there are
+            several labels.
         epochs: at most; training stops early when the loss on held-out series no longer falls. None: chosen from the
             amount of data, as are batch_size, learning_rate and patience.
         batch_size: series a step.
@@ -115,7 +116,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             InputError: names what does not fit.
         """
         series = series_for_fit(X, sample_weight, groups)
-        labels, several = _labels(series, y)
+        labels, several = self._labels(series, y)
         common = schema_of(series), self._settings(), self._design()
         checkpoint = self._checkpoint(series, labels)
         if several:
@@ -140,7 +141,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         so_far = getattr(self, "model_", None)
         x = self._checked(X)
         series = series_for_fit(x if so_far is None else so_far.series_of(x), sample_weight, None)
-        labels, several = _labels(series, y)
+        labels, several = self._labels(series, y)
         if so_far is None and classes is None and not several:
             raise InputError("`classes` is missing: the first call of `partial_fit` must say all that there will be.")
         known = (
@@ -155,6 +156,15 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         else:
             self.model_ = fit_classifier(series, labels, *common, self.class_weight, None, partial)
         return self._fitted(series)
+
+    def _labels(self, series: list[Series], y: Any) -> tuple[list[Any], bool]:
+        labels, several = _labels(series, y)
+        if several and self.class_weight is not None:
+            raise InputError(
+                f"`class_weight` is {self.class_weight!r}; series with several labels have no one class. Leave it out, "
+                "or weigh series with `sample_weight`."
+            )
+        return labels, several
 
     def _fitted(self, series: list[Series]) -> "SequenceClassifier":
         self._remember(series)

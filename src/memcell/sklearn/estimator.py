@@ -27,14 +27,19 @@ class SequenceEstimator(BaseEstimator):
     resume: bool = False
 
     def _settings(self) -> TrainingSettings:
-        return TrainingSettings(**{field.name: getattr(self, field.name) for field in fields(TrainingSettings)})
+        return TrainingSettings(**{field.name: self._plain(field.name) for field in fields(TrainingSettings)})
 
     def _design(self) -> Design:
         given = {field.name for field in fields(Design)} & set(self.get_params(deep=False))
-        spec = LstmSpec(*(getattr(self, name) for name in _SPEC))
-        values: dict[str, Any] = {name: getattr(self, name) for name in given}
+        spec = LstmSpec(*map(self._plain, _SPEC))
+        values: dict[str, Any] = {name: self._plain(name) for name in given}
         values["without"] = tuple(values.get("without") or ())
         return Design(spec=spec, **values)
+
+    def _plain(self, name: str) -> Any:
+        """A parameter; a number of NumPy's, as grids of parameters have them, as Python's."""
+        value = getattr(self, name)
+        return value.item() if isinstance(value, np.generic) else value
 
     def _checkpoint(self, series: list[Series], *what: Any) -> Checkpoint | None:
         """Where a run that may be killed is kept, if that was asked for."""

@@ -136,16 +136,18 @@ class SequenceTagger(ClassifierMixin, SequenceEstimator):
         check_is_fitted(self)
         return self.model_.predict(self._checked(X))
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:  # noqa: ARG002
-        """Share of the rows with a known label that get it."""
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Share of the rows with a known label that get it; with ``sample_weight`` [n], rows count as their series."""
         tags = [one.tags for one in series_for_fit(X)] if y is None else list(y)
         found = self.predict(X)
+        weights = np.ones(len(tags)) if sample_weight is None else np.asarray(sample_weight, np.float64)
         right = [
-            tag == guess
-            for row, guesses in zip(tags, found, strict=True)
+            (tag == guess, weight)
+            for row, guesses, weight in zip(tags, found, weights, strict=True)
             for tag, guess in zip(row, guesses, strict=True)  # type: ignore[arg-type]
             if tag is not None and tag == tag  # NaN is unknown
         ]
-        if not right:
-            raise InputError("No row has a known label to score by.")
-        return float(np.mean(right))
+        if not any(weight for _, weight in right):
+            raise InputError("No row that counts has a known label to score by.")
+        hits, weight = zip(*right, strict=True)
+        return float(np.average(hits, weights=weight))

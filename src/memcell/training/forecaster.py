@@ -87,11 +87,13 @@ def fit_forecaster(
     weights, interrupted = first.weights, first.interrupted
     if not interrupted:
         everything = learn(grids)
+        wider = config_of(everything, config.head, design, len(series))  # of words that came late
         batches = Batches(_segments(grids, everything, settings), _STEPS_PER_EPOCH, [])
-        start = start_of(config, everything, design, grids, settings.seed)
-        final = _repeated(config, start, batches, settings, first.step, checkpoint)
+        start = start_of(wider, everything, design, grids, settings.seed)
+        final = _repeated(wider, start, batches, settings, first.step, checkpoint)
         interrupted = final is None
-        weights, recipe = (weights, recipe) if final is None else (final.weights, everything)
+        if final is not None:
+            weights, recipe, config = final.weights, everything, wider
     record = {
         "series": len(series),
         "rows": sum(map(len, series)),
