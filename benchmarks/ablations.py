@@ -5,6 +5,7 @@ Parts of ``accuracy.py``. Every part yields Markdown.
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -69,7 +70,7 @@ class Pair(NamedTuple):
 
 def mechanisms(effort: Effort) -> Iterator[str]:
     """Each mechanism against the same model without it, networks of one member."""
-    for part in (_on_stays, _on_sets, _on_sparse, _on_words, _on_rows, _on_cycles, _on_long_memory):
+    for part in (_on_stays, _on_rows_of_stays, _on_sets, _on_sparse, _on_words, _on_rows, _on_cycles, _on_long_memory):
         start = time.perf_counter()
         found = part(effort)
         header = ["mechanism", "data", "score", "with", "without", "difference"]
@@ -108,6 +109,21 @@ def _on_stays(effort: Effort) -> list[Pair]:
         *(Pair(name, cell, "AUROC", scores["summary"], scores[name]) for name in OF_THE_CELL),
         Pair("the first five", cell, "AUROC", scores["summary"], scores["all"]),
     ]
+
+
+def _on_rows_of_stays(effort: Effort) -> list[Pair]:
+    """Whether a stay ends in death, asked at each of its rows, from the rows so far; draws as for whole stays."""
+    series = [replace(one, tags=np.full(len(one), one.label)) for one in read_stays(physionet2012())]
+    scores: dict[tuple[str, ...], list[float]] = {(): [], ("summary",): []}
+    for seed in effort.seeds:
+        order = np.random.default_rng(seed).permutation(len(series))
+        train, test = ([series[k] for k in part] for part in (order[: effort.some(1500)], order[1500:]))
+        for without, found in scores.items():
+            tagger = SequenceTagger(**effort.options | {"members": 1, "seed": seed, "without": without}).fit(train)
+            known, probability = (np.concatenate(one) for one in ([t.tags for t in test], tagger.predict_proba(test)))
+            found.append(float(roc_auc_score(known.astype(int), probability[:, 1])))
+    data = "PhysioNet, 1,500 stays, at each row"
+    return [Pair("summary of the rows so far", data, "AUROC", *scores.values())]
 
 
 def _on_sets(effort: Effort) -> list[Pair]:

@@ -46,6 +46,15 @@ def test_statistics_are_those_of_the_definitions_in_any_pieces(values: Any, data
             np.testing.assert_allclose(got, [one[name] for one in wanted], atol=1e-9, err_msg=name)
 
 
+@given(VALUES)
+def test_statistics_of_every_row_are_those_of_the_rows_up_to_it(values: Any) -> None:
+    times = np.arange(len(values), dtype=float)
+    each = Summary.nothing(2).after_each(values, times).statistics()
+    for row in range(len(values)):
+        alone = Summary.nothing(2).after(values[: row + 1], times[: row + 1]).statistics()
+        assert np.array_equal(each[row], alone, equal_nan=True)
+
+
 def _of(*series: list[float]) -> Any:
     """[n, S, 1] of series of one column."""
     each = (np.array(one)[:, None] for one in series)

@@ -41,7 +41,7 @@ def mixed_series(rng: np.random.Generator, rows: int, id: object = None, known: 
 
 def _model(head: Head, seed: int = 0, members: int = 2, **options: Any) -> Model:
     rng = np.random.default_rng(seed)
-    recipe_options = {name: options.pop(name) for name in ("cycles", "summary") if name in options}
+    recipe_options = {name: options.pop(name) for name in ("cycles", "summary", "by_row") if name in options}
     recipe_options["events"] = options.pop("events", False)
     recipe = Recipe.learn([mixed_series(rng, 40) for _ in range(6)], SCHEMA, **recipe_options)
     changes = {name: options.pop(name) for name in ("span", "products") if name in options}
@@ -68,7 +68,7 @@ MIXED: dict[str, Callable[..., Model]] = {
     "classify-events": lambda **options: _model(Classification((0, 1, 2)), events=True, **options),
     "multilabel": lambda **options: _model(MultiLabel(("fever", "pain")), cycles=(24.0, 3.0), num_layers=2, **options),
     "regress": _regressor,
-    "tag": lambda **options: _model(Tagging(("a", "b", "c")), **options),
+    "tag": lambda **options: _model(Tagging(("a", "b", "c")), summary=True, by_row=True, **options),
     "tag-both-ways": lambda **options: _model(
         Tagging(("a", "b")), bidirectional=True, num_layers=2, **options
     ),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from memcell import Series
 from memcell.data.observations import Observations
-from memcell.sklearn import SequenceClassifier
+from memcell.sklearn import SequenceClassifier, SequenceTagger
 
 WITHOUT_SUMMARY = ("summary",)
 Data = tuple[list[Series], NDArray[np.int64]]
@@ -201,6 +201,38 @@ def aligned(seed: int) -> Data:
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(160, 30, 1))
     return [dense(one) for one in values], (values[:, 13, 0] > 0).astype(np.int64)
+
+
+def tags_of(random: np.random.Generator, count: int) -> tuple[list[Series], list[Any]]:
+    """Noise of which each row is tagged by whether the mean of the rows up to it is above 0."""
+    x = random.normal(size=(count, 200, 1))
+    return [dense(one) for one in x], list(np.where(x[:, :, 0].cumsum(axis=1) > 0, "above", "below"))
+
+
+def test_a_tagger_knows_what_the_rows_so_far_come_to() -> None:
+    (x, y), fresh = tags_of(np.random.default_rng(0), 40), tags_of(np.random.default_rng(1), 40)
+
+    def right(**options: Any) -> float:
+        tagger = SequenceTagger(members=1, hidden_size=8, epochs=25, progress=False, **options)  # type: ignore[arg-type]
+        return tagger.fit(x, y).score(*fresh)
+
+    assert right() > 0.95
+    assert right(without=WITHOUT_SUMMARY) < 0.92
+
+
+def test_facts_reach_every_row() -> None:
+    """The tag of a row is its sign, turned round where a fact says so, however long ago the series began."""
+    random = np.random.default_rng(0)
+    x, turned = random.normal(size=(80, 60, 1)), np.arange(80) % 2
+    y = [np.where((one[:, 0] > 0) ^ bool(turn), "up", "down") for one, turn in zip(x, turned, strict=True)]
+    series = [dense(one, facts=[float(turn)], fact_names=("turned",)) for one, turn in zip(x, turned, strict=True)]
+
+    def right(*without: str) -> float:
+        tagger = SequenceTagger(members=1, hidden_size=8, epochs=60, progress=False, without=("facts_state", *without))
+        return tagger.fit(series[:60], y[:60]).score(series[60:], y[60:])
+
+    assert right() > 0.9
+    assert right("summary") < 0.7
 
 
 def test_a_row_that_all_series_have_is_read_as_it_is() -> None:

@@ -30,6 +30,7 @@ _FULL = 1 / 3  # share of the channels that a row sees from which on rows stay a
 _LONG, _PATCHES = 64, 32  # rows of a series from which on patches are made, and how many patches
 _MOST_MULTIPLIED = 16  # channels of which each two are multiplied
 _SUMMARISED = 5000  # series at most, from which it is learnt how statistics of a summary are scaled
+_ROWS_SUMMARISED = 4  # rows of each of them, where it is rows that come with a summary
 _MOST_ALIGNED = 1000  # values of a series that are features each
 _COMPLETE = 0.98  # share of values that even and complete series have
 _WIDEST = 64  # columns of a patch at most
@@ -101,17 +102,23 @@ def shapes_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, .
     return tuple(Shapes.learn(scaled, len(channels), changes=changes) for changes in (False, True))
 
 
-def summary_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> SummaryScaling:
-    """How statistics of each column become features; learnt from every second, third, ... of very many series."""
+def summary_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...], by_row: bool) -> SummaryScaling:
+    """How statistics of each column become features; learnt from every second, third, ... of very many series: of all
+    their rows or, ``by_row``, of the rows up to a few."""
     encoding = Encoding(channels, ())
     nothing = Summary.nothing(len(encoding.columns))
+    random = np.random.default_rng(0)
 
     def statistics(one: Series) -> Array:
-        elapsed = cadence.steps_between(one.times[:1], one.times)
-        return nothing.after(encoding.scaled(encoding.columns_of(one)), elapsed).statistics()
+        values, elapsed = encoding.scaled(encoding.columns_of(one)), cadence.steps_between(one.times[:1], one.times)
+        if not by_row:
+            return nothing.after(values, elapsed).statistics()[None]
+        some = random.integers(0, len(one), _ROWS_SUMMARISED)
+        return nothing.after_each(values, elapsed).statistics()[some]
 
-    each = [statistics(one) for one in series[:: -(-len(series) // _SUMMARISED) or 1]]
-    return SummaryScaling.learn(np.array(each).reshape(len(each), *nothing.statistics().shape))
+    some = series[:: -(-len(series) // _SUMMARISED) or 1]
+    each = [statistics(one) for one in some if len(one) or not by_row]
+    return SummaryScaling.learn(np.concatenate([np.empty((0, *nothing.statistics().shape)), *each]), linear=by_row)
 
 
 def products_of(series: list[Series], channels: tuple[Channel, ...]) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data.cadence import Cadence, step_of
-from memcell.data.channels import Channel, channel_from_json, channel_to_json
+from memcell.data.channels import Channel, NumberChannel, channel_from_json, channel_to_json
 from memcell.data.choices import (
     aligned_rows,
     learn_channel,
@@ -40,6 +40,8 @@ Array = NDArray[Any]
 LARGE = 50_000_000
 """Values and observations from which on prepared series lie in files."""
 
+_MOST_BY_ROW = 100  # columns up to which rows come with summaries, which are nine times as many
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -59,6 +61,7 @@ class Recipe:
         aligned: rows of which each value is a feature of the summary, where all series have the same rows; 0 for none.
         shapes: shapes within even and complete series, how often each comes being a feature: of rows, and of changes.
         products: whether the mean products of each two columns are among the summary.
+        by_row: whether every row comes with a summary of the rows so far, and no series with one of all its rows.
 
     Example:
         >>> from memcell.data import as_series
@@ -80,6 +83,7 @@ class Recipe:
     aligned: int = 0
     shapes: tuple[Shapes, ...] = ()
     products: bool = False
+    by_row: bool = False
 
     @classmethod
     def learn(
@@ -97,6 +101,7 @@ class Recipe:
         shapes: bool = False,
         products: bool = True,
         merging: bool = False,
+        by_row: bool = False,
     ) -> "Recipe":
         """Statistics of the series, which must be training series and, for a forecast, end where training ends.
 
@@ -113,6 +118,8 @@ class Recipe:
             products: whether products of channels are among the summary, where these are few and complete.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
                 channels, in patches where they are even and complete.
+            by_row: whether summaries are of the rows up to each one, where columns are not too many; of whole series
+                otherwise.
 
         Raises:
             InputError: values too large to be scaled, or times too uneven for a forecast.
@@ -141,11 +148,17 @@ class Recipe:
         span = span_of(series, len(schema.channels)) if merging else 0.0
         patch = patch_of(series, cadence, channels) if merging and not span else 1
         periods = periods_of(series, cycles)
-        rows = aligned_rows(series, cadence, channels) if summary and aligned else 0
-        found = shapes_of(series, cadence, channels) if summary and shapes else ()
-        pairs = summary and products and products_of(series, channels)
-        scaling = summary_of(series, cadence, channels) if summary else None
-        return cls(schema, cadence, channels, facts, periods, target_recipe, scaling, span, patch, rows, found, pairs)
+        if by_row and sum(isinstance(one, NumberChannel) and not one.events for one in channels) > _MOST_BY_ROW:
+            summary = False
+        whole = summary and not by_row
+        rows = aligned_rows(series, cadence, channels) if whole and aligned else 0
+        found = shapes_of(series, cadence, channels) if whole and shapes else ()
+        pairs = whole and products and products_of(series, channels)
+        scaling = summary_of(series, cadence, channels, by_row) if summary else None
+        by_row &= summary
+        return cls(
+            schema, cadence, channels, facts, periods, target_recipe, scaling, span, patch, rows, found, pairs, by_row
+        )
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -170,10 +183,12 @@ class Recipe:
         single = columns // self.patch
         statistics = 0 if self.summary is None else self.summary.per_column * single
         products = len(pairs_of(single)[0]) if self.products else 0
+        whole = not self.by_row
         return {
             "channels": columns, "extra": self.extra, "events": encoding.event_kinds, "facts": encoding.fact_width,
             "patch": self.patch,
-            "summary": statistics + products + self.aligned * single,
+            "summary": whole * (statistics + products + self.aligned * single),
+            "so_far": self.by_row * statistics,
             "products": products,
             "aligned": self.aligned * single,
             "shapes": tuple(one.size for one in self.shapes),
@@ -194,8 +209,8 @@ class Recipe:
 
     def apply(self, series: list[Series]) -> Steps:
         """The series as the stack reads them; what is too large for memory lies in files."""
-        columns = len(self.encoding.columns)
-        cells = sum(len(one) * columns + len(one.observations) for one in series)
+        each = len(self.encoding.columns) + self.widths["so_far"]
+        cells = sum(len(one) * each + len(one.observations) for one in series)
         steps = (self.begin().advance(one) for one in series)
         return Steps.in_files(steps) if cells > LARGE else Steps.concatenate(list(steps))
 
@@ -218,6 +233,7 @@ class Recipe:
             "aligned": self.aligned,
             "shapes": [one.to_json() for one in self.shapes],
             "products": self.products,
+            "by_row": self.by_row,
         }
 
     @classmethod
@@ -249,8 +265,12 @@ class Recipe:
         shapes = tuple(Shapes.from_json(one, len(channels)) for one in record["shapes"])
         columns, products = len(Encoding(channels, facts).columns), record["products"] is True
         summary = None if record["summary"] is None else SummaryScaling.from_json(record["summary"], columns)
-        if (shapes or products) and summary is None:
+        by_row = record["by_row"] is True
+        if by_row and (shapes or products or counts["aligned"] or counts["patch"] > 1 or span):
+            raise InputError("The recipe has summaries by row, which do not go with merged rows, shapes or products.")
+        if (shapes or products or by_row) and summary is None:
             raise InputError("The recipe has shapes or products but no summaries, which these come with.")
         return cls(
-            schema, cadence, channels, facts, cycles, target, summary, span, **counts, shapes=shapes, products=products
-        )
+            schema, cadence, channels, facts, cycles, target, summary, span, **counts, shapes=shapes, products=products,
+            by_row=by_row,
+        )  # fmt: skip

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RecipeState"]
 
+_BLOCK = 1024  # rows whose summaries are worked out at once
 _NOTHING = {name: np.empty((1, 0), np.float32) for name in ("summary", "shapes")}  # where a recipe has no summaries
 
 
@@ -33,6 +34,7 @@ class RecipeState:
         self._seen = LastSeen.nothing(len(recipe.encoding.columns))
         self._summary = Summary.nothing(len(recipe.row_encoding.columns), recipe.aligned, recipe.products)
         self._shapes = [ShapeCounts.nothing(one, len(recipe.channels)) for one in recipe.shapes]
+        self._so_far = recipe.widths["so_far"]
         self._count = 0
         self._start: float | None = None
         self._time: float | None = None
@@ -77,7 +79,7 @@ class RecipeState:
         begins, last_time = self._start is None, rows.times[-1:]
         if begins and len(rows):
             self._start = float(rows.times[0])
-        self._remember(rows)
+        so_far = self._remember(rows)
         self._count += len(rows)
         if recipe.patch > 1:
             rows = patched(rows, recipe.patch)
@@ -117,13 +119,14 @@ class RecipeState:
             event_feature=event_feature,
             event_value=event_value.astype(np.float32),
             facts=recipe.encoding.facts_of(rows)[None, :],
+            so_far=np.empty((len(rows), self._so_far), np.float32) if so_far is None else so_far,
             offsets=offsets_of([len(rows)]),
             **(self.whole() if whole else _NOTHING),
         )
 
     def whole(self) -> dict[str, NDArray[np.float32]]:
         """What the series is as a whole so far: the ``summary`` and ``shapes`` of steps, [1, .]."""
-        if self._recipe.summary is None:
+        if self._recipe.summary is None or self._recipe.by_row:
             return _NOTHING
         shapes = [one.features() for one in self._shapes]
         return {
@@ -131,12 +134,21 @@ class RecipeState:
             "shapes": np.concatenate([np.empty(0, np.float32), *shapes])[None, :],
         }
 
-    def _remember(self, rows: Series) -> None:
-        """Rows of which ``whole`` is to say something."""
+    def _remember(self, rows: Series) -> NDArray[np.float32] | None:
+        """Rows of which ``whole`` is to say something; of a recipe by row the ``so_far`` of steps, [T, .]."""
         recipe = self._recipe
         if recipe.summary is None or not len(rows):
-            return
+            return None
         seen = recipe.row_encoding.scaled(recipe.row_encoding.columns_of(rows))
         elapsed = recipe.cadence.steps_between(np.full(len(rows), self._start), rows.times)
-        self._summary = self._summary.after(seen, elapsed)
-        self._shapes = [one.after(np.nan_to_num(seen)) for one in self._shapes]
+        if not recipe.by_row:
+            self._summary = self._summary.after(seen, elapsed)
+            self._shapes = [one.after(np.nan_to_num(seen)) for one in self._shapes]
+            return None
+        parts: list[NDArray[np.float32]] = []
+        for begin in range(0, len(rows), _BLOCK):
+            block = slice(begin, begin + _BLOCK)
+            each = self._summary.after_each(seen[block], elapsed[block])
+            parts.append(recipe.summary.features(each.statistics()).astype(np.float32))
+            self._summary = each.at_last()
+        return np.concatenate(parts)

@@ -29,6 +29,7 @@ class Steps:
         facts: [B, S], what is known of each series as a whole.
         summary: [B, .], what its columns did up to the last row, where the recipe has summaries.
         shapes: [B, .], how often each shape was there, where the recipe has shapes.
+        so_far: [N, .], what the columns did up to each row, where the recipe has summaries by row.
         offsets: int64 [B + 1].
     """
 
@@ -45,6 +46,7 @@ class Steps:
     facts: Array
     summary: Array
     shapes: Array
+    so_far: Array
     offsets: NDArray[np.int64]
 
     def stretch(self, b: int, start: int, stop: int) -> "Steps":

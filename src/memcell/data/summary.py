@@ -23,6 +23,7 @@ _KNOTS = (0.006, 0.1, 0.25, 0.5, 0.75, 0.9, 0.994)  # shares of the training ser
 _MOST_PIECEWISE = 250  # columns up to which statistics are also piecewise linear
 _ROUNDING = 1e-6  # of the largest values: what differs by less, rounding may have left
 _DRAWN_IN = (0.01, 0.99)  # shares of the training series between which center and scale are taken
+_BLOCK = 4096  # rows at a time
 _FARTHEST = 3.0  # scaled statistics, and values in a product, that count
 
 
@@ -47,8 +48,9 @@ class SummaryScaling:
     knots: tuple[tuple[tuple[float, ...], ...], ...]
 
     @classmethod
-    def learn(cls, statistics: Array) -> "SummaryScaling":
-        """From ``Summary.statistics`` of the training series, [n, S, D]."""
+    def learn(cls, statistics: Array, *, linear: bool = False) -> "SummaryScaling":
+        """From ``Summary.statistics`` of the training series, or of rows of theirs, [n, S, D]; with ``linear`` features
+        are not piecewise."""
         low, high = _quantiles(statistics, _DRAWN_IN)
         known = ~np.isnan(statistics)
         count = np.maximum(known.sum(axis=0), 1)
@@ -58,7 +60,7 @@ class SummaryScaling:
         largest = np.where(known, np.abs(statistics), 0.0).max(axis=0, initial=0.0)
         least = _ROUNDING * np.maximum(largest, 1.0)
         scale = np.where(scale > least, scale, 0.0)
-        knots = _quantiles(statistics, _KNOTS if statistics.shape[2] <= _MOST_PIECEWISE else ())
+        knots = _quantiles(statistics, () if linear or statistics.shape[2] > _MOST_PIECEWISE else _KNOTS)
         for below, above in pairwise(knots):
             above[...] = np.where(above - below > least, above, below)
         return cls(_tuples(center), _tuples(scale), _tuples(np.moveaxis(knots, 0, -1)))
@@ -75,15 +77,15 @@ class SummaryScaling:
         return np.array(self.center), np.array(self.scale), np.array(self.knots).reshape(*shape, each)
 
     def features(self, statistics: Array) -> Array:
-        """[D x per_column] of statistics [S, D]: each standardised and piecewise linear; 0 where there is none."""
+        """[..., D x per_column] of statistics [..., S, D]: standardised and piecewise linear; 0 where there is none."""
         center, scale, knots = self._arrays
         with np.errstate(invalid="ignore"):
             linear = np.clip((statistics - center) / np.where(scale > 0, scale, np.inf), -_FARTHEST, _FARTHEST)
         parts = [linear[..., None]]
         if knots.shape[-1]:
             parts.append(piecewise(statistics, knots))
-        features = np.concatenate(parts, axis=-1)  # [S, D, 1 + segments]
-        return np.nan_to_num(np.moveaxis(features, 0, 1).reshape(-1))
+        features = np.concatenate(parts, axis=-1).swapaxes(-3, -2)  # [..., D, S, 1 + segments]
+        return np.nan_to_num(features.reshape(*statistics.shape[:-2], -1))
 
     def to_json(self) -> dict[str, Any]:
         """The scaling as values that ``json.dumps`` takes, by statistic."""
@@ -166,11 +168,23 @@ class Summary:
 
     def after(self, values: Array, elapsed: Array) -> "Summary":
         """With the rows ``values`` [T, D], NaN where missing, so many steps of time after the first of all [T]."""
-        if not len(values):
-            return self
+        summary = self
+        for begin in range(0, len(values), _BLOCK):
+            rows = slice(begin, begin + _BLOCK)
+            summary = summary.after_each(values[rows], elapsed[rows]).at_last()
+        return summary
+
+    def at_last(self) -> "Summary":
+        """Of what ``after_each`` gave, that after the last row."""
+        return replace(self, **{name: getattr(self, name)[-1] for name in _BY_CHANNEL})
+
+    def after_each(self, values: Array, elapsed: Array) -> "Summary":
+        """After each of T rows at once, [T, D] of what is [D] in a summary; aligned rows and products are those after
+        the last. Sums are taken row by row, so that it does not matter how many rows come together."""
         known, time = ~np.isnan(values), elapsed[:, None]
-        filled, columns = np.where(known, values, 0.0), np.arange(values.shape[1])
-        some = known.any(axis=0)
+        filled, row = np.where(known, values, 0.0), np.arange(len(values))[:, None]
+        seen = np.maximum.accumulate(np.where(known, row, -1), axis=0)  # the row of the last value so far
+        last = np.where(seen < 0, self.last, np.take_along_axis(filled, np.maximum(seen, 0), axis=0))
         aligned = self.aligned.copy()
         place = aligned[self.rows : self.rows + len(values)]
         place[:] = filled[: len(place)]
@@ -178,33 +192,30 @@ class Summary:
         if products is not None:
             near, there = np.clip(filled, -_FARTHEST, _FARTHEST), known.astype(np.float64)
             products = (products[0] + near.T @ near, products[1] + there.T @ there)
+        before = np.concatenate([self.last[None], last[:-1]])
+        count = _total(self.count, known)
+        changes = np.where(known & (count > 1), np.abs(filled - before), 0.0)
+        begun = np.where(self.count > 0, self.first, np.take_along_axis(filled, known.argmax(axis=0)[None], axis=0)[0])
         return replace(
             self,
-            count=self.count + known.sum(axis=0),
-            total=self.total + filled.sum(axis=0),
-            squares=self.squares + (filled**2).sum(axis=0),
-            least=np.minimum(self.least, np.where(known, values, np.inf).min(axis=0)),
-            largest=np.maximum(self.largest, np.where(known, values, -np.inf).max(axis=0)),
-            first=np.where(some & (self.count == 0), filled[known.argmax(axis=0), columns], self.first),
-            last=np.where(some, filled[len(values) - 1 - known[::-1].argmax(axis=0), columns], self.last),
-            times=self.times + (known * time).sum(axis=0),
-            times_squared=self.times_squared + (known * time**2).sum(axis=0),
-            values_by_times=self.values_by_times + (filled * time).sum(axis=0),
-            changes=self.changes + self._changes(filled, known).sum(axis=0),
+            count=count,
+            total=_total(self.total, filled),
+            squares=_total(self.squares, filled**2),
+            least=np.minimum.accumulate(np.vstack([self.least, np.where(known, values, np.inf)]), axis=0)[1:],
+            largest=np.maximum.accumulate(np.vstack([self.largest, np.where(known, values, -np.inf)]), axis=0)[1:],
+            first=np.where(count > 0, begun, self.first),
+            last=last,
+            times=_total(self.times, known * time),
+            times_squared=_total(self.times_squared, known * time**2),
+            values_by_times=_total(self.values_by_times, filled * time),
+            changes=_total(self.changes, changes),
             rows=self.rows + len(values),
             aligned=aligned,
             products=products,
         )
 
-    def _changes(self, filled: Array, known: NDArray[np.bool_]) -> Array:
-        """[T, D], how far each value is from the one before it, 0 where there is no such pair."""
-        row = np.where(known, np.arange(len(known))[:, None], -1)
-        before = np.concatenate([np.full((1, known.shape[1]), -1), np.maximum.accumulate(row)[:-1]])
-        value = np.where(before < 0, self.last, np.take_along_axis(filled, np.maximum(before, 0), axis=0))
-        return np.where(known & ((before >= 0) | (self.count > 0)), np.abs(filled - value), 0.0)
-
     def statistics(self) -> Array:
-        """[S, D], in the order of ``STATISTICS``; NaN for a channel without values."""
+        """[..., S, D], in the order of ``STATISTICS``; NaN for a channel without values."""
         count = np.maximum(self.count, 1)
         mean, middle = self.total / count, self.times / count
         deviation = np.sqrt(np.maximum(self.squares / count - mean**2, 0.0))
@@ -213,7 +224,7 @@ class Summary:
         change = self.changes / np.maximum(self.count - 1, 1)
         logarithm = np.log1p(self.count)
         every = (self.last, mean, self.largest, self.least, deviation, logarithm, self.first, trend, change)
-        return np.where(self.count > 0, np.stack(every), np.nan)
+        return np.where((self.count > 0)[..., None, :], np.stack(every, axis=-2), np.nan)
 
     def features(self, scaling: SummaryScaling) -> NDArray[np.float32]:
         """[D x scaling.per_column + pairs + A x D]: the statistics as features, then mean products of each two
@@ -224,6 +235,17 @@ class Summary:
             products = total / np.maximum(both, 1)
         parts = [scaling.features(self.statistics()), products, self.aligned.reshape(-1)]
         return np.concatenate(parts).astype(np.float32)
+
+
+_BY_CHANNEL = (
+    "count", "total", "squares", "least", "largest", "first", "last", "times", "times_squared", "values_by_times",
+    "changes",
+)  # fmt: skip
+
+
+def _total(before: Array, each: Array) -> Array:
+    """[T, D], the sum before and of each [T, D] up to every row, row by row."""
+    return np.cumsum(np.vstack([before, each]), axis=0)[1:]
 
 
 def piecewise(values: Array | Sequence[float], knots: Array) -> Array:

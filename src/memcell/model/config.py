@@ -47,6 +47,8 @@ class ModelConfig:
         products: how many of them, before the aligned ones, are products of channels.
         aligned: how many of them, the last, it also reads as they are: values of rows that all series have alike.
         shapes: features of each kind of the recipe's shapes, which are read beside the head alone.
+        so_far: features that a row comes with of the rows so far; a head of rows reads them and the facts through a
+            layer of their own.
         bidirectional: whether each layer also runs from the end, and its outputs see the whole series.
         without: mechanisms left out, of ``MECHANISMS``.
         members: networks of this shape whose predictions are averaged.
@@ -66,6 +68,7 @@ class ModelConfig:
     products: int = 0
     aligned: int = 0
     shapes: tuple[int, ...] = ()
+    so_far: int = 0
     bidirectional: bool = False
     without: tuple[str, ...] = ()
     members: int = 1
@@ -73,7 +76,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name, least in (
             ("channels", 0), ("extra", 0), ("hidden_size", 1), ("num_layers", 1), ("event_size", 1), ("patch", 1),
-            ("facts", 0), ("summary", 0), ("products", 0), ("aligned", 0), ("members", 1),
+            ("facts", 0), ("summary", 0), ("products", 0), ("aligned", 0), ("so_far", 0), ("members", 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -113,9 +116,15 @@ class ModelConfig:
         return columns + events + self.extra + (2 * _LOCAL_SIZE if self.has("local") else 0)
 
     @property
+    def summarised(self) -> int:
+        """Width of the summaries that the head reads: of whole series, or of the rows so far."""
+        return self.summary if self.head.whole else self.so_far
+
+    @property
     def read_size(self) -> int:
-        """Width of what a head reads of a whole series."""
-        return self.outputs + self.facts + self.aligned + (_SUMMARY_SIZE if self.summary else 0)
+        """Width of what a head reads of a whole series, or of each row."""
+        aligned = self.aligned if self.head.whole else 0
+        return self.outputs + self.facts + aligned + (_SUMMARY_SIZE if self.summarised else 0)
 
     def layer_shapes(self, layer: int) -> dict[str, tuple[int, ...]]:
         """Shape of each weight of a layer's cell in one direction, by its name in ``LstmWeights``."""
@@ -147,11 +156,11 @@ class ModelConfig:
                     shapes[f"{prefix}forgetting"] = (self.hidden_size,)
                 if self.has("facts_state"):
                     shapes[f"{prefix}facts"] = (2 * self.hidden_size, self.facts)
-        read = self.read_size if self.head.whole else self.outputs
-        of_head = self.head.weight_shapes(read, self.inputs)
-        if self.summary and self.head.whole:
-            shapes["summary.weight"] = (_SUMMARY_SIZE, self.summary + self.facts)
+        of_head = self.head.weight_shapes(self.read_size, self.inputs)
+        if self.summarised:
+            shapes["summary.weight"] = (_SUMMARY_SIZE, self.summarised + self.facts)
             shapes["summary.bias"] = (_SUMMARY_SIZE,)
+        if self.summary and self.head.whole:
             shapes["linear.weight"] = (of_head["head.weight"][0], self.summary + self.facts + sum(self.shapes))
         return shapes | of_head
 
@@ -171,6 +180,7 @@ class ModelConfig:
             "products": self.products,
             "aligned": self.aligned,
             "shapes": list(self.shapes),
+            "so_far": self.so_far,
             "bidirectional": self.bidirectional,
             "without": list(self.without),
             "members": self.members,

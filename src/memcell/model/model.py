@@ -15,7 +15,7 @@ from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
 from memcell.heads import Classification, MultiLabel, QuantileForecast, Regression
 from memcell.model.config import ModelConfig
-from memcell.model.stack import NativeEngine, answer_whole, run
+from memcell.model.stack import NativeEngine, answer_rows, answer_whole, run
 from memcell.model.stream import Stream
 
 __all__ = ["Forecast", "Model"]
@@ -143,8 +143,10 @@ class Model:
         answers: list[NDArray[np.float64]] = []
         for weights in self.members:
             x, h, state = run(self.config, weights, steps, NativeEngine())
-            raw = answer_whole(self.config, weights, state, steps) if head.whole else head.readout(weights, h, x)
-            answers.append(head.decode(raw))
+            if head.whole:
+                answers.append(head.decode(answer_whole(self.config, weights, state, steps)))
+            else:
+                answers.append(head.decode(answer_rows(self.config, weights, x, h, steps)))
         return answers[0] if len(answers) == 1 else np.mean(answers, axis=0)
 
     def _forecasts(self, series: list[Series]) -> "list[Forecast]":
@@ -162,7 +164,7 @@ class Model:
         answers: list[NDArray[np.float64]] = []
         for weights in self.members:
             x, h, _ = run(self.config, weights, steps, NativeEngine())
-            answers.append(head.decode(head.readout(weights, h[rows], x[rows])))
+            answers.append(head.decode(answer_rows(self.config, weights, x, h, steps, rows)))
         return np.mean(answers, axis=0), steps.anchor[rows]
 
     def forecast_of(self, quantiles: NDArray[np.float64], anchor: NDArray[np.float64], last_time: float) -> Forecast:

@@ -12,7 +12,7 @@ from memcell.contract import LstmCall, LstmSpec, LstmWeights, sequences_of
 from memcell.data.steps import Steps
 from memcell.model.config import ModelConfig
 
-__all__ = ["Engine", "NativeEngine", "State", "answer_whole", "run"]
+__all__ = ["Engine", "NativeEngine", "State", "answer_rows", "answer_whole", "run"]
 
 Weights = Mapping[str, Any]
 Drop = Callable[[Any], Any]
@@ -197,6 +197,42 @@ def answer_whole(config: ModelConfig, weights: Weights, state: State, steps: Ste
     parts.append(apply(xp.clip(known @ weights["summary.weight"].T + weights["summary.bias"], 0)))
     wide = xp.concat([known, shapes], axis=1)
     return config.head.readout(weights, xp.concat(parts, axis=1), None) + wide @ weights["linear.weight"].T
+
+
+def answer_rows(
+    config: ModelConfig, weights: Weights, x: Any, h: Any, steps: Steps, rows: Any = None, drop: Drop | None = None
+) -> Any:
+    """What the head says at rows, [R, .], before it is decoded.
+
+    It reads the outputs there, the facts of the series, and a layer over facts and the summary of the rows so far.
+
+    Args:
+        config, weights: of the network.
+        x, h: inputs and outputs of the stack at all rows, as ``run`` gives them.
+        steps: the rows.
+        rows: int64 [R], at which rows; None: at all.
+        drop: dropout in training.
+    """
+    xp = array_namespace(h)
+    so_far, facts = steps.so_far, steps.facts
+    if rows is None:
+        rows = xp.arange(h.shape[0], dtype=xp.int64, device=h.device)
+    else:
+        x, h, so_far = x[rows], h[rows], so_far[rows]
+    if config.so_far and drop is None:  # see ``answer_whole``
+        x, h, so_far, facts = (xp.astype(one, xp.float64) for one in (x, h, so_far, facts))
+        weights = {name: xp.astype(one, xp.float64) for name, one in weights.items() if name in _OF_ROWS}
+    parts = [h]
+    if config.facts:
+        parts.append(xp.take(facts, xp.searchsorted(steps.offsets, rows, side="right") - 1, axis=0))
+    if config.so_far:
+        known = xp.concat([so_far, *parts[1:]], axis=1)
+        parts.append(xp.clip(known @ weights["summary.weight"].T + weights["summary.bias"], 0))
+    read = parts[0] if len(parts) == 1 else xp.concat(parts, axis=1)
+    return config.head.readout(weights, read if drop is None else drop(read), x)
+
+
+_OF_ROWS = ("head.weight", "head.bias", "head.skip", "summary.weight", "summary.bias")
 
 
 class NativeEngine:

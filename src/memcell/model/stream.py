@@ -13,7 +13,7 @@ from memcell.data import Series
 from memcell.data.channels import Channel, WordChannel
 from memcell.data.dates import seconds_of
 from memcell.data.observations import Observations
-from memcell.model.stack import NativeEngine, State, answer_whole, run
+from memcell.model.stack import NativeEngine, State, answer_rows, answer_whole, run
 
 if TYPE_CHECKING:
     from memcell.model.model import Forecast, Model
@@ -58,7 +58,7 @@ class Stream:
         self._states = tuple(State.begin(model.config, weights, self._steps.facts) for weights in model.members)
         self._before = self._features, self._states  # the step of the last rows
         self._rows: list[Series] = []  # of that step
-        self._last: list[tuple[Any, Any]] = []  # of each member the inputs and outputs of the last row
+        self._last: list[tuple[Any, Any]] = []  # of each member the inputs and outputs of the last rows
         self._time: float | None = None
         self._count = 0
 
@@ -91,7 +91,7 @@ class Stream:
             for weights, state in zip(model.members, before, strict=True)
         ]
         self._features, self._states, self._rows = features, tuple(state for _, _, state in passed), rows
-        self._last, self._steps = [(x[-1:], h[-1:]) for x, h, _ in passed], steps
+        self._last, self._steps = [(x, h) for x, h, _ in passed], steps
         self._time = now
         self._count += 1
 
@@ -143,7 +143,7 @@ class Stream:
             raise InputError("No row has been seen yet, so there is nothing to say of one.")
         else:
             answers = [
-                head.decode(head.readout(weights, h, x))
+                head.decode(answer_rows(model.config, weights, x, h, self._steps, np.array([len(h) - 1])))
                 for weights, (x, h) in zip(model.members, self._last, strict=True)
             ]
         return np.mean(answers, axis=0)

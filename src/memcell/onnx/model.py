@@ -76,8 +76,9 @@ def model_graph(model: Model, inputs: Collection[str]) -> Graph:
             read = _read_whole(graph, config, w, [final[0] for final in finals], facts, summary, shapes)
         elif isinstance(config.head, QuantileForecast):
             read, x = finals[-1][0], _last_rows(graph, x, lengths)
+            read = read if facts is None else graph.op("Concat", read, facts, axis=1)
         else:
-            read = graph.op("Transpose", h, perm=[1, 0, 2])
+            read = _read_rows(graph, w, h, steps.get("so_far"), facts)
         answers.append(_head(graph, model, w, read, x))
     answer = answers[0]
     for other in answers[1:]:
@@ -98,6 +99,7 @@ def _widths(model: Model) -> dict[str, int]:
     """The inputs of rows and their widths; those that a model does not use are left out."""
     config = model.config
     widths = dict.fromkeys(("values", "mask", "last", "since"), config.channels) | {"gap": 1, "extra": config.extra}
+    widths["so_far"] = config.so_far
     if not config.has("input_decay"):
         del widths["last"]
     if not any(config.has(name) for name in ("since", "input_decay", "state_decay")):
@@ -238,6 +240,24 @@ def _read_whole(
         parts += [graph.op("Relu", graph.op("Add", linear, graph.constant(w["summary.bias"]))), wide]
     parts += [] if shapes is None else [shapes]
     return graph.op("Concat", *parts, axis=1)
+
+
+def _read_rows(graph: Graph, w: Mapping[str, NDArray[Any]], h: str, so_far: str | None, facts: str | None) -> str:
+    """What ``memcell.model.stack.answer_rows`` is a linear function of, [B, T, .], of outputs h [T, B, .]."""
+    known: list[str] = []
+    if facts is not None:
+        count = graph.op("Slice", graph.op("Shape", h), *(graph.constant([one], np.int64) for one in (0, 1)))
+        rows = graph.op("Concat", count, graph.constant([1, 1], np.int64), axis=0)
+        known.append(graph.op("Expand", graph.op("Unsqueeze", facts, graph.constant([0], np.int64)), rows))
+    parts = [h, *known]
+    if so_far is not None:
+        linear = graph.op("MatMul", _joined(graph, [so_far, *known]), graph.constant(w["summary.weight"].T))
+        parts.append(graph.op("Relu", graph.op("Add", linear, graph.constant(w["summary.bias"]))))
+    return graph.op("Transpose", _joined(graph, parts), perm=[1, 0, 2])
+
+
+def _joined(graph: Graph, parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else graph.op("Concat", *parts, axis=2)
 
 
 def _head(graph: Graph, model: Model, w: Mapping[str, NDArray[Any]], read: str, x: str) -> str:

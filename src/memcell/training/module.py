@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from memcell.model.config import ModelConfig
-from memcell.model.stack import State, answer_whole, run
+from memcell.model.stack import State, answer_rows, answer_whole, run
 from memcell.training.batches import Batch, Part
 from memcell.training.engine import TorchEngine
 
@@ -173,7 +174,7 @@ class SequenceModule(nn.Module):
             answer, state = self._pass(weights, part, state, dropout, len(batch.parts) > 1)
             answers += [] if answer is None else [answer]
         if head.whole:
-            return answer_whole(config, weights, state, steps, lambda x: functional.dropout(x, dropout))
+            return answer_whole(config, weights, state, steps, partial(functional.dropout, p=dropout))
         return torch.cat(answers)
 
     def _pass(
@@ -189,7 +190,7 @@ class SequenceModule(nn.Module):
             x, h, after = run(self.config, weights, part.steps, self._engine, state)
             if part.rows is None:
                 return None, after
-            read = functional.dropout(h[part.rows], dropout)
-            return self.config.head.readout(weights, read, x[part.rows]), after
+            drop = partial(functional.dropout, p=dropout)
+            return answer_rows(self.config, weights, x, h, part.steps, part.rows, drop), after
 
         return checkpoint(forward, state, use_reentrant=False) if several else forward(state)  # type: ignore[no-any-return]

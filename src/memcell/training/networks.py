@@ -74,7 +74,7 @@ def fit_members(
             title = f"{name} {k + 1} of {count}" if count > 1 else name
             start = start_of(config, recipe, design, series, own.seed)
             batches = batches_of(steps, *splits[k], min(own.batch_size or 1, len(splits[k][0])))
-            center = _center_of(steps, splits[k][0]) if config.summary else None
+            center = _center_of(steps, splits[k][0], head.whole) if config.summarised else None
             run, linear = train(config, start, batches, own, title, checkpoint=checkpoint, center=center), None
             try:
                 linear = None if "linear" in design.without else fit_linear(config, run, batches)
@@ -114,10 +114,15 @@ def _enough(series: list[Series]) -> list[Series]:
     return series[:: -(-sum(len(one.observations) for one in series) // _ENOUGH) or 1]
 
 
-def _center_of(steps: Steps, index: NDArray[np.int64]) -> torch.Tensor:
-    """[summary + facts], means over some series, of very many over every second, third, ..."""
+def _center_of(steps: Steps, index: NDArray[np.int64], whole: bool) -> torch.Tensor:
+    """[summaries + facts], means over some series, of very many over every second, third, ...; of summaries by row the
+    means over their rows."""
     some = index[:: -(-len(index) // _CENTERED) or 1]
-    return torch.from_numpy(np.concatenate([steps.summary[some].mean(axis=0), steps.facts[some].mean(axis=0)]))
+    summary = steps.summary[some].mean(axis=0)
+    if not whole:
+        bounds = zip(steps.offsets[some], steps.offsets[some + 1], strict=True)
+        summary = np.mean([steps.so_far[start:stop].mean(axis=0) for start, stop in bounds if stop > start], axis=0)
+    return torch.from_numpy(np.concatenate([summary, steps.facts[some].mean(axis=0)]).astype(np.float32))
 
 
 def _another(recipe: Recipe, series: list[Series], design: Design, whole: bool) -> tuple[Recipe | None, str]:
@@ -196,8 +201,8 @@ def recipe_of(series: list[Series], schema: TableSchema, design: Design, whole: 
         name not in design.without for name in FIT_MECHANISMS
     )
     return Recipe.learn(
-        series, schema, clipping=clipping, events=design.events, cycles=design.cycles, summary=whole and summary,
-        aligned=aligned, shapes=linear and shapes, products=products, merging=whole and merging,
+        series, schema, clipping=clipping, events=design.events, cycles=design.cycles, summary=summary,
+        aligned=aligned, shapes=linear and shapes, products=products, merging=whole and merging, by_row=not whole,
     )  # fmt: skip
 
 

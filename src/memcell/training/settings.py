@@ -13,9 +13,9 @@ __all__ = ["FIT_MECHANISMS", "Design", "TrainingSettings"]
 
 FIT_MECHANISMS = ("clipping", "merging", "summary", "aligned", "linear", "shapes", "products")
 """Mechanisms that a fit can be told to go without, beside those of the model: cutting outliers and not seeing
-impossible values; merging rows; summaries of each channel that a head of whole series reads, and, which there are only
-with these, the values of rows that all series have alike, mean products of each two channels, and what is linear beside
-a network, how often each of many shapes is there being part of it."""
+impossible values; merging rows; summaries of each channel that a head reads, of whole series or of the rows so far.
+There are only with those of whole series: the values of rows that all series have alike, mean products of each two
+channels, and what is linear beside a network, of which how often each of many shapes is there is a part."""
 
 
 @dataclass(frozen=True)
