@@ -17,8 +17,8 @@ HEAVY = ("torch", "polars", "narwhals", "pandas", "pyarrow", "matplotlib", "skle
 
 PUBLIC = {
     "memcell": [
-        "InputError", "LstmSpec", "LstmWeights", "OutputError", "RaggedBatch", "Series", "Step", "as_series", "load",
-        "read",
+        "DataWarning", "InputError", "LstmSpec", "LstmWeights", "OutputError", "RaggedBatch", "Series", "Step",
+        "as_series", "load", "read",
     ],
     "memcell.data": [
         "Cadence", "Duplicates", "Series", "TableContents", "TableSchema", "TimeKind", "as_series", "check_output",

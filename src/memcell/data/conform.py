@@ -15,7 +15,7 @@ from memcell.data.encoding import Encoding, unknown_words
 from memcell.data.observations import Observations
 from memcell.data.schema import Kind
 from memcell.data.series import Series
-from memcell.data.words import in_words, word_sets
+from memcell.data.texts import in_words, word_sets
 
 __all__ = ["conformed"]
 

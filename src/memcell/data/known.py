@@ -16,7 +16,8 @@ from memcell.data.roles import Roles
 from memcell.data.schema import Kind
 from memcell.data.series import check_weight
 from memcell.data.table_libraries import pl
-from memcell.data.words import kind_of, levels_of, split_texts
+from memcell.data.texts import split_texts
+from memcell.data.words import kind_of, levels_of
 
 __all__ = ["Facts", "Known", "known_of"]
 

@@ -16,7 +16,8 @@ from memcell.data.roles import Roles
 from memcell.data.schema import Kind, TableSchema
 from memcell.data.source import Table
 from memcell.data.table_libraries import pl
-from memcell.data.words import kind_of_texts, levels_of, split_texts
+from memcell.data.texts import split_texts
+from memcell.data.words import kind_of_texts, levels_of
 
 __all__ = ["long_rows", "names_in"]
 

@@ -14,7 +14,8 @@ from memcell.data.grouping import Members, Rows, called
 from memcell.data.observations import Observations
 from memcell.data.roles import Roles
 from memcell.data.schema import Kind, TableSchema
-from memcell.data.words import kind_of, levels_of, split_texts
+from memcell.data.texts import split_texts
+from memcell.data.words import kind_of, levels_of
 
 __all__ = ["wide_rows"]
 

@@ -1,22 +1,19 @@
-"""Columns of words: what a column holds, categories as numbered levels, running text as sets of words."""
+"""Columns of words: what a column holds, and categories as numbered levels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
-from memcell.data.channels import words_in
 from memcell.data.columns import cleaned, is_text
-from memcell.data.observations import Observations
 from memcell.data.schema import Kind
 from memcell.data.source import Table
 from memcell.data.table_libraries import pl
 
-__all__ = ["Levels", "counts_of", "in_words", "kind_by", "kind_of", "levels_of", "split_texts", "word_sets"]
+__all__ = ["Levels", "counts_of", "kind_by", "kind_of", "kind_of_texts", "levels_of"]
 
 _LONG = 3.0
 """Words a cell has on average, from which on a column is running text."""
@@ -76,31 +73,3 @@ def levels_of(column: pl.Series) -> Levels:
     place = pl.DataFrame({"word": pl.Series(words, dtype=pl.String), "code": np.arange(len(words), dtype=np.float64)})
     codes = text.to_frame("word").join(place, on="word", how="left", maintain_order="left")["code"]
     return Levels(codes.fill_null(float("nan")).to_numpy(), tuple(words))
-
-
-def word_sets(texts: Sequence[str]) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
-    """Of each text the numbers of its different words, lower case; and the words."""
-    found = [words_in(text) for text in texts]
-    words = tuple(sorted({word for several in found for word in several}))
-    place = {word: number for number, word in enumerate(words)}
-    return [np.array([place[word] for word in several], np.int64) for several in found], words
-
-
-def split_texts(seen: Observations, channel: int, texts: Sequence[str]) -> tuple[Observations, tuple[str, ...]]:
-    """Observations whose values in one channel number whole texts, with the words of each text in their place."""
-    sets, words = word_sets(texts)
-    return in_words(seen, channel, sets), words
-
-
-def in_words(seen: Observations, channel: int, sets: Sequence[NDArray[np.int64]]) -> Observations:
-    """Observations whose values in one channel number texts, with the numbers of each text's words in their place."""
-    whole = seen.channel == channel
-    parts = [sets[int(code)] for code in seen.value[whole]]
-    rows = np.repeat(seen.row[whole], [len(part) for part in parts])
-    codes = np.concatenate([np.empty(0, np.int64), *parts])
-    rest = seen.select(~whole)
-    return Observations.of(
-        np.concatenate([rest.row, rows]),
-        np.concatenate([rest.channel, np.full(len(rows), channel)]),
-        np.concatenate([rest.value, codes]),
-    )
