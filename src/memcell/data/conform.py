@@ -75,6 +75,7 @@ class _Layout:
         strange: of channels that hold something else than in the model, their numbers there and what they hold.
         texts: of channels whose cells are texts, their numbers in the model, and the words of each text.
         lacking: those that the series lack.
+        same: whether nothing changes.
     """
 
     role: Role
@@ -84,6 +85,7 @@ class _Layout:
     strange: Mapping[int, Kind]
     texts: Mapping[int, list[NDArray[np.int64]]]
     lacking: tuple[str, ...]
+    same: bool
 
     @classmethod
     def of(cls, one: Series, role: Role, channels: tuple[Channel, ...]) -> _Layout:
@@ -114,9 +116,13 @@ class _Layout:
                 texts[number], own[name] = word_sets(words[name])
             elif not worded or kind != channel.kind:
                 strange[number] = kind
-        return cls(role, channels, None if given == wanted else place, own, strange, texts, lacking)
+        same = given == wanted and own == words and not strange and not texts
+        return cls(role, channels, None if given == wanted else place, own, strange, texts, lacking, same)
 
     def applied(self, one: Series) -> Series:
+        """A series of this layout with the model's channels, or facts."""
+        if self.same:
+            return one
         names, observations, levels, _ = _FIELDS[self.role]
         seen: Observations = getattr(one, observations)
         if self.place is not None:
