@@ -17,6 +17,7 @@ from memcell.data.observations import Observations
 from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
 from memcell.model import Model, save
+from memcell.model import model as model_file
 from memcell.model.stack import NativeEngine, State, answer_whole, run
 from memcell.training.engine import TorchEngine
 
@@ -27,6 +28,14 @@ CAUSAL = [name for name, model in MODELS.items() if not model.config.bidirection
 def some_series(seed: int = 0) -> list[Series]:
     rng = np.random.default_rng(seed)
     return [mixed_series(rng, rows, rows, known=rows != 5) for rows in (7, 0, 1, 30, 5, 12)]
+
+
+@pytest.mark.parametrize("name", ["tag", "tag-both-ways"])
+def test_rows_are_answered_in_pieces(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = MODELS[name].predict_proba(some_series())
+    monkeypatch.setattr(model_file, "_ANSWERED_ROWS", 4)
+    for found, wanted in zip(MODELS[name].predict_proba(some_series()), whole, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -21,6 +21,7 @@ from memcell.model.stream import Stream
 __all__ = ["Forecast", "Model"]
 
 _BATCH_ROWS = 200_000  # rows run at once; bounds memory, changes no number
+_ANSWERED_ROWS = 10_000  # of these, about, whose answers are worked out at once, in float64
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,9 @@ class Model:
             if head.whole:
                 answers.append(head.decode(answer_whole(self.config, weights, state, steps)))
             else:
-                answers.append(head.decode(answer_rows(self.config, weights, x, h, steps)))
+                parts = np.array_split(np.arange(len(h)), len(h) // _ANSWERED_ROWS + 1)
+                raw = [answer_rows(self.config, weights, x, h, steps, rows) for rows in parts]
+                answers.append(head.decode(np.concatenate(raw)))
         return answers[0] if len(answers) == 1 else np.mean(answers, axis=0)
 
     def _forecasts(self, series: list[Series]) -> "list[Forecast]":
