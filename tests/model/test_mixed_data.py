@@ -18,7 +18,7 @@ from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
 from memcell.model import Model, save
 from memcell.model import model as model_file
-from memcell.model.stack import NativeEngine, State, answer_whole, run
+from memcell.model.stack import NativeEngine, State, answer_rows, answer_whole, run
 from memcell.training.engine import TorchEngine
 
 MODELS = {name: make() for name, make in MIXED.items()}
@@ -51,6 +51,9 @@ def test_numpy_gives_the_same_numbers_as_torch(name: str) -> None:
         if model.config.head.whole:
             both = (weights, state, steps), (on_torch, state_t, tensors)
             pairs.append(tuple(answer_whole(model.config, *one) for one in both))
+        else:
+            rows = (weights, x, h, steps), (on_torch, x_t, h_t, tensors)
+            pairs.append(tuple(answer_rows(model.config, *one) for one in rows))
         for found, expected in pairs:
             np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=2e-5)
 
