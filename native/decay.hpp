@@ -1,11 +1,7 @@
 // Factors of a state for the time that has passed, exp(-max(x W^T + b, 0)) (Che et al., GRU-D, arXiv 1606.01865, eq. 3),
 // and what their gradients owe to W and b. Rows pass in blocks whose exponents stay in the cache.
 #pragma once
-#include "product.hpp"
-#include "scratch.hpp"
-#include "team.hpp"
-
-#include <vector>
+#include "steps.hpp"
 
 namespace memcell {
 namespace MEMCELL_ISA {
@@ -31,7 +27,7 @@ class DecayPass {
     void pack(const Member& member) {
         const Panels<T> shape = weight();
         const Member::Range units = member.part(in_.units, kLanes<T>);
-        for_registers(units, [&](std::ptrdiff_t unit, int lanes) {
+        for_unit_registers<T>(units, [&](std::ptrdiff_t unit, int lanes) {
             const std::ptrdiff_t panel = unit / shape.width * shape.width;
             pack_lanes(panels_.get() + panel * shape.depth + unit - panel, shape.panel_width(panel), in_.weight.row(unit),
                        in_.weight.column_stride, in_.weight.row_stride, shape.depth, lanes);
@@ -60,12 +56,6 @@ class DecayPass {
   private:
     Panels<T> weight() const { return {panels_.get(), in_.inputs, in_.units}; }
 
-    template <class Body>
-    static void for_registers(Member::Range units, Body&& body) {
-        for (std::ptrdiff_t unit = units.first; unit < units.last; unit += kLanes<T>)
-            body(unit, static_cast<int>(std::min<std::ptrdiff_t>(kLanes<T>, units.last - unit)));
-    }
-
     // A member's rows in blocks: at(row, unit, lanes, exponent, its place in the block) of each register, then
     // done(first row, rows, block [rows, padded]).
     template <class At, class Done>
@@ -76,7 +66,7 @@ class DecayPass {
             const std::ptrdiff_t count = std::min(kDecayRows, rows.last - first);
             product(count, in_.x + first * in_.inputs, in_.inputs, weight(), 0, in_.units, block.get(), padded_, Write::kSet);
             for (std::ptrdiff_t r = 0; r < count; ++r)
-                for_registers({0, in_.units}, [&](std::ptrdiff_t unit, int lanes) {
+                for_unit_registers<T>({0, in_.units}, [&](std::ptrdiff_t unit, int lanes) {
                     T* place = block.get() + r * padded_ + unit;
                     const Vec<T> product = load(place);
                     at(first + r, unit, lanes, in_.bias == nullptr ? product : product + load(in_.bias + unit, lanes), place);

@@ -175,7 +175,7 @@ class Recipe:
         """E, features of a row beside its channels."""
         return 2 * len(self.cycles) + (0 if self.target is None else self.target.features)
 
-    @property
+    @cached_property
     def widths(self) -> dict[str, Any]:
         """What a model must expect, by the names of ``ModelConfig``."""
         encoding = self.encoding

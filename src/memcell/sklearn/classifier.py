@@ -116,7 +116,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             InputError: names what does not fit.
         """
         series = series_for_fit(X, sample_weight, groups)
-        labels, several = self._labels(series, y)
+        labels, several = _labels(series, y, self.class_weight)
         common = schema_of(series), self._settings(), self._design()
         checkpoint = self._checkpoint(series, labels)
         if several:
@@ -141,7 +141,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         so_far = getattr(self, "model_", None)
         x = self._checked(X)
         series = series_for_fit(x if so_far is None else so_far.series_of(x), sample_weight, None)
-        labels, several = self._labels(series, y)
+        labels, several = _labels(series, y, self.class_weight)
         if so_far is None and classes is None and not several:
             raise InputError("`classes` is missing: the first call of `partial_fit` must say all that there will be.")
         known = (
@@ -156,15 +156,6 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         else:
             self.model_ = fit_classifier(series, labels, *common, self.class_weight, None, partial)
         return self._fitted(series)
-
-    def _labels(self, series: list[Series], y: Any) -> tuple[list[Any], bool]:
-        labels, several = _labels(series, y)
-        if several and self.class_weight is not None:
-            raise InputError(
-                f"`class_weight` is {self.class_weight!r}; series with several labels have no one class. Leave it out, "
-                "or weigh series with `sample_weight`."
-            )
-        return labels, several
 
     def _fitted(self, series: list[Series]) -> "SequenceClassifier":
         self._remember(series)
@@ -182,8 +173,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return self.model_.predict(self._checked(X))
 
 
-def _labels(series: list[Series], y: Any) -> tuple[list[Any], bool]:
-    """One label a series, or a row of them; and which of the two."""
+def _labels(series: list[Series], y: Any, class_weight: Any) -> tuple[list[Any], bool]:
+    """One label a series, or a row of them, which classes cannot weigh; and which of the two."""
     labels: list[Any] = [one.label for one in series] if y is None else list(one_column(y))
     if any(label is None for label in labels):
         raise InputError(
@@ -193,4 +184,9 @@ def _labels(series: list[Series], y: Any) -> tuple[list[Any], bool]:
     several = bool(labels) and (isinstance(labels[0], tuple | list) or np.ndim(labels[0]) == 1)
     if several and all(len(label) == 1 for label in labels):
         return [label[0] for label in labels], False
+    if several and class_weight is not None:
+        raise InputError(
+            f"`class_weight` is {class_weight!r}; series with several labels have no one class. Leave it out, or weigh "
+            "series with `sample_weight`."
+        )
     return labels, several
