@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from timing import machine, markdown
 
-from memcell.backends import native, state_decay
+from memcell.backends import decays, native
 from memcell.sklearn import SequenceClassifier
 from memcell.training.module import SequenceModule
 
@@ -32,7 +32,7 @@ class Watch:
     def __init__(self) -> None:
         self.in_core = 0.0
         self.moments: list[tuple[float, float]] = []
-        for functions in (native._FUNCTIONS, state_decay._FUNCTIONS):
+        for functions in (native._FUNCTIONS, decays._FUNCTIONS):
             for key, function in list(functions.items()):
                 functions[key] = self._timed(function)
         average = SequenceModule.average

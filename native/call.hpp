@@ -90,4 +90,13 @@ struct Decay {
     int threads;
 };
 
+// Channels of which some values are missing, see decay.hpp.
+template <class T>
+struct Gaps {
+    std::ptrdiff_t rows, channels;
+    const T *last, *since;  // [rows, channels]
+    const T* rate;          // [channels]
+    int threads;
+};
+
 }  // namespace memcell

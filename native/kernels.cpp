@@ -3,6 +3,7 @@
 
 #include "backward.hpp"
 #include "decay.hpp"
+#include "fill.hpp"
 #include "forward.hpp"
 
 namespace memcell {
@@ -21,6 +22,8 @@ Kernels<T> kernels() {
            const Gradients<T>& out) { backward(cell, weights, in, back, out); },
         decay<T>,
         decay_backward<T>,
+        fill<T>,
+        fill_backward<T>,
     };
 }
 

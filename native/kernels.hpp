@@ -15,6 +15,8 @@ struct Kernels {
     void (*backward)(const Cell&, const Weights<T>&, const Inputs<T>&, const BackwardInputs<T>&, const Gradients<T>&);
     void (*decay)(const Decay<T>&, T* factors);
     void (*decay_backward)(const Decay<T>&, const T* factors, const T* d_factors, Matrix<T> d_weight, T* d_bias);
+    void (*fill)(const Gaps<T>&, const T* values, T* filled);
+    void (*fill_backward)(const Gaps<T>&, const T* d_filled, T* d_rate);
 };
 
 struct InstructionSet {

@@ -241,6 +241,27 @@ void decay_backward(In<T> x, InMatrix<T> weight, MaybeIn<T> bias, In<T> factors,
 }
 
 template <class T>
+Gaps<T> gaps_of(const In<T>& last, const In<T>& since, const In<T>& rate) {
+    const double numbers = last.size();
+    return {static_cast<std::ptrdiff_t>(last.shape(0)), static_cast<std::ptrdiff_t>(last.shape(1)),
+            last.data(), since.data(), rate.data(), threads_for(numbers * kExponential)};
+}
+
+template <class T>
+void fill(In<T> values, In<T> last, In<T> since, In<T> rate, Out<T> filled) {
+    const Gaps<T> in = gaps_of<T>(last, since, rate);
+    nb::gil_scoped_release release;
+    kernels_of<T>(*active()).fill(in, values.data(), filled.data());
+}
+
+template <class T>
+void fill_backward(In<T> last, In<T> since, In<T> rate, In<T> d_filled, Out<T> d_rate) {
+    const Gaps<T> in = gaps_of<T>(last, since, rate);
+    nb::gil_scoped_release release;
+    kernels_of<T>(*active()).fill_backward(in, d_filled.data(), d_rate.data());
+}
+
+template <class T>
 void define(nb::module_& m, const char* suffix) {
     const auto name = [&](const char* base) { return std::string(base) + suffix; };
     nb::class_<Handle<T>>(m, name("PackedWeights_").c_str());
@@ -261,6 +282,10 @@ void define(nb::module_& m, const char* suffix) {
     m.def(name("decay_").c_str(), &decay<T>, nb::arg("x"), nb::arg("weight"), nb::arg("bias").none(), nb::arg("factors"));
     m.def(name("decay_backward_").c_str(), &decay_backward<T>, nb::arg("x"), nb::arg("weight"), nb::arg("bias").none(),
           nb::arg("factors"), nb::arg("d_factors"), nb::arg("d_weight"), nb::arg("d_bias").none());
+    m.def(name("fill_").c_str(), &fill<T>, nb::arg("values"), nb::arg("last"), nb::arg("since"), nb::arg("rate"),
+          nb::arg("filled"));
+    m.def(name("fill_backward_").c_str(), &fill_backward<T>, nb::arg("last"), nb::arg("since"), nb::arg("rate"),
+          nb::arg("d_filled"), nb::arg("d_rate"));
 }
 
 }  // namespace

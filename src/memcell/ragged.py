@@ -69,6 +69,8 @@ class RaggedBatch:
         return self.values[self.offsets[b] : self.offsets[b + 1]]
 
 
-def offsets_of(lengths: Sequence[int]) -> NDArray[np.int64]:
+def offsets_of(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     """Offsets [B + 1] of sequences of these lengths."""
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets

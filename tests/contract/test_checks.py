@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from backends.cases import SMALL, Cell, problem
+from numpy.typing import NDArray
 
 from memcell.backends import BACKENDS
 from memcell.contract import InputError, LstmSpec, check_call, check_offsets, check_weights
@@ -72,6 +73,8 @@ def test_peephole_that_the_spec_has_not() -> None:
         ({"carry_c": np.ones((13, 1), np.float32)}, ("`carry_c`", "float32", "float64")),
         ({"carry_c": np.full((13, 1), -1e-9)}, ("`carry_c`", "not negative")),
         ({"carry_h": np.full((13, 5), np.nan)}, ("`carry_h`", "finite")),
+        ({"carry_h": np.full((13, 5), -np.nan)}, ("`carry_h`", "finite")),
+        ({"carry_c": np.full((5, 13), -1e-30).T}, ("`carry_c`", "not negative")),
         ({"carry_h": np.full((13, 1), np.inf)}, ("`carry_h`", "finite")),
     ],
 )
@@ -79,6 +82,13 @@ def test_call(change: dict[str, Any], parts: tuple[str, ...]) -> None:
     with pytest.raises(InputError) as error:
         check_call((3, 5), float64, replace(CALL, **change))
     assert_names(error, parts)
+
+
+@pytest.mark.parametrize(
+    "carry", [np.full((13, 1), -0.0), np.full((13, 5), np.finfo(float).max), np.zeros((13, 5))[::-1]]
+)
+def test_carries_that_pass(carry: NDArray[np.float64]) -> None:
+    check_call((3, 5), float64, replace(CALL, carry_h=carry))
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_features_follow_their_definitions(case: tuple[np.ndarray, np.ndarray]) 
         there = not np.isnan(values[t, c])
         assert found.mask[t, c] == there
         assert found.values[t, c] == (values[t, c] if there else 0.0)
-        assert found.last[t, c] == (values[before[-1], c] if before else 0.0)
+        assert found.last[t, c] == (values[before[-1], c] if before and not there else 0.0)
         np.testing.assert_allclose(found.since[t, c], clock[t] - (clock[before[-1]] if before else 0.0), atol=1e-12)
     np.testing.assert_array_equal(found.gap[:, 0], gap)
 

@@ -53,6 +53,13 @@ def test_gradients_of_decay(with_bias: bool) -> None:
     assert torch.autograd.gradcheck(lambda *w: TorchEngine().decay(x, w[0], w[1] if with_bias else None), trained)
 
 
+def test_gradient_of_filled_gaps() -> None:
+    torch.manual_seed(0)
+    values, last, since = torch.randn(3, 7, 3).double()
+    rate = torch.tensor([0.7, 0.01, -0.5]).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda rate: TorchEngine().fill(values, last, since.abs(), rate), [rate])
+
+
 def test_predictions_are_those_of_the_torch_stack(model: Model, series: list[Series]) -> None:
     head, weights = model.config.head, {name: torch.from_numpy(weight) for name, weight in model.members[0].items()}
     for one in series:

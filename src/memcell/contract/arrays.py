@@ -161,8 +161,17 @@ def check_call(sizes: tuple[int, int], dtype: np.dtype[Any], call: LstmCall) -> 
             continue
         wide = isinstance(carry, np.ndarray) and carry.shape[-1:] == (hidden_size,)
         _expect(name, carry, (rows, hidden_size if wide else 1), dtype)
-        if carry.size and not (carry.min() >= 0 and carry.max() < np.inf):
+        if not _finite_and_not_negative(carry):
             raise InputError(f"`{name}` must be finite and not negative; it has values that are not.")
+
+
+def _finite_and_not_negative(array: Array) -> bool:
+    """Of float32 or float64. Bits of numbers from 0 on rise up to those of infinity; beyond are NaN and whatever has a
+    sign, of which the numbers themselves tell -0 apart."""
+    bits = np.uint32 if array.dtype == np.float32 else np.uint64
+    if array.flags.c_contiguous and array.view(bits).max(initial=0) < np.array(np.inf, array.dtype).view(bits):
+        return True
+    return not array.size or bool(array.min() >= 0 and array.max() < np.inf)
 
 
 def sequences_of(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -172,8 +181,11 @@ def sequences_of(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
         >>> sequences_of(np.array([0, 4, 4, 5])).tolist()
         [[0, 4, 1], [4, 0, 1], [4, 1, 1]]
     """
-    first = np.asarray(offsets[:-1], np.int64)
-    return np.stack([first, np.diff(offsets), np.ones_like(first)], axis=1)
+    sequences = np.empty((len(offsets) - 1, 3), np.int64)
+    sequences[:, 0] = offsets[:-1]
+    sequences[:, 1] = offsets[1:] - sequences[:, 0]
+    sequences[:, 2] = 1
+    return sequences
 
 
 def check_sequences(sequences: Any, rows: int) -> None:
@@ -203,9 +215,9 @@ def check_offsets(offsets: Any, rows: int) -> None:
         raise InputError("`offsets` must be a NumPy array of int64, [B + 1]. Build it with `RaggedBatch.from_list`.")
     if offsets[0] != 0:
         raise InputError(f"`offsets` must start at 0; got offsets[0]={offsets[0]}.")
-    falls = np.flatnonzero(np.diff(offsets) < 0)
-    if len(falls):
-        at = int(falls[0]) + 1
+    falls = offsets[1:] < offsets[:-1]
+    if falls.any():
+        at = int(falls.argmax()) + 1
         raise InputError(
             f"`offsets` must not decrease; got offsets[{at}]={offsets[at]} after {offsets[at - 1]}. "
             "Build it with `RaggedBatch.from_list`."

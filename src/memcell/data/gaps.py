@@ -35,7 +35,7 @@ class Observed:
     Attributes:
         values: [T, C], scaled, 0 where missing.
         mask: [T, C], 1 where observed, else 0.
-        last: [T, C], the channel's last value before this row; 0 if none.
+        last: [T, C], the channel's last value before this row where it is missing in this one; 0 where not, or if none.
         since: [T, C], steps since the channel was last observed before this row (Che et al., "Recurrent neural
             networks for multivariate time series with missing values", arXiv 1606.01865, eq. 2).
         gap: [T, 1], steps since the row before; 0 in the first.
@@ -71,7 +71,9 @@ def observe(values: Array, gap: Array, before: LastSeen) -> tuple[Observed, Last
     filled = np.where(there, values, 0.0)
     last = np.where(known, filled[at, columns], before.value) if steps else filled
     since = np.where(known, clock[:, None] - clock[at], before.since + clock[:, None]) if steps else filled
-    observed = Observed(filled, there.astype(np.float64), last, since, np.asarray(gap, np.float64)[:, None])
+    observed = Observed(
+        filled, there.astype(np.float64), np.where(there, 0.0, last), since, np.asarray(gap, np.float64)[:, None]
+    )
     if not steps:
         return observed, before
     after = LastSeen(np.where(there[-1], filled[-1], last[-1]), np.where(there[-1], 0.0, since[-1]))

@@ -23,7 +23,8 @@ class Steps:
         values, mask, last, since: [N, D] of the channels that are columns; gap: [N, 1]; as in
             ``memcell.data.gaps.Observed``.
         extra: [N, E], what is computed beside: cycles of time, and what a forecast knows of its target's levels.
-        anchor: float64 [N, 2], the level a forecast at the row starts from, NaN without one, and the series' unit.
+        anchor: float64 [N, 2], the level a forecast at the row starts from, NaN without one, and the series' unit;
+            [N, 0] where nothing is forecast.
         event_row: int64 [M], the row of each event, in order. Events are the observations of sparse channels and words.
         event_feature: int64 [M], what was observed; event_value: [M], its scaled value, 0 for words.
         facts: [B, S], what is known of each series as a whole.
@@ -65,17 +66,15 @@ class Steps:
     def ranges(self, first: NDArray[np.int64], lengths: NDArray[np.int64]) -> "Steps":
         """Rows ``first[b]``, ``first[b] + 1``, ... of the batch, ``lengths[b]`` of them, as sequence b; what is of
         whole series stays."""
-        rows = _ranges(first, lengths)
-        low = np.searchsorted(self.event_row, first)
-        counts = np.searchsorted(self.event_row, first + lengths) - low
-        events = _ranges(low, counts)
-        offsets = offsets_of(lengths.tolist())
-        shift = np.repeat(offsets[:-1] - first, counts)
-        by_row = {name: getattr(self, name).take(rows, axis=0) for name in _BY_ROW}
-        return replace(
-            self, **by_row, event_row=self.event_row[events] + shift, event_feature=self.event_feature[events],
-            event_value=self.event_value[events], offsets=offsets,
-        )  # fmt: skip
+        rows, offsets = _ranges(first, lengths)
+        moved = {name: getattr(self, name).take(rows, axis=0) for name in _BY_ROW}
+        if len(self.event_row):
+            low = np.searchsorted(self.event_row, first)
+            counts = np.searchsorted(self.event_row, first + lengths) - low
+            events, _ = _ranges(low, counts)
+            moved |= {name: getattr(self, name).take(events) for name in ("event_row", "event_feature", "event_value")}
+            moved["event_row"] += np.repeat(offsets[:-1] - first, counts)
+        return replace(self, **moved, offsets=offsets)
 
     @classmethod
     def concatenate(cls, parts: list["Steps"]) -> "Steps":
@@ -86,7 +85,7 @@ class Steps:
         arrays["event_row"] = np.concatenate(
             [part.event_row + begin for part, begin in zip(parts, begins, strict=False)]
         )
-        return cls(**arrays, offsets=offsets_of(np.concatenate([np.diff(part.offsets) for part in parts]).tolist()))
+        return cls(**arrays, offsets=offsets_of(np.concatenate([np.diff(part.offsets) for part in parts])))
 
     @classmethod
     def in_files(cls, parts: Iterable["Steps"]) -> "Steps":
@@ -108,10 +107,10 @@ class Steps:
         return cls(**arrays, offsets=offsets_of(lengths))
 
 
-def _ranges(first: Array, lengths: Array) -> NDArray[np.int64]:
-    """first[0], first[0] + 1, ..., for as long as lengths[0] says, then the next."""
-    starts = offsets_of(lengths.tolist())
-    return np.arange(starts[-1]) + np.repeat(first - starts[:-1], lengths)
+def _ranges(first: Array, lengths: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """first[0], first[0] + 1, ..., for as long as lengths[0] says, then the next; and where each begins, [B + 1]."""
+    offsets = offsets_of(lengths)
+    return np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], lengths), offsets
 
 
 _BY_SERIES = ("facts", "summary", "shapes")

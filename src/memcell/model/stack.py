@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from array_api_compat import array_namespace
 
-from memcell.backends import choose, decay
+from memcell.backends import choose, decay, fill
 from memcell.contract import LstmCall, LstmSpec, LstmWeights, sequences_of
 from memcell.data.steps import Steps
 from memcell.model.config import ModelConfig
@@ -30,6 +30,10 @@ class Engine(Protocol):
 
     def decay(self, x: Any, weight: Any, bias: Any) -> Any:
         """exp(-relu(x W^T + b)), [N, H], of x [N, K], W [H, K] and b [H] or None; no gradient reaches x."""
+        ...
+
+    def fill(self, values: Any, last: Any, since: Any, rate: Any) -> Any:
+        """values + exp(-relu(rate) since) last, [N, D] of the columns; only the rate [D] has a gradient."""
         ...
 
     def segment_sum(self, values: Any, index: Any, count: int) -> Any:
@@ -70,8 +74,8 @@ def run(
 
     Equations, with ``m`` the mask, ``d`` the time since a channel was seen and ``gap`` the time since the last row::
 
-        decay = exp(-relu(rate) d)                        GRU-D, arXiv 1606.01865, eqs. 3 and 5
-        x^    = m value + (1 - m) decay last              eq. 4; the mean, which it decays to, is 0 after scaling
+        x^    = value + exp(-relu(rate) d) last           GRU-D, arXiv 1606.01865, eqs. 3 to 5: one of the two is 0, as
+                                                          is, after scaling, the mean that the last value decays to
         x     = [x^, m, log(1 + d), local, events, extra]
         a^h   = exp(-relu(W d + b))                       eqs. 3 and 6, as the carry of the first layer
         a^c   = exp(-softplus(forgetting) gap)            a cell that forgets with the time that passes, every layer
@@ -81,10 +85,9 @@ def run(
     xp = array_namespace(steps.values)
     if state is None:
         state = State.begin(config, weights, steps.facts)
-    filled = steps.mask * steps.values
+    filled = steps.values
     if config.has("input_decay"):
-        decay = xp.exp(-xp.clip(weights["input_decay.rate"], 0) * steps.since)
-        filled = filled + (1 - steps.mask) * decay * steps.last
+        filled = engine.fill(filled, steps.last, steps.since, weights["input_decay.rate"])
     parts = [filled]
     if config.has("mask"):
         parts.append(steps.mask)
@@ -98,8 +101,9 @@ def run(
     carry_h = None
     if config.has("state_decay"):
         carry_h = engine.decay(steps.since, weights["state_decay.weight"], weights["state_decay.bias"])
-    # From the end, a row is entered from the one after it; the first row of a series has no gap.
-    gaps = (steps.gap, xp.concat([steps.gap[1:], xp.zeros_like(steps.gap[:1])], axis=0))
+    gaps = [steps.gap]
+    if config.bidirectional:  # from the end, a row is entered from the one after it; the first row has no gap
+        gaps.append(xp.concat([steps.gap[1:], xp.zeros_like(steps.gap[:1])], axis=0))
     h, finals = x, []
     for k in range(config.num_layers):
         outputs = []
@@ -195,8 +199,10 @@ def answer_whole(config: ModelConfig, weights: Weights, state: State, steps: Ste
         parts.append(apply(summary[:, -config.aligned :]))
     known = xp.concat([summary, facts], axis=1)
     parts.append(apply(xp.clip(known @ weights["summary.weight"].T + weights["summary.bias"], 0)))
-    wide = xp.concat([known, shapes], axis=1)
-    return config.head.readout(weights, xp.concat(parts, axis=1), None) + wide @ weights["linear.weight"].T
+    raw = config.head.readout(weights, xp.concat(parts, axis=1), None)
+    if "linear.weight" not in weights:  # in training, where they are 0
+        return raw
+    return raw + xp.concat([known, shapes], axis=1) @ weights["linear.weight"].T
 
 
 def answer_rows(
@@ -257,6 +263,10 @@ class NativeEngine:
     def decay(self, x: Any, weight: Any, bias: Any) -> Any:
         """As in ``Engine``."""
         return decay(x, weight, bias)
+
+    def fill(self, values: Any, last: Any, since: Any, rate: Any) -> Any:
+        """As in ``Engine``."""
+        return fill(values, last, since, rate)
 
     def segment_sum(self, values: Any, index: Any, count: int) -> Any:
         """As in ``Engine``."""

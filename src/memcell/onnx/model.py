@@ -104,6 +104,8 @@ def _widths(model: Model) -> dict[str, int]:
         del widths["last"]
     if not any(config.has(name) for name in ("since", "input_decay", "state_decay")):
         del widths["since"]
+    if not (config.has("mask") or config.has("local")):
+        del widths["mask"]
     return {name: width for name, width in widths.items() if width}
 
 
@@ -125,13 +127,11 @@ def _stack(
 
     parts: list[str] = []
     if config.channels:
-        filled = graph.op("Mul", steps["mask"], steps["values"])
+        filled = steps["values"]
         if config.has("input_decay"):
             rate = np.maximum(w["input_decay.rate"], 0)
             decay = graph.op("Exp", graph.op("Mul", steps["since"], graph.constant(-rate)))
-            unseen = graph.op("Sub", graph.constant(1.0), steps["mask"])
-            kept = graph.op("Mul", graph.op("Mul", unseen, decay), steps["last"])
-            filled = graph.op("Add", filled, kept)
+            filled = graph.op("Add", filled, graph.op("Mul", decay, steps["last"]))
         parts.append(filled)
     if config.has("mask"):
         parts.append(steps["mask"])

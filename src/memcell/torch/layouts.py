@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from memcell.contract import InputError, check_offsets
+from memcell.contract import sequences_of as of_arrays
 
 __all__ = ["Layout", "knows_values", "rows_of", "sequences_of"]
 
@@ -120,6 +121,7 @@ def sequences_of(offsets: Tensor, rows: int) -> Tensor:
     """
     if type(offsets) is Tensor and offsets.device.type == "cpu" and not torch.compiler.is_compiling():
         check_offsets(offsets.numpy(), rows)
+        return torch.from_numpy(of_arrays(offsets.numpy()))
     return torch.stack([offsets[:-1], offsets.diff(), torch.ones_like(offsets[1:])], dim=1)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from memcell.backends import decay, decay_gradients
+from memcell.backends import decay, decay_gradients, fill, fill_gradient
 from memcell.contract import LstmSpec
 from memcell.torch import lstm
 
@@ -27,6 +27,10 @@ class TorchEngine:
         """Factors of a state."""
         return _Decay.apply(x, weight, bias)  # type: ignore[no-any-return]
 
+    def fill(self, values: Tensor, last: Tensor, since: Tensor, rate: Tensor) -> Tensor:
+        """Gaps filled with what was last seen."""
+        return _Fill.apply(values, last, since, rate)  # type: ignore[no-any-return]
+
     def segment_sum(self, values: Tensor, index: Tensor, count: int) -> Tensor:
         """Sums of the rows of one index."""
         return values.new_zeros((count, *values.shape[1:])).index_add(0, index, values)
@@ -44,6 +48,18 @@ class _Decay(torch.autograd.Function):
     def backward(ctx: Any, d_factors: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         d_weight, d_bias = decay_gradients(*map(_array, (*ctx.saved_tensors, d_factors)))
         return None, torch.from_numpy(d_weight), None if d_bias is None else torch.from_numpy(d_bias)
+
+
+class _Fill(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *given: Tensor) -> Tensor:
+        ctx.save_for_backward(*given[1:])
+        return torch.from_numpy(fill(*map(_array, given)))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_filled: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return None, None, None, torch.from_numpy(fill_gradient(*map(_array, (*ctx.saved_tensors, d_filled))))
 
 
 def _array(tensor: Tensor | None) -> Any:

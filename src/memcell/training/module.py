@@ -107,6 +107,7 @@ class SequenceModule(nn.Module):
         self._engine = TorchEngine()
         self._shapes = config.weight_shapes()
         self._linear = {name: start[name] for name in ("linear.weight",) if self._shapes.pop(name, None)}
+        self._read_linear = any(one.any() for one in self._linear.values())  # where they are 0, nothing is read
         self._center = center
         if center is not None:
             weight, bias = start["summary.weight"], start["summary.bias"]
@@ -122,8 +123,9 @@ class SequenceModule(nn.Module):
         parts = self._views(vector)
         if self._center is not None:
             weight = parts["summary.weight"] * _unit_of(len(self._center))
-            parts |= {"summary.weight": weight, "summary.bias": parts["summary.bias"] - weight @ self._center}
-        return parts | self._linear
+            bias = torch.addmv(parts["summary.bias"], weight, self._center, alpha=-1)
+            parts |= {"summary.weight": weight, "summary.bias": bias}
+        return parts | self._linear if self._read_linear else parts
 
     def _views(self, vector: Tensor) -> dict[str, Tensor]:
         parts = vector.split([math.prod(shape) for shape in self._shapes.values()])
@@ -141,7 +143,8 @@ class SequenceModule(nn.Module):
 
     def averaged(self) -> dict[str, NDArray[np.float32]]:
         """A copy of the averaged weights, by name."""
-        return {name: weight.numpy() for name, weight in self._parts(self.averaged_vector.clone()).items()}
+        parts = self._parts(self.averaged_vector.clone()) | self._linear
+        return {name: weight.numpy() for name, weight in parts.items()}
 
     def average(self, step: int) -> None:
         """Take the weights after optimiser step ``step``, from 1, into the average."""

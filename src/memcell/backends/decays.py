@@ -1,16 +1,19 @@
-"""Factors that a state is multiplied with for the time that has passed, and their gradients, by the compiled core."""
+"""What decays with the time since something was seen, and its gradients, by the compiled core.
+
+Factors of a state, and values that fill gaps (GRU-D, Che et al., arXiv 1606.01865).
+"""
 
 import numpy as np
 
 from memcell.backends import _core
 from memcell.contract.arrays import Array
 
-__all__ = ["decay", "decay_gradients"]
+__all__ = ["decay", "decay_gradients", "fill", "fill_gradient"]
 
 _FUNCTIONS = {
     (name, np.dtype(dtype)): getattr(_core, f"{name}_{suffix}")
     for dtype, suffix in ((np.float32, "f32"), (np.float64, "f64"))
-    for name in ("decay", "decay_backward")
+    for name in ("decay", "decay_backward", "fill", "fill_backward")
 }
 
 
@@ -45,3 +48,29 @@ def decay_gradients(
     x, d_factors = np.ascontiguousarray(x), np.ascontiguousarray(d_factors)
     _FUNCTIONS["decay_backward", x.dtype](x, weight, bias, factors, d_factors, d_weight, d_bias)
     return d_weight, d_bias
+
+
+def fill(values: Array, last: Array, since: Array, rate: Array) -> Array:
+    """values + exp(-max(rate, 0) since) last, [N, K]: gaps filled with what decays towards the mean, 0 (eq. 4).
+
+    Args:
+        values: [N, K], float32 or float64, 0 where missing.
+        last: [N, K], same dtype, the value last seen where this one is missing, else 0.
+        since: [N, K], time since then.
+        rate: [K] of each column.
+    """
+    filled = np.empty_like(values, order="C")
+    _FUNCTIONS["fill", values.dtype](*map(np.ascontiguousarray, (values, last, since, rate)), filled)
+    return filled
+
+
+def fill_gradient(last: Array, since: Array, rate: Array, d_filled: Array) -> Array:
+    """The gradient of the rate [K], from that of what ``fill`` gave; none reaches a negative rate, which counts as 0.
+
+    Args:
+        last, since, rate: as ``fill`` got them.
+        d_filled: [N, K].
+    """
+    d_rate = np.empty_like(rate)
+    _FUNCTIONS["fill_backward", rate.dtype](*map(np.ascontiguousarray, (last, since, rate, d_filled)), d_rate)
+    return d_rate

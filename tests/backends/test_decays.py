@@ -1,11 +1,11 @@
-"""Decay factors by the core, against the equation in NumPy, on every instruction set."""
+"""Decay factors and filled gaps by the core, against the equations in NumPy, on every instruction set."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from memcell.backends import _core, decay, decay_gradients
+from memcell.backends import _core, decay, decay_gradients, fill, fill_gradient
 from memcell.contract import Backend
 from memcell.contract.arrays import Array
 
@@ -96,3 +96,62 @@ def test_threads() -> None:
     assert np.array_equal(factors, decay(x, weight, bias))
     alone = decay_gradients(x, weight, bias, factors, d_factors)
     assert all(np.allclose(a, b, rtol=1e-4, atol=1e-4) for a, b in zip(first, alone, strict=True))
+
+
+COLUMNS = [(0, 3), (1, 1), (1, 40), (5, 3), (15, 8), (16, 8), (17, 7), (33, 16), (100, 33)]  # rows, columns
+
+
+def _gaps(shape: tuple[int, int], dtype: str) -> tuple[Array, ...]:
+    """Values, last ones, times since, rates, gradients."""
+    random = np.random.default_rng(shape[0])
+    values, last, d_filled = random.standard_normal((3, *shape))
+    missing = random.random(shape) < 0.5
+    since = random.exponential(2.0, shape).round(1)
+    rate = random.standard_normal(shape[1])
+    rate[:1] = 0.0
+    return tuple(one.astype(dtype) for one in (values * ~missing, last * missing, since, rate, d_filled))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", COLUMNS, ids=str)
+def test_filled_gaps_and_gradients(kernel: Backend, shape: tuple[int, int], dtype: str) -> None:
+    tolerance = kernel.tolerance[dtype]
+    given = _gaps(shape, dtype)
+    values, last, since, rate, d_filled = (one.astype(float) for one in given)
+    faded = np.exp(-np.maximum(rate, 0) * since) * last
+    _close(fill(*given[:4]), values + faded, dtype, tolerance)
+    wanted = np.where(rate >= 0, -(d_filled * since * faded).sum(axis=0), 0)
+    _close(fill_gradient(*given[1:]), wanted, dtype, tolerance)
+
+
+@pytest.mark.usefixtures("kernel")
+def test_a_filled_row_is_the_same_alone_and_among_others() -> None:
+    values, last, since, rate, _ = _gaps((100, 33), "float32")
+    alone = [fill(values[k : k + 1], last[k : k + 1], since[k : k + 1], rate) for k in range(100)]
+    assert np.array_equal(fill(values, last, since, rate), np.concatenate(alone))
+
+
+@pytest.mark.usefixtures("kernel")
+def test_gaps_in_any_layout() -> None:
+    given = _gaps((17, 7), "float64")
+    turned = tuple(np.asfortranarray(one) for one in given)
+    assert np.array_equal(fill(*turned[:4]), fill(*given[:4]))
+    assert np.array_equal(fill_gradient(*turned[1:]), fill_gradient(*given[1:]))
+
+
+@pytest.mark.usefixtures("kernel")
+def test_what_is_not_seen_for_ever_is_forgotten_and_nan_stays_nan() -> None:
+    last, since = np.array([[2.0], [2.0], [np.nan]]), np.array([[1e30], [np.inf], [1.0]])
+    filled = fill(np.zeros((3, 1)), last, since, np.ones(1))[:, 0]
+    assert filled[:2].tolist() == [0.0, 0.0]
+    assert np.isnan(filled[2])
+
+
+@pytest.mark.usefixtures("kernel")
+def test_gaps_on_any_number_of_threads() -> None:
+    given = _gaps((100, 33), "float32")
+    filled, d_rate = fill(*given[:4]), fill_gradient(*given[1:])
+    assert np.array_equal(d_rate, fill_gradient(*given[1:]))
+    _core.set_work_of_a_thread(1e12)
+    assert np.array_equal(filled, fill(*given[:4]))
+    np.testing.assert_allclose(d_rate, fill_gradient(*given[1:]), rtol=1e-4, atol=1e-5)
