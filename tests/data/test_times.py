@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from memcell.contract.errors import InputError
-from memcell.data import TableSchema, format_times, read, read_table
+from memcell.data import TableSchema, as_series, format_times, read, read_table
 
 HOUR = 3600.0
 DAY = 86400.0
@@ -74,7 +74,10 @@ def test_numbers(column, numbers):
         (["-1", " 2"], "whole", [-1, 2]),
         ([1.0, 2.0], "plain", [1.0, 2.0]),
         (["1.0", "2"], "plain", [1.0, 2.0]),
-        (["00:00", "35:00"], "plain", [0.0, 35.0]),
+        (["00:00", "35:07"], "clock", ["00:00", "35:07"]),
+        (["9:59:59", "100:00:00"], "clock", ["09:59:59", "100:00:00"]),
+        (["0:00:00.25", "0:00:59.999"], "clock", ["00:00:00.250000", "00:00:59.999000"]),
+        ([1700000000000000000, 1700000001000000000], "whole", [1700000000000000000, 1700000001000000000]),
         (["1970-01-02", "1970-01-03"], "plain", ["1970-01-02", "1970-01-03"]),
         (["1970-01-02T03:00+02:00"] * 1, "zoned", ["1970-01-02 01:00:00Z"]),
         ([datetime(1970, 1, 2, tzinfo=UTC)], "zoned", ["1970-01-02 00:00:00Z"]),
@@ -87,6 +90,17 @@ def test_times_are_written_as_they_came(column, form, written):
     found = list(format_times(times, schema.time_kind, schema.date_only, form))
     assert found == written
     assert [isinstance(one, float) for one in found] == [isinstance(one, float) for one in written]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [[5, 1700000000123456789], ["1700000000123456789", "5"], [-(2**53) - 1], pl.Series([2**64 - 1], dtype=pl.UInt64)],
+)
+def test_whole_numbers_of_too_many_digits_are_refused(column):
+    with pytest.raises(InputError, match=r"has -?[0-9]{16,20}; float64, .*datetime64\[ns\]"):
+        times_of(column)
+    with pytest.raises(InputError, match="`times` of series 0 has"):
+        as_series([[[1.0]] * len(column)], times=[np.array([int(one) for one in column])])
 
 
 def test_times_between_whole_ones_are_no_whole_ones():

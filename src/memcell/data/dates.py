@@ -7,20 +7,24 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from memcell.contract.errors import InputError
+
 TimeKind = Literal["order", "number", "date"]
 """What the times of a series are: the order of its rows, numbers in the user's own unit, or dates."""
 
 TIME_KINDS: tuple[TimeKind, ...] = ("order", "number", "date")
 
-TimeForm = Literal["plain", "whole", "zoned"]
-"""How a table has its times: as whole numbers, as dates with a time zone, or as neither."""
+TimeForm = Literal["plain", "whole", "clock", "zoned"]
+"""How a table has its times: as whole numbers, as hours and minutes since the start, as dates with a time zone, or as
+none of these."""
 
-TIME_FORMS: tuple[TimeForm, ...] = ("plain", "whole", "zoned")
+TIME_FORMS: tuple[TimeForm, ...] = ("plain", "whole", "clock", "zoned")
 
 DAY = 86400.0
 """Seconds in a day (there are no leap seconds in POSIX time)."""
 
 _MICROSECONDS = 1_000_000
+_LARGEST_WHOLE = 2**53  # up to which float64 has every whole number
 
 
 class CalendarParts(NamedTuple):
@@ -36,6 +40,21 @@ def seconds_of(dates: NDArray[np.datetime64]) -> NDArray[np.float64]:
     microseconds = dates.astype("datetime64[us]")
     seconds = microseconds.astype(np.int64) / _MICROSECONDS
     return np.where(np.isnat(microseconds), np.nan, seconds)
+
+
+def check_whole(name: str, numbers: NDArray[Any]) -> None:
+    """Refuse whole numbers [N] as times where float64 has not enough digits for them, as for most nanoseconds of today.
+
+    Raises:
+        InputError: names the first that would change.
+    """
+    far = (numbers > _LARGEST_WHOLE) | (numbers < -_LARGEST_WHOLE)
+    changed = [one for one in numbers[far].tolist() if int(float(one)) != one]
+    if changed:
+        raise InputError(
+            f"{name} has {changed[0]}; float64, in which times are kept, has not enough digits for it. Give dates (of "
+            "nanoseconds since 1970: as datetime64[ns]), a larger unit, or times since a later start."
+        )
 
 
 def calendar_parts(times: ArrayLike) -> CalendarParts:
@@ -80,8 +99,8 @@ def format_times(
 
     Returns:
         For dates ISO text in UTC (``1958-03-29`` or ``1958-03-29 12:00:00``, or with a Z where the table had a time
-        zone); for numbers a float64 array [N], or an int64 one where the table had whole ones and all are; for the
-        order of rows an int64 array [N].
+        zone); for numbers a float64 array [N], or an int64 one where the table had whole ones and all are, or text
+        where it had a clock (``35:30`` for 35.5 hours); for the order of rows an int64 array [N].
 
     Example:
         >>> format_times([0.0, 86400.0], "date", date_only=True)
@@ -90,13 +109,15 @@ def format_times(
         ['1970-01-01 12:00:00']
         >>> format_times([43200.0], "date", date_only=False, form="zoned")
         ['1970-01-01 12:00:00Z']
+        >>> format_times([0.5, 35.51], "number", date_only=False, form="clock")
+        ['00:30:00', '35:30:36']
     """
     seconds = np.asarray(times, dtype=np.float64)
     whole = form == "whole" and bool((seconds == np.rint(seconds)).all())
     if time_kind == "order" or (time_kind == "number" and whole):
         return seconds.astype(np.int64)
     if time_kind == "number":
-        return seconds
+        return _clocks(seconds) if form == "clock" else seconds
     stamps = np.rint(seconds * _MICROSECONDS).astype(np.int64).astype("datetime64[us]")
     if date_only and is_date_only(seconds):
         unit = "D"
@@ -107,3 +128,15 @@ def format_times(
     text: list[str] = np.datetime_as_string(stamps, unit=unit).tolist()
     zone = "Z" if form == "zoned" and unit != "D" else ""
     return [stamp.replace("T", " ") + zone for stamp in text]
+
+
+def _clocks(hours: NDArray[np.float64]) -> list[str]:
+    """Hours, minutes and as much of seconds as any of them has."""
+    micro = np.rint(np.abs(hours) * 3600 * _MICROSECONDS).astype(np.int64)
+    minutes, rest = np.divmod(micro, 60 * _MICROSECONDS)
+    text = [f"{minute // 60:02d}:{minute % 60:02d}" for minute in minutes.tolist()]
+    if rest.any():
+        whole = not (rest % _MICROSECONDS).any()
+        seconds = [f"{one // _MICROSECONDS:02d}" if whole else f"{one / _MICROSECONDS:09.6f}" for one in rest.tolist()]
+        text = [f"{clock}:{second}" for clock, second in zip(text, seconds, strict=True)]
+    return [f"-{clock}" if below else clock for clock, below in zip(text, hours < 0, strict=True)]

@@ -41,7 +41,8 @@ class TableSchema:
         kinds: of each channel that does not hold numbers, ``"category"``, ``"text"`` or, under the name of the column,
             ``"vector"``.
         fact_kinds: the same of facts; a fact may have the name of a channel.
-        time_form: how the table has its times: ``"whole"`` numbers, dates that are ``"zoned"``, or ``"plain"``.
+        time_form: how the table has its times: ``"whole"`` numbers, a ``"clock"``, dates that are ``"zoned"``, or
+            ``"plain"``.
 
     Raises:
         InputError: no channel, a column in two roles, or a kind of time that does not fit `time`.

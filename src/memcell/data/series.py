@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
-from memcell.data.dates import TIME_KINDS, TimeKind, seconds_of
+from memcell.data.dates import TIME_KINDS, TimeKind, check_whole, seconds_of
 from memcell.data.observations import Observations
 from memcell.data.schema import TableSchema
 
@@ -287,6 +287,8 @@ def _times_of(name: str, times: object, length: int) -> tuple[NDArray[np.float64
             given = given.astype("datetime64[us]")
         if np.issubdtype(given.dtype, np.datetime64):
             return seconds_of(given), "date"
+        if np.issubdtype(given.dtype, np.integer):
+            check_whole(f"`times` of {name}", given)
         return given.astype(np.float64), "number"
     except (TypeError, ValueError) as error:
         raise InputError(f"`times` of {name} must be numbers or datetime64: {error}.") from error

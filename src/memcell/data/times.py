@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
 from memcell.data.columns import cleaned, is_text
-from memcell.data.dates import TimeForm, TimeKind, days_in_month, is_date_only, time_on
+from memcell.data.dates import TimeForm, TimeKind, check_whole, days_in_month, is_date_only, time_on
 from memcell.data.source import Table
 from memcell.data.table_libraries import pl
 
@@ -84,6 +84,8 @@ def _form_of(column: pl.Series, kind: TimeKind) -> TimeForm:
         return "plain" if column.dtype.time_zone is None else "zoned"
     text = cleaned(column if kind == "number" else column.head(1)) if is_text(column) else None
     if kind == "number":
+        if text is not None and text.str.contains(_CLOCK).all():
+            return "clock"
         whole = column.dtype.is_integer() if text is None else text.str.contains(_WHOLE).all()
         return "whole" if whole else "plain"
     zoned = text is not None and text.str.extract_groups(_DATE).struct.field("zone").is_not_null().all()
@@ -102,6 +104,8 @@ def _parse_numbers(table: Table, column: pl.Series, wanted: TimeKind | None) -> 
     infinite = np.isinf(values)
     if infinite.any():
         raise _not_understood(table, column, int(infinite.argmax()))
+    if column.dtype.is_integer():
+        check_whole(f"Time column {column.name!r}", column.to_numpy())
     if wanted != "number" and column.dtype.is_integer():
         whole = values.astype(np.int64)
         days, months = whole // 100, whole
@@ -119,8 +123,8 @@ def _parse_text(table: Table, text: pl.Series, wanted: TimeKind | None) -> tuple
     """Try each form; the form that reads most rows is the one meant, and the rows it cannot read are wrong."""
     numbers = text.cast(pl.Float64, strict=False)
     if not numbers.null_count():
-        whole = text.cast(pl.Int64) if text.str.contains(r"^[0-9]{6}([0-9]{2})?$").all() else numbers
-        return _parse_numbers(table, whole, wanted)
+        whole = text.cast(pl.Int64, strict=False) if text.str.contains(_WHOLE).all() else numbers
+        return _parse_numbers(table, numbers if whole.null_count() else whole, wanted)
     forms: list[Callable[[pl.Series], tuple[NDArray[np.float64], NDArray[np.bool_]]]] = [
         _parse_dates,
         _parse_clock,

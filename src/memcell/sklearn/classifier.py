@@ -48,7 +48,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         resume: go on from that file, if it is there; the result is that of the unbroken run.
 
     Attributes:
-        classes_: labels, in the order of ``predict_proba``'s columns.
+        classes_: labels, in the order of ``predict_proba``'s columns; where a series has several, of each its 0 and 1,
+            as scikit-learn has them, and ``model_.classes`` names them in that order.
         model_: the trained ``memcell.model.Model``.
 
     Example:
@@ -159,7 +160,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     def _fitted(self, series: list[Series]) -> "SequenceClassifier":
         self._remember(series)
-        self.classes_ = np.array(self.model_.classes)
+        classes = self.model_.classes
+        self.classes_ = [np.array([0, 1]) for _ in classes] if self.model_.task == "multilabel" else np.array(classes)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
