@@ -132,27 +132,23 @@ def _tuples(array: Array) -> Any:
 
 @dataclass(frozen=True)
 class Summary:
-    """Of each of D channels so far: how many values, their sum, sum of squares, least, largest, first and last, scaled;
-    sums of their times, squared times and products with the times; the sum of the changes from one to the next.
+    """Of each of D channels so far, scaled.
 
     Attributes:
+        sums: [7, D]: how many values; sums of these, of their squares, of their times, of the squares of these, and of
+            values times times; how much they changed from one to the next.
+        least, largest, first, last: [D], of the values.
         rows: how many there were.
         aligned: [A, D] the first A rows, 0 where missing or not yet there.
         products: [D, D], of each two channels the sum of the products of what they have in one row, and how often both
             have something there; None where these are no features.
     """
 
-    count: Array
-    total: Array
-    squares: Array
+    sums: Array
     least: Array
     largest: Array
     first: Array
     last: Array
-    times: Array
-    times_squared: Array
-    values_by_times: Array
-    changes: Array
     rows: int
     aligned: Array
     products: tuple[Array, Array] | None
@@ -164,7 +160,7 @@ class Summary:
         square = np.zeros((channels, channels))
         pairs = (square, square) if products else None
         start = np.zeros((aligned, channels))
-        return cls(zero, zero, zero, infinite, -infinite, zero, zero, zero, zero, zero, zero, 0, start, pairs)
+        return cls(np.zeros((7, channels)), infinite, -infinite, zero, zero, 0, start, pairs)
 
     def after(self, values: Array, elapsed: Array) -> "Summary":
         """With the rows ``values`` [T, D], NaN where missing, so many steps of time after the first of all [T]."""
@@ -179,12 +175,14 @@ class Summary:
         return replace(self, **{name: getattr(self, name)[-1] for name in _BY_CHANNEL})
 
     def after_each(self, values: Array, elapsed: Array) -> "Summary":
-        """After each of T rows at once, [T, D] of what is [D] in a summary; aligned rows and products are those after
+        """After each of T rows at once, [T, ...] of what is of the channels; aligned rows and products are those after
         the last. Sums are taken row by row, so that it does not matter how many rows come together."""
         known, time = ~np.isnan(values), elapsed[:, None]
         filled, row = np.where(known, values, 0.0), np.arange(len(values))[:, None]
         seen = np.maximum.accumulate(np.where(known, row, -1), axis=0)  # the row of the last value so far
         last = np.where(seen < 0, self.last, np.take_along_axis(filled, np.maximum(seen, 0), axis=0))
+        begun = self.sums[0] > 0
+        first = np.where(begun, self.first, np.take_along_axis(filled, known.argmax(axis=0)[None], axis=0)[0])
         aligned = self.aligned.copy()
         place = aligned[self.rows : self.rows + len(values)]
         place[:] = filled[: len(place)]
@@ -193,22 +191,16 @@ class Summary:
             near, there = np.clip(filled, -_FARTHEST, _FARTHEST), known.astype(np.float64)
             products = (products[0] + near.T @ near, products[1] + there.T @ there)
         before = np.concatenate([self.last[None], last[:-1]])
-        count = _total(self.count, known)
-        changes = np.where(known & (count > 1), np.abs(filled - before), 0.0)
-        begun = np.where(self.count > 0, self.first, np.take_along_axis(filled, known.argmax(axis=0)[None], axis=0)[0])
+        again = begun | np.concatenate([np.zeros_like(begun[None]), seen[:-1] >= 0])  # whether there is one before
+        change = np.where(known & again, np.abs(filled - before), 0.0)
+        parts = (known, filled, filled**2, known * time, known * time**2, filled * time, change)
         return replace(
             self,
-            count=count,
-            total=_total(self.total, filled),
-            squares=_total(self.squares, filled**2),
-            least=np.minimum.accumulate(np.vstack([self.least, np.where(known, values, np.inf)]), axis=0)[1:],
-            largest=np.maximum.accumulate(np.vstack([self.largest, np.where(known, values, -np.inf)]), axis=0)[1:],
-            first=np.where(count > 0, begun, self.first),
+            sums=np.cumsum(np.concatenate([self.sums[None], np.stack(parts, axis=1)]), axis=0)[1:],
+            least=np.minimum(self.least, np.minimum.accumulate(np.where(known, values, np.inf), axis=0)),
+            largest=np.maximum(self.largest, np.maximum.accumulate(np.where(known, values, -np.inf), axis=0)),
+            first=np.where(begun | (seen >= 0), first, self.first),
             last=last,
-            times=_total(self.times, known * time),
-            times_squared=_total(self.times_squared, known * time**2),
-            values_by_times=_total(self.values_by_times, filled * time),
-            changes=_total(self.changes, changes),
             rows=self.rows + len(values),
             aligned=aligned,
             products=products,
@@ -216,15 +208,14 @@ class Summary:
 
     def statistics(self) -> Array:
         """[..., S, D], in the order of ``STATISTICS``; NaN for a channel without values."""
-        count = np.maximum(self.count, 1)
-        mean, middle = self.total / count, self.times / count
-        deviation = np.sqrt(np.maximum(self.squares / count - mean**2, 0.0))
-        apart = np.sqrt(np.maximum(self.times_squared / count - middle**2, 0.0))
-        trend = (self.values_by_times / count - mean * middle) / np.where(apart > 1e-6, apart, np.inf)
-        change = self.changes / np.maximum(self.count - 1, 1)
-        logarithm = np.log1p(self.count)
-        every = (self.last, mean, self.largest, self.least, deviation, logarithm, self.first, trend, change)
-        return np.where((self.count > 0)[..., None, :], np.stack(every, axis=-2), np.nan)
+        values, *sums, changes = np.moveaxis(self.sums, -2, 0)
+        mean, square, middle, middle_square, product = (one / np.maximum(values, 1) for one in sums)
+        deviation = np.sqrt(np.maximum(square - mean**2, 0.0))
+        apart = np.sqrt(np.maximum(middle_square - middle**2, 0.0))
+        trend = (product - mean * middle) / np.where(apart > 1e-6, apart, np.inf)
+        change = changes / np.maximum(values - 1, 1)
+        every = (self.last, mean, self.largest, self.least, deviation, np.log1p(values), self.first, trend, change)
+        return np.where((values > 0)[..., None, :], np.stack(every, axis=-2), np.nan)
 
     def features(self, scaling: SummaryScaling) -> NDArray[np.float32]:
         """[D x scaling.per_column + pairs + A x D]: the statistics as features, then mean products of each two
@@ -237,15 +228,7 @@ class Summary:
         return np.concatenate(parts).astype(np.float32)
 
 
-_BY_CHANNEL = (
-    "count", "total", "squares", "least", "largest", "first", "last", "times", "times_squared", "values_by_times",
-    "changes",
-)  # fmt: skip
-
-
-def _total(before: Array, each: Array) -> Array:
-    """[T, D], the sum before and of each [T, D] up to every row, row by row."""
-    return np.cumsum(np.vstack([before, each]), axis=0)[1:]
+_BY_CHANNEL = ("sums", "least", "largest", "first", "last")
 
 
 def piecewise(values: Array | Sequence[float], knots: Array) -> Array:
