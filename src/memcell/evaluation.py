@@ -16,7 +16,7 @@ from memcell.model import Model
 
 __all__ = [
     "ClassifierScore", "ForecastScore", "MultiLabelScore", "RegressionScore", "TaggerScore", "evaluate_classifier",
-    "evaluate_forecaster", "evaluate_model",
+    "evaluate_forecaster", "evaluate_model", "score_text",
 ]  # fmt: skip
 
 
@@ -111,6 +111,20 @@ class ForecastScore:
     pinball: float
 
 
+def score_text(value: float) -> str:
+    """A score for reading: four decimals, or four digits of one that these say nothing of, or six of a large one.
+
+    Example:
+        >>> [score_text(value) for value in (12, 0.857142, 1234.5678, 0.0000012345, 3e80)]
+        ['12', '0.8571', '1234.57', '1.234e-06', '3e+80']
+    """
+    if isinstance(value, int):
+        return f"{value}"
+    if 0 < abs(value) < 1e-3:
+        return f"{value:.4g}"
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:.6g}"
+
+
 def evaluate_classifier(model: Model, series: list[Series]) -> ClassifierScore:
     """Scores on labelled series.
 
@@ -174,10 +188,26 @@ def _targets_of(series: list[Series]) -> NDArray[np.float64]:
         raise InputError(f"The series must carry the model's targets, numbers: {error}.") from error
 
 
+def _labels_of(series: list[Series], names: tuple[str, ...]) -> NDArray[np.float64]:
+    """[n, labels] of 0 and 1."""
+    for one in series:
+        label: Any = one.label
+        found = tuple(label) if isinstance(label, tuple | list | np.ndarray) else (label,)
+        if len(found) != len(names):
+            raise InputError(
+                f"Series {one.id!r} has the labels {label!r}; it must have {', '.join(names)}, each 0 or 1."
+            )
+        for name, value in zip(names, found, strict=True):
+            if value not in (0, 1):
+                what = "unknown" if value is None or value != value else repr(value)
+                raise InputError(
+                    f"Label {name!r} of series {one.id!r} is {what}; it must be 0 or 1. Mend it, or leave out its row."
+                )
+    return _targets_of(series)
+
+
 def _evaluate_multilabel(model: Model, series: list[Series]) -> MultiLabelScore:
-    truth, probabilities = _targets_of(series), model.predict_proba(series)
-    if truth.shape != probabilities.shape or not np.isin(truth, (0, 1)).all():
-        raise InputError(f"Every series must have 0 or 1 for each of {', '.join(model.classes)}.")
+    truth, probabilities = _labels_of(series, model.classes), model.predict_proba(series)
     both = [k for k in range(truth.shape[1]) if 0 < truth[:, k].mean() < 1]
     areas = [metrics.roc_auc_score(truth[:, k], probabilities[:, k]) for k in both]
     given = np.clip(np.where(truth > 0, probabilities, 1 - probabilities), 1e-12, 1)

@@ -1,5 +1,7 @@
 """A step at a time gives what the whole sequence gives, bit for bit; bad input changes nothing."""
 
+import copy
+import pickle
 from itertools import pairwise
 from typing import Any
 
@@ -66,6 +68,26 @@ def test_states_go_on_from_where_they_are_set_and_results_are_the_callers() -> N
     np.testing.assert_array_equal(first.c[0], np.zeros(9, np.float32))
 
 
+@pytest.mark.parametrize("batch", [None, 2])
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda step: pickle.loads(pickle.dumps(step))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_a_copy_goes_on_by_itself(copied: Any, batch: int | None) -> None:
+    weights, x = _weights(LstmSpec(), 3, 9, 17), np.ones((3,) if batch is None else (batch, 3))
+    step, wanted = (Step(LstmSpec(), weights, batch) for _ in range(2))
+    weights[0].w_x[:] = np.nan  # the caller's, of which no step knows any more
+    step(x), wanted(x)
+    twin = copied(step)
+    for _ in range(2):
+        step(-x)
+    np.testing.assert_array_equal(twin(x), wanted(x))
+    np.testing.assert_array_equal(twin.run(x[None]), wanted.run(x[None]))
+    np.testing.assert_array_equal(twin.h[0], wanted.h[0])
+    assert (step.h[0] != twin.h[0]).any()
+
+
 def test_what_does_not_fit_is_refused() -> None:
     spec = LstmSpec()
     step = Step(spec, _weights(spec, 3, 9))
@@ -87,6 +109,11 @@ def test_what_does_not_fit_is_refused() -> None:
         Step(spec, _weights(spec, 3, 9) * 2)
     with pytest.raises(InputError, match="`weights` is empty"):
         Step(spec, [])
+    batch: Any
+    for batch in (-1, 1.5, "2", True):
+        with pytest.raises(InputError, match=f"`batch` is {batch!r}; it must be how many streams advance together"):
+            Step(spec, _weights(spec, 3, 9), batch)
+    assert Step(spec, _weights(spec, 3, 9), np.int64(2))(np.ones((2, 3))).shape == (2, 9)
     np.testing.assert_array_equal(step.h[0], 0)
 
 

@@ -85,6 +85,11 @@ def test_numbers_and_several_labels(run: Run) -> None:
     assert run("predict", "both", "events.csv", *KNOWN, "--out", "both.csv").code == 0
     assert pl.read_csv("both.csv").columns == ["stay", "prob_died", "prob_icu"]
     assert "macro_f1" in run("evaluate", "both", "events.csv", *KNOWN, "--targets", "outcomes.csv").out
+    outcomes = pl.read_csv("outcomes.csv")
+    outcomes.with_columns(icu=pl.when(stay="s7").then(3).otherwise("icu")).write_csv("outcomes.csv")
+    refused = run("evaluate", "both", "events.csv", *KNOWN, "--targets", "outcomes.csv")
+    assert refused.code == 2
+    assert "Label 'icu' of series 's7' is 3" in refused.err
 
 
 @pytest.mark.usefixtures("folder")
@@ -206,6 +211,9 @@ def test_a_killed_fit_goes_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
         patch.setattr(Checkpoint, "keep", killed)
         assert run(*command, "--out", "m").code == 1
     assert Path("m.partial").exists()
+    changed = run(*command, "--seed", "1", "--out", "m", "--resume")
+    assert changed.code == 2
+    assert "`resume=False` (on the command line, without `--resume`)" in changed.err
     assert run(*command, "--out", "m", "--resume").code == 0
     assert not Path("m.partial").exists()
     one, other = memcell.load("m"), memcell.load("whole")

@@ -41,7 +41,8 @@ def test_a_forecast_has_the_time_column_and_three_quantiles(run: Run, suffix: st
     assert run("predict", "co2.memcell", "co2.csv", "--out", f"p{suffix}").code == 0
     frame = predicted(f"p{suffix}")
     assert frame.columns == ["date", "q0.1", "q0.5", "q0.9"]
-    assert frame["date"].to_list() == ["1959-10-10", "1959-10-17", "1959-10-24", "1959-10-31"]
+    assert frame["date"].cast(pl.String).to_list() == ["1959-10-10", "1959-10-17", "1959-10-24", "1959-10-31"]
+    assert frame["date"].dtype == (pl.Date if suffix == ".parquet" else pl.String)
     (forecast,) = memcell.load("co2.memcell").predict(memcell.read("co2.csv", time="date"))
     np.testing.assert_allclose(frame[:, 1:].to_numpy(), forecast.quantiles)
 
@@ -117,6 +118,30 @@ def test_a_column_the_forecaster_does_not_read_is_no_matter(run: Run) -> None:
     assert Path("p.csv").read_text() == Path("q.csv").read_text()
 
 
+def test_times_of_a_parquet_file_join_those_of_the_table(run: Run) -> None:
+    hours = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 1, 3), "1h", time_zone="UTC", eager=True)
+    table = pl.DataFrame({"at": hours, "x": np.arange(len(hours)) % 5.0})
+    table.write_parquet("t.parquet")
+    options = ("--time", "at", "--target", "x", "--task", "forecast", "--horizon", 2)
+    assert run("fit", "t.parquet", *options, *QUICK, "--out", "m").code == 0
+    assert run("predict", "m", "t.parquet", "--out", "p.parquet").code == 0
+    later = table.with_columns(pl.col("at").dt.offset_by("2h"))
+    assert later.join(predicted("p.parquet"), on="at").height == 2
+    assert run("predict", "m", "t.parquet", "--out", "p.csv").code == 0
+    assert predicted("p.csv")["at"].to_list() == ["2024-01-03 01:00:00Z", "2024-01-03 02:00:00Z"]
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e80])
+def test_scores_of_small_and_of_huge_targets_have_digits(run: Run, unit: float) -> None:
+    write("t.csv", "id,x,y\n" + "".join(f"{k},{k % 5},{k % 7 * unit}\n" for k in range(30)))
+    options = ("--id", "id", "--target", "y", "--task", "regress", "--members", 1)
+    assert run("fit", "t.csv", *options, *QUICK, "--out", "m").code == 0
+    scores = dict(line.split() for line in run("evaluate", "m", "t.csv").out.splitlines())
+    for name in ("rmse", "mae", "pinball"):
+        assert 0.01 < float(scores[name]) / unit < 10
+        assert len(scores[name]) < 12
+
+
 def test_evaluate_prints_scores(run: Run) -> None:
     scores = run("evaluate", "stays.memcell", "stays.csv").out
     assert [line.split()[0] for line in scores.splitlines()] == [
@@ -137,6 +162,15 @@ def test_show_prints_recipe_shape_and_record(run: Run) -> None:
     shown = run("show", "co2.memcell").out
     for part in ("forecast", "date (dates)", "604800 seconds", "co2, 4 steps", "peephole full", "validation loss"):
         assert part in shown
+
+
+def test_epochs_are_shown_of_each_network(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = memcell.load("stays.memcell")
+    assert len(model.members) > 1
+    assert "epochs           2\n" in run("show", "stays.memcell").out
+    model.record["history"][0] *= 3
+    monkeypatch.setattr("memcell.cli.show.load", lambda _: model)
+    assert "epochs           2 to 6\n" in run("show", "stays.memcell").out
 
 
 def test_options_of_the_model_reach_it(run: Run) -> None:

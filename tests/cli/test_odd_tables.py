@@ -176,3 +176,19 @@ def test_a_parquet_table_with_types_of_its_own(run: Run) -> None:
     assert run("fit", "t.parquet", *CLASSIFY, *QUICK, "--out", "m").code == 0
     assert run("predict", "m", "t.parquet", "--out", "p.parquet").code == 0
     assert pl.read_parquet("p.parquet")["stay"].to_list() == list(range(12))
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"), [((1, 2, "x"), (1, 2)), (("true", "false", "unknown"), ("true", "false"))]
+)
+def test_labels_are_known_by_how_they_are_written(
+    run: Run, labels: tuple[object, ...], shown: tuple[object, ...]
+) -> None:
+    write("t.csv", csv(STAYS, stays_with(lambda k: k, labels)))
+    write("some.csv", csv(STAYS, stays_with(lambda k: k, shown)))
+    assert run("fit", "t.csv", *CLASSIFY, *QUICK, "--out", "m").code == 0
+    assert run("evaluate", "m", "some.csv").code == 0
+    write("stray.csv", csv(STAYS, stays_with(lambda k: k, (*shown, "zz"))))
+    refused = run("evaluate", "m", "stray.csv")
+    assert refused.code != 0
+    assert "'zz' is none of the model's classes" in refused.err

@@ -72,6 +72,9 @@ def test_targets_and_facts_in_tables_of_their_own(run: Run) -> None:
     assert run("report", "m", "rows.csv", *tables, *rivals, "--out", "report.html").code == 0
     assert "age" in page().text
     assert len(page().row("accuracy")) == 4
+    refused = run("report", "m", "rows.csv", *tables, *rivals[:-2], "--out", "other.html")
+    assert refused.code == 2
+    assert "If 'died' stand in another table, give it as `--train-targets`." in refused.err
     assert run("report", "m", "rows.csv", "--static", "people.csv", "--out", "other.html").code == 0
     assert "carry no targets" in page("other.html").text
 

@@ -57,6 +57,20 @@ def test_series_of_the_training_table_stay_as_they_are(known: Encoding) -> None:
         assert np.array_equal(one.values, before.values, equal_nan=True)
 
 
+def test_values_far_out_of_range_are_told() -> None:
+    a, b = np.random.default_rng(0).standard_normal((2, 60))
+    known = encoding_of(read(pl.DataFrame({"i": np.arange(60) // 20, "a": a, "b": b}), id="i"))
+    b[:3] = 1e6
+    _, notes = conformed(read(pl.DataFrame({"i": [0] * 20, "a": a[:20], "b": b[:20]}), id="i"), known)
+    assert len(notes) == 1
+    assert "'b' has 3 of 20 values far out of what training saw, such as 1e+06" in notes[0]
+
+
+def test_texts_of_unknown_words_alone_are_told(known: Encoding) -> None:
+    _, notes = conformed(quietly(STAYS.with_columns(note=pl.lit("qqq www rrr zzz"))), known)
+    assert notes == ["'note' has no word that training knew, such as 'qqq'; all count as unknown."]
+
+
 def test_a_channel_without_values_counts_as_missing(known: Encoding) -> None:
     one_patient = quietly(STAYS.with_columns(pulse=pl.lit(None, pl.Float64)).head(2))
     assert "pulse" not in one_patient[0].channels

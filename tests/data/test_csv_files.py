@@ -60,7 +60,13 @@ def test_quoted_fields_hold_separators_and_line_ends(tmp_path):
 
 def test_a_row_of_empty_cells_is_a_row_and_a_blank_line_is_not(tmp_path):
     assert read(write(tmp_path, "a,b\n1,2\n,\n\n3,4\n"))[0].values.shape == (3, 2)
-    assert read(write(tmp_path, 'a\n1\n""\n\n3\n'))[0].values.shape == (3, 1)
+
+
+def test_a_blank_line_is_a_missing_value_of_an_only_column(tmp_path):
+    (one,) = read(write(tmp_path, 'a\n\n1\n""\n\n3\n\n\n'))
+    np.testing.assert_array_equal(one.values[:, 0], [np.nan, 1, np.nan, np.nan, 3])
+    with pytest.raises(InputError, match=r"row 4 \(line 5 of the file\)"):
+        read(write(tmp_path, "a\n1\n\n2\nfive\n"))
 
 
 def test_a_column_without_a_name_is_left_out_with_a_warning(tmp_path):

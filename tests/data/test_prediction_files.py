@@ -10,6 +10,7 @@ import pytest
 
 from memcell.contract.errors import InputError, OutputError
 from memcell.data import check_output, replacing, write_table
+from memcell.data.dates import times_in_table
 
 COLUMNS = {"id": ["a", "b"], "prediction": np.array([0.5, np.nan]), "day": np.array(["2020-01-01"] * 2, "M8[D]")}
 
@@ -85,10 +86,26 @@ def test_tables_are_written_by_suffix(tmp_path, name):
     assert os.listdir(tmp_path) == [name]
 
 
+@pytest.mark.parametrize(
+    ("dates", "kept", "text"),
+    [
+        (times_in_table([86400.0], "date", True), pl.Date(), "1970-01-02"),
+        (times_in_table([0.0], "date", False), pl.Datetime("us"), "1970-01-01 00:00:00"),
+        (times_in_table([0.5], "date", False, "zoned"), pl.Datetime("us", "UTC"), "1970-01-01 00:00:00.500000Z"),
+    ],
+    ids=["day", "time", "zone"],
+)
+def test_dates_are_dates_in_parquet_and_text_in_csv(tmp_path, dates, kept, text):
+    for name in ("p.csv", "p.parquet"):
+        write_table(tmp_path / name, {"at": dates})
+    assert pl.read_parquet(tmp_path / "p.parquet")["at"].dtype == kept
+    assert (tmp_path / "p.csv").read_text() == f"at\n{text}\n"
+
+
 def test_an_existing_file_is_replaced_only_if_asked(tmp_path):
     path = tmp_path / "p.csv"
     write_table(path, {"a": [1]})
-    with pytest.raises(InputError, match=r"p\.csv exists.*--overwrite"):
+    with pytest.raises(InputError, match=r"p\.csv exists.*`overwrite=True`.*`--overwrite`"):
         write_table(path, {"a": [2]})
     assert path.read_text() == "a\n1\n"
     write_table(path, {"a": [2]}, overwrite=True)

@@ -10,6 +10,7 @@ from unittest import mock
 
 import keras
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from keras import layers, ops
@@ -181,6 +182,19 @@ def test_exports_as_the_layer_of_keras_does() -> None:
     want = model(x)
     program = torch.export.export(model.eval(), (x,))
     torch.testing.assert_close(program.module()(x), want)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_exports_to_onnx_as_the_layer_of_keras_does(tmp_path: Any, bidirectional: bool) -> None:
+    layer: Any = LSTM(UNITS)
+    layer = layers.Bidirectional(layer) if bidirectional else layer
+    model = keras.Sequential([keras.Input((STEPS, FEATURES)), layer, layers.Dense(1)])
+    x = inputs().detach()
+    want = model(x)
+    model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (got,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    torch.testing.assert_close(torch.from_numpy(got), want, rtol=0, atol=1e-5)
 
 
 def test_cell_in_a_loop_of_keras() -> None:

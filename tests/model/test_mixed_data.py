@@ -208,7 +208,7 @@ def test_what_a_stream_cannot_hold_is_refused() -> None:
         stream.observe({"pulze": 1.0}, 1.0)
     with pytest.raises(InputError, match="channel 'pulse' has 'high'"):
         stream.observe({"pulse": "high"}, 1.0)
-    with pytest.raises(InputError, match="no channel 'height'"):
+    with pytest.raises(InputError, match="no fact 'height'"):
         MODELS["classify"].stream({"height": 1.7})
 
 

@@ -1,15 +1,20 @@
 """One row at a time ends where the whole series at once does."""
 
+import copy
 import datetime
+import pickle
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model.mixed_models import MIXED
 from model.random_models import CHANNELS, MAKERS, WEEK, Spacing, classifier, forecaster, predictions, series_of
 
 from memcell import InputError, Series
+from memcell.data.channels import MISSING
 from memcell.data.dates import TimeKind
 from memcell.model import Model, Stream
 
@@ -84,6 +89,56 @@ def test_streams_of_one_model_do_not_meet(model: Model) -> None:
     assert_same_end(second, model, other)
 
 
+@pytest.mark.parametrize("rows", [0, 3])
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda stream: pickle.loads(pickle.dumps(stream))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_a_copy_goes_on_by_itself(model: Model, copied: Any, rows: int) -> None:
+    series, other = (series_of(np.random.default_rng(seed), 6, spacing="even") for seed in (3, 4))
+    stream = model.stream()
+    for t in range(rows):
+        stream.observe(series.values[t], series.times[t])
+    twin = copied(stream)
+    for t in range(rows, 6):
+        twin.observe(series.values[t], series.times[t])
+        stream.observe(other.values[t], other.times[t])
+    assert_same_end(twin, model, series)
+    mixed = np.concatenate([series.values[:rows], other.values[rows:]])
+    assert_same_end(stream, model, Series(mixed, series.times, CHANNELS, time_kind="number"))
+
+
+def after(model: Model, *rows: Any, facts: Any = None) -> Any:
+    stream = model.stream(facts)
+    for t, values in enumerate(rows):
+        stream.observe(values, float(t))
+    return stream.predict_proba() if model.task == "classify" else stream.predict().quantiles
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT, " ", "NA", "NaN", *MISSING], ids=repr)
+def test_what_is_missing_in_a_table_is_missing_in_a_row(missing: Any) -> None:
+    model = MIXED["classify-events"]()
+    absent, seen = {"ward": "icu"}, {"ward": "icu", "ph": 7.3}
+    np.testing.assert_array_equal(after(model, absent, {**seen, "ward": missing}), after(model, absent, {"ph": 7.3}))
+    np.testing.assert_array_equal(after(model, {**seen, "ph": missing}), after(model, absent))
+    np.testing.assert_array_equal(after(model, seen, facts={"sex": missing}), after(model, seen))
+    assert (after(model, {**seen, "ward": "elsewhere"}) != after(model, {"ph": 7.3})).any()
+
+
+def test_what_has_names_is_read_by_them(model: Model) -> None:
+    row = {"ph": 7.4, "pressure": -2.0, "pulse": 80.0}
+    np.testing.assert_array_equal(after(model, pd.Series(row)), after(model, row))
+    mixed = MIXED["classify-events"]()
+    np.testing.assert_array_equal(after(mixed, facts=pd.Series({"sex": "f"})), after(mixed, facts={"sex": "f"}))
+    with pytest.raises(InputError, match=r"`values` is a DataFrame; give one row of it, such as `.iloc\[0\]`"):
+        model.stream().observe(pd.DataFrame([row]), 0.0)
+    with pytest.raises(InputError, match="There is no fact 'agee'; the model reads 'age', 'sex'"):
+        mixed.stream({"agee": 1})
+    with pytest.raises(InputError, match="There is no fact 'age'; the model reads none"):
+        model.stream({"age": 1})
+
+
 def test_values_may_come_by_name(model: Model) -> None:
     by_name, by_place = model.stream(), model.stream()
     by_name.observe({"ph": 7.4, "pressure": -2.0, "pulse": None}, 1.0)
@@ -104,6 +159,10 @@ def test_values_may_come_by_name(model: Model) -> None:
         datetime.datetime(2020, 1, 8),
         datetime.datetime(2020, 1, 8, 2, tzinfo=datetime.timezone(datetime.timedelta(hours=2))),
         np.datetime64("2020-01-08"),
+        np.array("2020-01-08", "datetime64[s]"),
+        pd.Timestamp("2020-01-08 02:00", tz="Africa/Cairo"),
+        "2020-01-08T02:00+02:00",
+        "2020-01-08 00:00:00Z",
     ],
     ids=lambda date: f"{type(date).__name__}-{date}",
 )
@@ -124,6 +183,17 @@ def test_dates_may_come_in_any_form(date: Any) -> None:
         ("number", [1.0, 2.0, 3.0], float("nan"), "needs a finite time"),
         ("date", [1.0, 2.0, 3.0], "soon", "`time` is 'soon'; the model was trained with dates"),
         ("date", [1.0, 2.0, 3.0], 6, "`time` is 6; the model was trained with dates"),
+        (
+            "date",
+            [1.0, 2.0, 3.0],
+            np.int64(6),
+            r"`time` is np.int64\(6\); the model was trained with dates. Give one date",
+        ),
+        ("date", [1.0, 2.0, 3.0], np.array(6.0), r"`time` is array\(6.\); the model was trained with dates"),
+        ("date", [1.0, 2.0, 3.0], np.timedelta64(6, "s"), "the model was trained with dates"),
+        ("date", [1.0, 2.0, 3.0], np.array(["2020-01-08"], "M8[D]"), "the model was trained with dates"),
+        ("number", [1.0, 2.0, 3.0], np.datetime64("2020-01-08"), "trained with numbers. Give one number"),
+        ("number", [1.0, 2.0, 3.0], np.array([6.0]), r"`time` is array\(\[6.\]\); .* numbers. Give one number"),
         ("date", [1.0, 2.0, 3.0], np.datetime64("NaT"), "needs a finite time"),
         ("number", [1.0, 2.0], 6.0, "`values` has 2 entries; the model reads the 3 channels"),
         ("number", [1.0, "high", 3.0], 6.0, "`values` must be numbers, NaN where missing"),
@@ -146,6 +216,16 @@ def test_a_row_that_is_refused_leaves_the_stream_as_it_was(
             one.predict_proba() if model.task == "classify" else one.predict().quantiles for one in (stream, twin)
         )
         np.testing.assert_array_equal(found, expected)
+
+
+def test_rows_have_their_times_or_their_order() -> None:
+    stream = classifier("order").stream()
+    stream.observe([1.0, 2.0, 3.0], time=5)
+    with pytest.raises(InputError, match="which stands for 1, the number of rows so far, and the row before had 5"):
+        stream.observe([1.0, 2.0, 3.0])
+    with pytest.raises(InputError, match="trained with the order of rows"):
+        stream.observe([1.0, 2.0, 3.0], time="soon")
+    stream.observe([1.0, 2.0, 3.0], time=6)
 
 
 def test_a_forecast_needs_the_target_once() -> None:

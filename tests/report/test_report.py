@@ -18,7 +18,7 @@ from memcell.contract import InputError
 from memcell.data import TableSchema
 from memcell.data.observations import Observations
 from memcell.data.recipe import Recipe
-from memcell.evaluation import evaluate_forecaster, evaluate_model
+from memcell.evaluation import evaluate_forecaster, evaluate_model, score_text
 from memcell.heads import Classification
 from memcell.model import Model, ModelConfig
 from memcell.report import write_report
@@ -32,11 +32,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 
 
 def shown(value: float) -> str:
-    if isinstance(value, int):
-        return str(value)
-    if value != value:
-        return "\u2013"
-    return f"{value:.4f}" if abs(value) < 100 else f"{value:.6g}"
+    return "\u2013" if value != value else score_text(value)
 
 
 def cells(score: Any) -> dict[str, str]:
@@ -131,8 +127,8 @@ def test_hostile_names_are_shown_as_they_are() -> None:
     names = (HOSTILE, "b" * 300, "\n")
     schema = TableSchema(HOSTILE + "i", HOSTILE + "t", (), names, "number", False, facts=(HOSTILE + "f",))
     series = [
-        Series(rng.normal(size=(9, 3)), np.arange(9.0), names, f"{HOSTILE}{k}", (HOSTILE, "no")[k % 2], "number",
-               facts=np.ones(1), fact_names=schema.facts)  # type: ignore[arg-type]
+        Series(rng.normal(size=(9, 3)), np.arange(9.0), names, f"{HOSTILE}{k}", (HOSTILE, "no")[k % 2],  # type: ignore[arg-type]
+               "number", facts=np.ones(1), fact_names=schema.facts)  # type: ignore[arg-type]
         for k in range(20)
     ]  # fmt: skip
     recipe = Recipe.learn(series, schema, summary=True)
@@ -223,20 +219,38 @@ def test_examples_of_a_classifier_are_right_wrong_and_unsure() -> None:
         assert (model.predict([found[why]])[0] == found[why].label) == right
 
 
-def test_long_series_and_many_channels_are_cut_and_counted() -> None:
-    rng = np.random.default_rng(1)
-    names = tuple(f"channel {k}" for k in range(60))
+def wide(rng: np.random.Generator, channels: int, rows: int, count: int) -> tuple[Model, list[Series]]:
+    """A model of many channels, most of whose values are missing."""
+    names = tuple(f"channel {k}" for k in range(channels))
     schema = TableSchema("id", None, (), names, "order", False)
-    values = rng.normal(size=(2600, 60))
+    values = rng.normal(size=(rows, channels))
     values[rng.random(values.shape) < 0.7] = np.nan
-    series = [Series(values, np.arange(2600.0), names, k, ("a", "b")[k]) for k in range(2)]  # type: ignore[arg-type]
+    series = [Series(values, np.arange(float(rows)), names, k, ("a", "b")[k % 2]) for k in range(count)]  # type: ignore[arg-type]
     recipe = Recipe.learn(series, schema)
     config = ModelConfig(head=Classification(("a", "b")), hidden_size=4, **recipe.widths)
     weights = {name: rng.normal(0, 0.4, shape).astype(np.float32) for name, shape in config.weight_shapes().items()}
-    html = report_on(Model(recipe, config, (weights,), {}), series)
+    return Model(recipe, config, (weights,), {}), series
+
+
+def test_long_series_and_many_channels_are_cut_and_counted() -> None:
+    html = report_on(*wide(np.random.default_rng(1), channels=60, rows=2600, count=2))
     assert "20 more channels" in html
     assert "first 2,000 rows" in html
     assert len(html) < 400_000
+
+
+def test_of_very_many_channels_fewer_series_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    model, series = wide(rng, channels=60, rows=5, count=64)
+    monkeypatch.setattr("memcell.report.findings._CELLS", 60 * 51 * 5 * 8)
+    found = influence_of(model, series)
+    assert found is not None
+    assert found.series == 8
+    assert not found.cut
+    assert "Of 64 series 8 were tried: with 60 channels" in report_on(model, series)
+    few = influence_of(*wide(rng, channels=40, rows=5, count=64))
+    assert few is not None
+    assert few.series == 64
 
 
 @pytest.mark.parametrize("record", [

@@ -145,14 +145,39 @@ def test_no_steps_with_a_projection() -> None:
 def test_trace_of_one_sequence_takes_any_length() -> None:
     layer = plain().eval()
     with torch.no_grad():
-        traced = torch.jit.trace(layer, (normal(5, 4),), check_trace=False)
+        traced = torch.jit.trace(layer, (normal(5, 4),))
         torch.testing.assert_close(traced(normal(7, 4))[0], layer(normal(7, 4))[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch says that traces are on their way out
+@pytest.mark.parametrize("recorded", [True, False], ids=["with gradients", "without"])
+@pytest.mark.parametrize(
+    "module",
+    [LSTM(4, 6, peephole="none"), LSTM(4, 6, 2, bidirectional=True), LSTM(4, 6, proj_size=2), LSTMCell(4, 6)],
+    ids=str,
+)
+def test_trace_takes_any_batch_with_and_without_gradients(module: nn.Module, recorded: bool) -> None:
+    x, other = X.float()[:3, :2], X.float()
+    if isinstance(module, LSTMCell):
+        x, other = x[0], other[0]
+    with torch.set_grad_enabled(recorded):
+        traced: Any = torch.jit.trace(module, (x,))
+    found = [
+        (output := each(other)[0], *torch.autograd.grad(output.square().sum(), [*module.parameters()]))
+        for each in (module, traced)
+    ]
+    torch.testing.assert_close(*found)
+    with torch.no_grad():
+        torch.testing.assert_close(traced(other)[0], module(other)[0])
 
 
 def test_stepper_is_the_layer_as_it_is_without_dropout() -> None:
     layer = plain(weight_dropout=0.5, dtype=torch.bfloat16)
     first, second = (layer.stepper()([1.0, 2.0, 3.0, 4.0]) for _ in range(2))
     assert (first == second).all()
+    for batch in (-1, 1.5):
+        with pytest.raises(InputError, match=f"`batch` is {batch}; it must be how many streams advance together"):
+            layer.stepper(batch)  # type: ignore[arg-type]
 
 
 def test_a_step_takes_a_tensor_for_what_it_says_or_refuses_it() -> None:

@@ -1,6 +1,9 @@
 """A stack of layers that is fed one step at a time, or many: weights packed once, state kept."""
 
+import copy
+import operator
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,8 @@ __all__ = ["Step"]
 class Step:
     """LSTM layers that run a step at a time, or many at once, with as little around the arithmetic as can be.
 
-    Steps give what the whole sequence at once gives, bit for bit. The weights are copied when it is made.
+    Steps give what the whole sequence at once gives, bit for bit. The weights are copied when it is made. A copy, and
+    what is read from a pickle, goes on by itself.
 
     Args:
         spec: the cell of every layer.
@@ -26,7 +30,7 @@ class Step:
         h, c: states after the last step, one array [H] a layer, with a batch [B, H]. Copies; ``reset`` sets them.
 
     Raises:
-        InputError: the weights do not fit the spec or each other.
+        InputError: the weights do not fit the spec or each other, or ``batch`` is no number of streams.
 
     Example:
         >>> weights = LstmWeights(np.ones((8, 3)), np.ones((8, 2)), np.zeros(8))
@@ -40,8 +44,9 @@ class Step:
     def __init__(self, spec: LstmSpec, weights: Sequence[LstmWeights], batch: int | None = None) -> None:
         if not weights:
             raise InputError("`weights` is empty; at least one layer is wanted.")
-        self._backend = NativeBackend()
-        self._layers = [self._backend.pack(spec, layer) for layer in weights]
+        self._backend, self._spec = NativeBackend(), spec
+        packed = [self._backend.pack(spec, layer) for layer in weights]
+        self._layers = [replace(one, weights=copy.deepcopy(one.weights)) for one in packed]
         self._dtype = self._layers[0].dtype
         for below, above in zip(self._layers, self._layers[1:], strict=False):
             if above.sizes[0] != below.sizes[1] or above.dtype != below.dtype:
@@ -49,7 +54,7 @@ class Step:
                     f"`weights`: a layer reads {above.sizes[0]} inputs in {above.dtype}, but the one below gives "
                     f"{below.sizes[1]} in {below.dtype}."
                 )
-        self._batch = batch
+        self._batch = batch = _checked(batch)
         self._rows = 1 if batch is None else batch
         streams = () if batch is None else (batch,)
         self._shape, self._out_shape = ((*streams, self._layers[k].sizes[k]) for k in (0, -1))
@@ -58,6 +63,17 @@ class Step:
         )
         self._advance = self._backend.stack(self._layers, self._h, self._c).step
         self._length, self._sequences = -1, np.empty((0, 3), np.int64)  # of the last run, which may come again
+
+    def __getstate__(self) -> dict[str, Any]:
+        """States of its own and plain weights, of which the core makes the rest anew."""
+        kept = {name: value for name, value in vars(self).items() if name != "_advance"}
+        own = {name: [state.copy() for state in kept[name]] for name in ("_h", "_c")}
+        return kept | own | {"_layers": [layer.weights for layer in self._layers]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._layers = [self._backend.pack(self._spec, weights) for weights in state["_layers"]]
+        self._advance = self._backend.stack(self._layers, self._h, self._c).step
 
     def reset(self, h: Array | None = None, c: Array | None = None) -> None:
         """Set the states, shaped as the attributes h and c; None is zeros.
@@ -128,3 +144,16 @@ class Step:
         if len(given) != len(shapes) or any(np.shape(g) != w for g, w in zip(given, wanted, strict=True)):
             raise InputError(f"`{name}` must be {len(shapes)} arrays, one a layer, of shapes {wanted}.")
         return [self._array(name, g).reshape(shape) for g, shape in zip(given, shapes, strict=True)]
+
+
+def _checked(batch: Any) -> int | None:
+    try:
+        count = None if batch is None else operator.index(batch)
+    except TypeError:
+        count = -1
+    if isinstance(batch, bool) or (count is not None and count < 0):
+        raise InputError(
+            f"`batch` is {batch!r}; it must be how many streams advance together, a whole number of at least 0, or "
+            "None for one stream without a batch axis."
+        )
+    return count

@@ -27,7 +27,7 @@ def evaluate(
     ] = OnDuplicates.error,
 ) -> None:
     """Score a model: by the targets of the table, or a forecaster by forecasts of the table's last part."""
-    from memcell.evaluation import evaluate_forecaster, evaluate_model  # loads scikit-learn
+    from memcell.evaluation import evaluate_forecaster, evaluate_model, score_text  # loads scikit-learn
 
     trained = load(model)
     forecasts = trained.task == "forecast"
@@ -36,4 +36,4 @@ def evaluate(
     series = read_for(trained, table, duplicates, with_labels=not forecasts, static=static, targets=targets)
     score: Any = evaluate_forecaster(trained, series, origins) if forecasts else evaluate_model(trained, series)
     for name, value in asdict(score).items():
-        print(f"{name:18} {value if isinstance(value, int) else format(value, '.4f')}")
+        print(f"{name:18} {score_text(value)}")

@@ -21,6 +21,8 @@ from memcell.cli.roles import (
     TimeOption,
     ValueOption,
     WeightOption,
+    check_kinds,
+    check_once,
     kinds_of,
 )
 from memcell.cli.tables import OnDuplicates, check_apart, note, result_columns
@@ -101,6 +103,11 @@ def fit(
         task, target, horizon, id, class_weight, look_ahead, members, weight is not None, group is not None,
         targets is not None,
     )  # fmt: skip
+    for option, names in (("--target", target), ("--channels", channels), ("--fact", fact), ("--ignore", ignore)):
+        check_once(option, names)
+    kinds = kinds_of(category, text, number)
+    if channel is None:  # the kinds of a long table are of entries, not of columns
+        check_kinds(kinds, {"--id": id, "--time": time, "--group": group, "--weight": weight, "--ignore": ignore})
     check_output(out, overwrite, suffixes=None)
     inputs = [table, *(path for path in (static, targets) if path is not None)]
     partial = out.with_name(f"{out.name}.partial")
@@ -110,7 +117,7 @@ def fit(
     contents = read_table(
         table, static=static, targets=targets, duplicates=duplicates.value, id=id, time=time, channel=channel,
         value=value, channels=_with_target(channels, target[0]) if task is Task.forecast else channels,
-        facts=fact or (), group=group, weight=weight, ignore=ignore or (), kinds=kinds_of(category, text, number),
+        facts=fact or (), group=group, weight=weight, ignore=ignore or (), kinds=kinds,
         **role,
     )  # fmt: skip
     for message in contents.warnings:

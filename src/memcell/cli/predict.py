@@ -9,7 +9,8 @@ from typer import Argument, Option
 
 from memcell.cli.roles import StaticOption
 from memcell.cli.tables import OnDuplicates, check_apart, read_for, result_columns
-from memcell.data import Series, check_output, format_times, write_table
+from memcell.data import Series, check_output, write_table
+from memcell.data.dates import times_in_table
 from memcell.model import Model, load
 
 __all__ = ["predict"]
@@ -75,7 +76,7 @@ def _forecasts(model: Model, series: list[Series]) -> list[Any]:
 def _times(model: Model, series: list[Series], times: NDArray[np.float64]) -> Any:
     """Times as the table has them that the series were read from."""
     schema = series[0].schema or model.recipe.schema
-    return format_times(times, schema.time_kind, schema.date_only, schema.time_form)
+    return times_in_table(times, schema.time_kind, schema.date_only, schema.time_form)
 
 
 _COLUMNS = {"classify": _labels, "multilabel": _several, "regress": _numbers, "tag": _tags, "forecast": _forecasts}

@@ -1,5 +1,6 @@
 """``memcell report``: one page on a model and how it does on a table."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,7 @@ def report(
     series = _read(trained, table, duplicates, static, targets)
     training = None
     if train is not None:
-        training = read_for(trained, train, duplicates, with_labels=True, static=train_static, targets=train_targets)
+        training = _read_training(trained, train, duplicates, train_static, train_targets)
     from memcell.report import write_report  # loads scikit-learn
 
     write_report(
@@ -73,6 +74,16 @@ def _read(
     elif lacking:
         note(f"{table} has no values of {', '.join(map(repr, lacking))}, so nothing is scored.")
     return read_for(model, table, duplicates, with_labels=lacking == [], static=static, targets=targets)
+
+
+def _read_training(
+    model: Model, train: Path, duplicates: OnDuplicates, static: Path | None, targets: Path | None
+) -> list[Series]:
+    """The series that rivals learn from; what is said of them names the options that are theirs."""
+    try:
+        return read_for(model, train, duplicates, with_labels=True, static=static, targets=targets)
+    except InputError as error:
+        raise InputError(re.sub(r"`(static|targets)` \(`--\1`\)", r"`--train-\1`", str(error))) from error
 
 
 def _lacking(model: Model, table: Path) -> list[str] | None:

@@ -53,8 +53,16 @@ def _lines(model: Model) -> list[tuple[str, str]]:
         lines.append(("shapes", f"{one.size} of {of}, over {one.reach + 1} rows at most"))
     lines.append(("mechanisms", ", ".join(name for name in MECHANISMS if config.has(name)) or "none"))
     lines.append(("cell", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(cell).items())))
-    lines += [(name.replace("_", " "), str(value)) for name, value in model.record.items() if name not in _UNSHOWN]
+    record = model.record | _epochs(model)
+    lines += [(name.replace("_", " "), str(value)) for name, value in record.items() if name not in _UNSHOWN]
     return lines
+
+
+def _epochs(model: Model) -> dict[str, str]:
+    """Epochs of each network in place of their sum."""
+    counts = {len(run) for run in model.record.get("history", ())}
+    alike = len(counts) == 1
+    return {"epochs": f"{min(counts)}" if alike else f"{min(counts)} to {max(counts)}"} if counts else {}
 
 
 _UNSHOWN = ("history", "held_out")

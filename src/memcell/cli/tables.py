@@ -2,12 +2,16 @@
 
 import sys
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from memcell.contract import InputError
 from memcell.data import Series, TableSchema, read_table
-from memcell.data.encoding import unknown_words
+from memcell.data.encoding import strange_values
 from memcell.heads import QUANTILES
 from memcell.model import Model
 
@@ -89,6 +93,26 @@ def read_for(
         table, schema=model.recipe.schema, duplicates=duplicates.value, with_labels=with_labels, static=static,
         targets=targets,
     )  # fmt: skip
-    for message in (*contents.warnings, *unknown_words(model.recipe.encoding, contents.series)):
+    for message in (*contents.warnings, *strange_values(model.recipe.encoding, contents.series)):
         note(message)
-    return contents.series
+    return _in_classes(model, contents.series) if model.task in ("classify", "tag") else contents.series
+
+
+def _in_classes(model: Model, series: list[Series]) -> list[Series]:
+    """The series with labels and tags as the classes that are written like them: what kind a column has hangs on all of
+    its values, of which this table may have others."""
+    classes = {written(one): one for one in model.classes}
+
+    def known(label: Any) -> Any:
+        return label if label in model.classes else classes.get(written(label), label)
+
+    return [
+        replace(
+            one,
+            label=None if one.label is None else known(one.label),
+            tags=None
+            if one.tags is None
+            else np.array([None if tag is None else known(tag) for tag in one.tags], object),
+        )
+        for one in series
+    ]

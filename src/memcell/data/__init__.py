@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from memcell.data.arrays import as_series
 from memcell.data.atomic import replacing
 from memcell.data.cadence import Cadence, step_of
 from memcell.data.dates import TimeKind, format_times
 from memcell.data.duplicates import Duplicates
 from memcell.data.predictions import check_output, write_table
 from memcell.data.schema import TableSchema
-from memcell.data.series import Series, as_series
+from memcell.data.series import Series
 
 if TYPE_CHECKING:
     from memcell.data.tables import TableContents, read, read_table

@@ -15,11 +15,14 @@ from memcell.contract import InputError
 from memcell.data.schema import Kind
 
 __all__ = [
-    "Channel", "NumberChannel", "WordChannel", "channel_from_json", "channel_to_json", "scaled",
+    "MISSING", "Channel", "NumberChannel", "WordChannel", "channel_from_json", "channel_to_json", "scaled",
     "words_in",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
+
+MISSING = ("", "na", "n/a", "nan", "null", "#n/a", "<na>")
+"""What stands for a missing value in text, in lower case."""
 
 _CUT = 10.0  # scaled values beyond it are cut
 _IMPOSSIBLE = 100.0  # scaled values beyond it are errors, and count as not seen

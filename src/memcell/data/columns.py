@@ -6,15 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
+from memcell.data.channels import MISSING
 from memcell.data.source import Table
 from memcell.data.table_libraries import pl
 
-MISSING = ("", "na", "n/a", "nan", "null", "#n/a", "<na>")
-"""What stands for a missing value in a column of text, in lower case."""
-
 _WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
 _DECIMAL = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
-_DECIMAL_COMMA = r"^[+-]?[0-9]+,[0-9]+$"
+WRITTEN_NUMBER = (
+    r"^[+-]?[0-9]+,[0-9]+$|^[+-]?[$€£¥]?\s?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?\s?[%€]?$"
+    r"|^[+-]?[$€£¥]\s?[0-9]+(?:\.[0-9]+)?$|^[+-]?[0-9]+(?:[.,][0-9]+)?\s?[%€]$"
+)
+"""A number with more than digits and a point: a decimal comma, thousands apart, percent, or a sign of money."""
 
 
 def is_text(column: pl.Series) -> bool:
@@ -55,6 +57,8 @@ def vector_values(table: Table, name: str, width: int | None = None) -> NDArray[
         InputError: another kind of column, lists of several lengths, or infinities.
     """
     column = table.frame[name]
+    if isinstance(column.dtype, pl.Null):
+        column = column.cast(pl.List(pl.Float64))
     if not isinstance(column.dtype, (pl.List, pl.Array)):
         raise InputError(_wrong_type(column, "it must hold lists of numbers, as when the model was trained"))
     inner = column.dtype.inner
@@ -174,8 +178,8 @@ def _numbers_in_text(table: Table, column: pl.Series) -> pl.Series:
         first = int(text.arg_max() or 0)
         row = int(unread.arg_true()[first])
         remedy = (
-            " Write decimals with a point, and thousands without a comma."
-            if rest.str.contains(_DECIMAL_COMMA)[first]
+            " Write numbers plainly: decimals with a point, thousands without a comma, no percent or money signs."
+            if rest.str.contains(WRITTEN_NUMBER)[first]
             else f" Mend the value, or leave it empty if it is unknown.{_leave_out(table, column.name)}"
         )
         raise InputError(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
 from memcell.data.channels import Channel, WordChannel
-from memcell.data.encoding import Encoding, unknown_words
+from memcell.data.encoding import Encoding, strange_values
 from memcell.data.observations import Observations
 from memcell.data.schema import Kind
 from memcell.data.series import Series
@@ -50,7 +50,7 @@ def conformed(series: Sequence[Series], encoding: Encoding) -> tuple[list[Series
         result.append(one)
     lacking = dict.fromkeys(name for layouts in found.values() for one in layouts.values() for name in one.lacking)
     notes = [] if not lacking else [f"No value of {_listed(lacking)} in some series; it counts as missing there."]
-    return result, [*notes, *unknown_words(encoding, result)]
+    return result, [*notes, *strange_values(encoding, result)]
 
 
 def _identity(thing: object) -> int:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from memcell.contract.errors import InputError, closest
 from memcell.data.columns import is_text, label_values
 from memcell.data.dates import TimeForm, TimeKind
-from memcell.data.duplicates import Duplicates
-from memcell.data.grouping import Rows, members_of
+from memcell.data.duplicates import Duplicates, groups_of
+from memcell.data.grouping import Members, Rows, called, members_of
 from memcell.data.known import Known
 from memcell.data.long import long_rows, names_in
 from memcell.data.observations import Observations
@@ -77,9 +77,7 @@ def part_of(
         rows, kinds = wide_rows(members, times.values, roles, duplicates, schema)
     else:
         rows, kinds = long_rows(members, times.values, roles, schema)
-    tags = None
-    if roles.tag is not None:
-        tags = np.array(label_values(table, roles.tag).to_list(), dtype=object)[rows.origin]
+    tags = None if roles.tag is None else _tags_of(members, times.values, rows, roles, duplicates)
     bounds = np.searchsorted(rows.codes, np.arange(len(members.ids) + 1))
     seen = np.searchsorted(rows.observations.row, bounds)
     first = np.repeat(bounds[:-1].astype(np.int32), np.diff(seen))
@@ -91,6 +89,37 @@ def part_of(
     rows = replace(rows, codes=nothing, origin=nothing, times=kept(rows.times), observations=observations)
     place = {id: number for number, id in enumerate(members.ids)}
     return Part(place, rows, bounds, seen, kinds, times._replace(values=nothing), tags)
+
+
+def _tags_of(
+    members: Members, times: NDArray[np.float64], rows: Rows, roles: Roles, duplicates: Duplicates
+) -> NDArray[Any]:
+    """The tag of each row: of rows of the table that became one, that which is not blank, the last where that is asked.
+
+    Raises:
+        InputError: such rows have different tags.
+    """
+    assert roles.tag is not None
+    table = members.table
+    tags = np.array(label_values(table, roles.tag).to_list(), dtype=object)
+    if roles.time is None:
+        return tags[rows.origin]
+    order = np.lexsort((times, members.codes))
+    groups = groups_of(members.codes[order], times[order])
+    tags = tags[order]
+    known = tags != np.array(None)
+    last = np.maximum.reduceat(np.where(known, np.arange(len(tags)), -1), groups.begins)
+    result = np.where(last < 0, np.array(None), tags[np.maximum(last, 0)])
+    wrong = known & (tags != np.repeat(result, groups.sizes))
+    if wrong.any() and duplicates == "error":
+        first = int(wrong.argmax())
+        second = int(np.repeat(last, groups.sizes)[first])
+        raise InputError(
+            f"Tag column {roles.tag!r} is {tags[first]!r} in {table.row(order[first])} and {tags[second]!r} in "
+            f"{table.row(order[second])}, which have one time in {called(members.ids[members.codes[order[first]]])}. "
+            "Correct one, or let the last one count: `duplicates='last'` (on the command line `--duplicates last`)."
+        )
+    return result
 
 
 def _itself(array: NDArray[Any]) -> NDArray[Any]:

@@ -82,7 +82,9 @@ def layout_of(data: bytes, name: str, separator: str | None) -> CsvLayout:
     else:
         header, starts, widths = _scan_plain(data, separator)
     blank = widths == 0
-    wrong = ~blank & (widths != len(header))
+    if len(header) == 1:  # a missing value of the only column is a blank line
+        blank = np.arange(len(widths)) > np.flatnonzero(widths).max(initial=-1)
+    wrong = (widths > 0) & (widths != len(header))
     if wrong.any():
         first = int(wrong.argmax())
         raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -57,6 +58,20 @@ def check_whole(name: str, numbers: NDArray[Any]) -> None:
         )
 
 
+def dates_of(given: NDArray[Any]) -> NDArray[np.datetime64]:
+    """Dates in UTC from an object array [N] of what holds one: date, datetime, datetime64, None or NaT.
+
+    Raises:
+        InputError: some have a time zone and some have none.
+        TypeError, ValueError: there is something else.
+    """
+    zoned = [getattr(one, "tzinfo", None) is not None for one in given.tolist()]
+    if any(zoned) and not all(zoned):
+        raise InputError("Some of the dates have a time zone and some have none. Give all the same way.")
+    plain = [one.astimezone(UTC).replace(tzinfo=None) for one in given.tolist()] if all(zoned) else given
+    return np.asarray(plain, dtype="datetime64[us]")
+
+
 def calendar_parts(times: ArrayLike) -> CalendarParts:
     """The month, day and clock of `times` (seconds since 1970, any shape)."""
     seconds = np.asarray(times, dtype=np.float64)
@@ -85,22 +100,34 @@ def is_date_only(times: NDArray[np.float64]) -> bool:
     return bool(np.all(times % DAY == 0.0))
 
 
+class Dates(NamedTuple):
+    """Dates in UTC, and whether a table had them with a time zone.
+
+    Attributes:
+        stamps: [N], datetime64 in days where they have no time of day, else in microseconds.
+        zoned: whether they have a zone; days have none.
+    """
+
+    stamps: NDArray[np.datetime64]
+    zoned: bool
+
+    def text(self) -> list[str]:
+        """ISO text, in seconds where it can be."""
+        stamps, seconds = self.stamps, self.stamps.astype("datetime64[s]")
+        if stamps.dtype != "datetime64[D]" and np.all(stamps == seconds):
+            stamps = seconds
+        texts: list[str] = np.datetime_as_string(stamps).tolist()
+        return [one.replace("T", " ") + ("Z" if self.zoned else "") for one in texts]
+
+
 def format_times(
     times: ArrayLike, time_kind: TimeKind, date_only: bool, form: TimeForm = "plain"
 ) -> list[str] | NDArray[Any]:
-    """Times as they are written into a table.
-
-    Args:
-        times: [N], float64; seconds since 1970 UTC for dates, else the user's own unit.
-        time_kind: what the times are.
-        date_only: whether dates are written without a time of day. Where one of them is not a midnight,
-            all are written with it all the same, so that no two times are written alike.
-        form: how the table had them.
+    """Times as they are written into a table of text; arguments as of ``times_in_table``, of which dates are text here.
 
     Returns:
         For dates ISO text in UTC (``1958-03-29`` or ``1958-03-29 12:00:00``, or with a Z where the table had a time
-        zone); for numbers a float64 array [N], or an int64 one where the table had whole ones and all are, or text
-        where it had a clock (``35:30`` for 35.5 hours); for the order of rows an int64 array [N].
+        zone), else what ``times_in_table`` gives.
 
     Example:
         >>> format_times([0.0, 86400.0], "date", date_only=True)
@@ -112,6 +139,26 @@ def format_times(
         >>> format_times([0.5, 35.51], "number", date_only=False, form="clock")
         ['00:30:00', '35:30:36']
     """
+    found = times_in_table(times, time_kind, date_only, form)
+    return found.text() if isinstance(found, Dates) else found
+
+
+def times_in_table(
+    times: ArrayLike, time_kind: TimeKind, date_only: bool, form: TimeForm = "plain"
+) -> Dates | list[str] | NDArray[Any]:
+    """Times as a table has them.
+
+    Args:
+        times: [N], float64; seconds since 1970 UTC for dates, else the user's own unit.
+        time_kind: what the times are.
+        date_only: whether dates are written without a time of day. Where one of them is not a midnight,
+            all are written with it all the same, so that no two times are written alike.
+        form: how the table had them.
+
+    Returns:
+        For dates ``Dates``; for numbers a float64 array [N], or an int64 one where the table had whole ones and all
+        are, or text where it had a clock (``35:30`` for 35.5 hours); for the order of rows an int64 array [N].
+    """
     seconds = np.asarray(times, dtype=np.float64)
     whole = form == "whole" and bool((seconds == np.rint(seconds)).all())
     if time_kind == "order" or (time_kind == "number" and whole):
@@ -120,14 +167,8 @@ def format_times(
         return _clocks(seconds) if form == "clock" else seconds
     stamps = np.rint(seconds * _MICROSECONDS).astype(np.int64).astype("datetime64[us]")
     if date_only and is_date_only(seconds):
-        unit = "D"
-    elif np.all(stamps == stamps.astype("datetime64[s]")):
-        unit = "s"
-    else:
-        unit = "us"
-    text: list[str] = np.datetime_as_string(stamps, unit=unit).tolist()
-    zone = "Z" if form == "zoned" and unit != "D" else ""
-    return [stamp.replace("T", " ") + zone for stamp in text]
+        return Dates(stamps.astype("datetime64[D]"), zoned=False)
+    return Dates(stamps, form == "zoned")
 
 
 def _clocks(hours: NDArray[np.float64]) -> list[str]:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.data.channels import Channel, NumberChannel, WordChannel, scaled
+from memcell.data.observations import Observations
 from memcell.data.series import Series
 
-__all__ = ["Encoding", "unknown_words"]
+__all__ = ["Encoding", "strange_values"]
 
 Array = NDArray[Any]
 
@@ -116,29 +117,51 @@ class Encoding:
         return np.array(every).reshape(len(every), 4).T
 
 
-def unknown_words(encoding: Encoding, series: list[Series]) -> list[str]:
-    """What the user should know of words that training did not: of each channel and fact how many there were."""
+def strange_values(encoding: Encoding, series: list[Series]) -> list[str]:
+    """What the user should know of values that training did not know: words, and numbers far out of its range."""
     notes: list[str] = []
     for place, levels, known in (
         ("observations", "levels", encoding.channels), ("facts", "fact_levels", encoding.facts),
     ):  # fmt: skip
+        notes += _far_numbers(known, [getattr(each, place) for each in series])
         for c, one in enumerate(known):
-            if not isinstance(one, WordChannel) or one.kind == "text":
+            if isinstance(one, NumberChannel):
                 continue
-            strange = [
-                word
+            words = [
+                getattr(each, levels)[one.name][int(code)]
                 for each in series
                 for seen in [getattr(each, place)]
                 for code in seen.value[seen.channel == c]
-                if (word := getattr(each, levels)[one.name][int(code)]) not in one.words
             ]
-            if strange:
+            strange = [word for word in words if word not in one.words]
+            if one.kind == "text" and strange and len(strange) == len(words):
+                notes.append(
+                    f"{one.name!r} has no word that training knew, such as {strange[0]!r}; all count as unknown."
+                )
+            elif one.kind == "category" and strange:
                 notes.append(
                     f"{one.name!r} has {len(strange)} values that training did not know or met in one series only, "
-                    f"such as {strange[0]!r}; they "
-                    "count as unknown."
+                    f"such as {strange[0]!r}; they count as unknown."
                 )
     return notes
+
+
+def _far_numbers(known: tuple[Channel, ...], seen: list[Observations]) -> list[str]:
+    """Of each channel of numbers how many values count as not seen, because they are impossible."""
+    every = [one.scaling if isinstance(one, NumberChannel) else (0.0, 1.0, 1.0, np.inf) for one in known]
+    center, scale, _, impossible = np.array(every).reshape(len(every), 4).T
+    count, total, example = np.zeros(len(known), np.int64), np.zeros(len(known), np.int64), np.zeros(len(known))
+    for one in seen:
+        far = np.abs(one.value - center[one.channel]) > (scale * impossible)[one.channel]
+        total += np.bincount(one.channel, minlength=len(known))
+        if far.any():
+            count += np.bincount(one.channel[far], minlength=len(known))
+            example[one.channel[far]] = one.value[far]
+    return [
+        f"{known[c].name!r} has {count[c]} of {total[c]} values far out of what training saw, such as {example[c]:g}; "
+        "they count as not seen. Are they in the same unit?"
+        for c in np.flatnonzero(count)
+    ]
 
 
 def _is_column(channel: Channel) -> bool:

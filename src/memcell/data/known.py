@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,7 @@ def known_of(tables: Sequence[Members], roles: Roles, fitting: bool, with_target
     Raises:
         InputError: facts, labels, groups or weights that contradict each other, or tables with no id in common.
     """
+    tables = [tables[0], *(_alike(other, tables[0]) for other in tables[1:])]
     main, targets = tables[0], tables[-1 if with_targets else 0]
     for other in tables[1:]:
         _check_overlap(main, other)
@@ -112,6 +113,22 @@ def known_of(tables: Sequence[Members], roles: Roles, fitting: bool, with_target
         ids, _facts(tables, roles, ids, fitting), [labels.get(id) for id in ids],
         groups, weights, notes,
     )  # fmt: skip
+
+
+def _alike(other: Members, main: Members) -> Members:
+    """The other table with the ids of the main one, where both have them as different kinds that are written alike: one
+    id that is no number makes text of all, and whole numbers may come as decimals."""
+    known = {*main.ids}
+    if any(id in known for id in other.ids):
+        return other
+    written = {_written(id): id for id in main.ids}
+    found = [written.get(_written(id), id) for id in other.ids]
+    return replace(other, ids=found) if len(set(found)) == len(found) else other
+
+
+def _written(id: object) -> str:
+    text = str(id)
+    return text[:-2] if text.endswith(".0") and text[:-2].lstrip("-").isdigit() else text
 
 
 def _check_overlap(main: Members, other: Members) -> None:

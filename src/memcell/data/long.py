@@ -53,7 +53,7 @@ def long_rows(
         renumbered[kept] = np.arange(len(kept))
         wanted, channel = [wanted[c] for c in kept], renumbered[channel]
     order = np.lexsort((times, members.codes))
-    if roles.tag is None:  # what is not read makes no row; a tag does
+    if roles.tag is None and (schema is None or schema.tag is None):  # what is not read makes no row; a tag does
         order = order[channel[order] >= 0]
     codes, times = members.codes[order], times[order]
     begins = np.ones(len(order), bool)

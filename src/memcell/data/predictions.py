@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError, OutputError
 from memcell.data.atomic import replacing
+from memcell.data.dates import Dates
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 """The formats that `write_table` can write."""
@@ -44,7 +45,10 @@ def check_output(path: str | Path, overwrite: bool = False, suffixes: Sequence[s
         if path.is_dir():
             raise InputError(f"{path} is a folder; give the path of a file.")
         if path.exists() and not overwrite:
-            raise InputError(f"{path} exists. Give another path, or allow it to be replaced with `--overwrite`.")
+            raise InputError(
+                f"{path} exists. Give another path, or allow it to be replaced: `overwrite=True`, on the command line "
+                "`--overwrite`."
+            )
         target_folder = Path(os.path.realpath(path)).parent
         if not os.access(target_folder, os.W_OK | os.X_OK):
             raise OutputError(f"{path} cannot be written: no right to write in {target_folder}.")
@@ -52,14 +56,17 @@ def check_output(path: str | Path, overwrite: bool = False, suffixes: Sequence[s
         raise InputError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def write_table(path: str | Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]], overwrite: bool = False) -> None:
+def write_table(
+    path: str | Path, columns: Mapping[str, Sequence[Any] | NDArray[Any] | Dates], overwrite: bool = False
+) -> None:
     """Nothing; afterwards `path` holds a table of `columns`, as CSV or Parquet by its suffix.
 
     An old file stays whole until the new one is complete.
 
     Args:
         path: a file that ends in .csv or .parquet.
-        columns: by name, all of one length; numbers, text, bool or datetime64.
+        columns: by name, all of one length; numbers, text, bool or datetime64; or ``Dates``, which are text in CSV
+            and dates in Parquet.
         overwrite: whether a file that is there may be replaced.
 
     Raises:
@@ -77,13 +84,15 @@ def write_table(path: str | Path, columns: Mapping[str, Sequence[Any] | NDArray[
     from memcell.data.table_libraries import pl
 
     check_output(path, overwrite)
-    lengths = {name: len(column) for name, column in columns.items()}
+    parquet = Path(path).suffix.lower() == ".parquet"
+    plain = {name: _plain(column, parquet) for name, column in columns.items()}
+    lengths = {name: len(column) for name, column in plain.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(f"`columns` must all have one length; got {lengths}.")
-    frame = pl.DataFrame({name: _plain(column) for name, column in columns.items()})
+    frame = pl.DataFrame(plain)
     with replacing(path) as aside:
         try:
-            if Path(path).suffix.lower() == ".parquet":
+            if parquet:
                 frame.write_parquet(aside)
             else:
                 frame.write_csv(aside)
@@ -91,5 +100,12 @@ def write_table(path: str | Path, columns: Mapping[str, Sequence[Any] | NDArray[
             raise OutputError(f"{path} cannot be written: {error}.") from error
 
 
-def _plain(column: Sequence[Any] | NDArray[Any]) -> Any:
+def _plain(column: Sequence[Any] | NDArray[Any] | Dates, parquet: bool) -> Any:
+    from memcell.data.table_libraries import pl
+
+    if isinstance(column, Dates):
+        if not parquet:
+            return column.text()
+        stamps = pl.Series(column.stamps)
+        return stamps.dt.replace_time_zone("UTC") if column.zoned else stamps
     return column.tolist() if isinstance(column, np.ndarray) and column.dtype == object else column

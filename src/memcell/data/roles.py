@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -10,7 +11,7 @@ from memcell.contract.errors import InputError, closest
 from memcell.data.schema import KINDS, Kind, TableSchema
 from memcell.data.source import Table
 
-__all__ = ["Roles", "settled", "trained"]
+__all__ = ["Roles", "settled", "trained", "written_index"]
 
 _SHOWN = 20
 """How many columns a message lists at most."""
@@ -73,6 +74,12 @@ class Roles:
         return cls(**roles)
 
     @property
+    def named(self) -> set[str]:
+        """All columns in a role."""
+        every = ("id", "time", "channel", "value", "group", "weight", "tag", "label", "channels", "facts", "ignore")
+        return {column for name in every for column in _named(self, name)}
+
+    @property
     def asked(self) -> bool:
         """Whether the user said anything."""
         return any(getattr(self, field.name) != field.default for field in fields(self) if "kinds" not in field.name)
@@ -126,7 +133,8 @@ def settled(roles: Roles, main: Table, others: Mapping[str, Table]) -> Roles:
         return roles
     channels = roles.channels
     if channels is None:
-        channels = tuple(name for name in columns if name not in {*owners, *roles.label})
+        rest = [name for name in columns if name not in {*owners, *roles.label}]
+        channels = tuple(name for name in rest if not written_index(name))
     if not channels and not roles.facts:
         raise InputError(f"No column of {main.name} is left to be a channel; its columns are {columns}.")
     return replace(roles, channels=channels)
@@ -162,6 +170,11 @@ def trained(schema: TableSchema, main: Table, others: Mapping[str, Table], with_
     )
     check_exist(main, wanted, why, remedy)
     return roles
+
+
+def written_index(name: str) -> bool:
+    """Whether a column of this name holds numbers of rows, as pandas writes them where it is not told otherwise."""
+    return re.fullmatch(r"__index_level_[0-9]+__|Unnamed: [0-9]+", name) is not None
 
 
 def _named(roles: Roles, name: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from memcell.data.duplicates import DUPLICATES, Duplicates
 from memcell.data.grouping import members_of
 from memcell.data.known import known_of
 from memcell.data.parts import parts_of
-from memcell.data.roles import Roles, settled, trained
+from memcell.data.roles import Roles, settled, trained, written_index
 from memcell.data.schema import Kind, TableSchema
 from memcell.data.series import Series
 from memcell.data.source import Table, open_table
@@ -144,7 +144,8 @@ def read_table(
     beside = {"static": static, "targets": targets}
     others = {name: open_table(table, main.known) for name, table in beside.items() if table is not None}
     if schema is None:
-        roles, notes = settled(asked, main, others), _unnamed_notes(main)
+        roles = settled(asked, main, others)
+        notes = _unnamed_notes(main, roles.named)
         roles = replace(roles, kinds=kinds_in(in_parts, roles)) if in_parts else roles
     else:
         roles, notes = trained(schema, main, others, with_labels), []
@@ -185,8 +186,13 @@ def _together(tables: list[Table]) -> Table:
     return replace(tables[0], frame=pl.concat([table.frame for table in tables]), places=places)
 
 
-def _unnamed_notes(table: Table) -> list[str]:
-    if not table.unnamed:
-        return []
-    positions = ", ".join(map(str, table.unnamed))
-    return [f"Column {positions} of {table.name} has no name (often row numbers) and is not used. Name it to use it."]
+def _unnamed_notes(table: Table, used: set[str]) -> list[str]:
+    notes: list[str] = []
+    if table.unnamed:
+        positions = ", ".join(map(str, table.unnamed))
+        notes = [
+            f"Column {positions} of {table.name} has no name (often row numbers) and is not used. Name it to use it."
+        ]
+    written = [name for name in table.frame.columns if written_index(name) and name not in used]
+    return notes + [f"Column {name!r} of {table.name} looks like row numbers and is not used. Rename it to use it."
+                    for name in written]  # fmt: skip

@@ -106,8 +106,8 @@ def _parse_numbers(table: Table, column: pl.Series, wanted: TimeKind | None) -> 
         raise _not_understood(table, column, int(infinite.argmax()))
     if column.dtype.is_integer():
         check_whole(f"Time column {column.name!r}", column.to_numpy())
-    if wanted != "number" and column.dtype.is_integer():
-        whole = values.astype(np.int64)
+    if wanted != "number" and bool((np.abs(values) < _YEARS[1] * 10_000).all() and (values % 1 == 0).all()):
+        whole = values.astype(np.int64)  # also of decimals, as pandas makes whole numbers of which some lack
         days, months = whole // 100, whole
         for year, month, day in ((days // 100, days % 100, whole % 100), (months // 100, months % 100, whole * 0 + 1)):
             dates, valid = _dates_of(year, month, day)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
-from memcell.data.columns import cleaned, is_text
+from memcell.data.columns import WRITTEN_NUMBER, cleaned, is_text
 from memcell.data.schema import Kind
 from memcell.data.source import Table
 from memcell.data.table_libraries import pl
@@ -47,8 +47,8 @@ def counts_of(column: pl.Series) -> NDArray[np.int64]:
     """Of a column of text how many values are numbers, how many there are, and how many words they have."""
     values = cleaned(column).drop_nulls()
     lower = values.str.to_lowercase()
-    comma = values.str.contains(r"^[+-]?[0-9]+,[0-9]+$")  # a number too, and refused as such
-    numbers = values.cast(pl.Float64, strict=False).is_not_null() | lower.is_in(["true", "false"]) | comma
+    written = values.str.contains(WRITTEN_NUMBER)  # a number too, and refused as such
+    numbers = values.cast(pl.Float64, strict=False).is_not_null() | lower.is_in(["true", "false"]) | written
     return np.array([numbers.sum(), len(values), values.str.count_matches(r"\S+").sum()], np.int64)
 
 
@@ -68,7 +68,10 @@ def levels_of(column: pl.Series) -> Levels:
     """
     if column.dtype.is_nested() or isinstance(column.dtype, (pl.Object, pl.Binary)):
         raise InputError(f"Column {column.name!r} has the type {column.dtype}; words stand one text a cell. Join them.")
-    text = cleaned(column.cast(pl.String))
+    text = column.cast(pl.String)
+    if column.dtype.is_float():  # as pandas makes whole numbers of which some lack
+        text = column.cast(pl.Int64, strict=False).cast(pl.String).zip_with((column % 1 == 0).fill_null(False), text)
+    text = cleaned(text)
     words = text.drop_nulls().unique().sort().to_list()
     place = pl.DataFrame({"word": pl.Series(words, dtype=pl.String), "code": np.arange(len(words), dtype=np.float64)})
     codes = text.to_frame("word").join(place, on="word", how="left", maintain_order="left")["code"]

@@ -89,9 +89,11 @@ class LSTM(layers.LSTM):
             mask = mask[0]
         if keras.backend.backend() != "torch" or not self._is_usual():
             return layers.RNN.inner_loop(self, sequences, initial_state, mask=mask, training=training)
-        from memcell.keras.torch_loop import is_exporting, run
+        from memcell.keras.torch_loop import is_exporting, run, unrolled
 
         if is_exporting():  # into a format that knows no operator of ours
+            if mask is None:  # Keras's loop says of the length what ONNX does not take
+                return unrolled(self.cell, sequences, initial_state, go_backwards=self.go_backwards, training=training)
             return layers.RNN.inner_loop(self, sequences, initial_state, mask=mask, training=training)
         if self.stateful:  # the states are written over before anybody asks for gradients
             initial_state = [ops.copy(state) for state in initial_state]

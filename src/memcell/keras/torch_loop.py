@@ -10,12 +10,14 @@ from memcell.torch import lstm
 from memcell.torch.checks import computed_in
 from memcell.torch.layouts import rows_of, sequences_of
 
-__all__ = ["is_exporting", "run"]
+__all__ = ["is_exporting", "run", "unrolled"]
 
 
 def is_exporting() -> bool:
-    """Whether ``torch.export`` is tracing."""
-    return torch.compiler.is_compiling() and getattr(torch.compiler, "is_exporting", bool)()
+    """Whether ``torch.export`` or the exporter of ``torch.onnx`` is tracing."""
+    if torch.compiler.is_compiling():
+        return getattr(torch.compiler, "is_exporting", bool)()
+    return torch._C._get_tracing_state() is not None and torch.onnx.is_in_onnx_export()
 
 
 def run(
@@ -65,6 +67,16 @@ def run(
         place = torch.where(mask, place, 0)
     outputs = shown[place].to(given)
     return outputs[:, -1], outputs, [h_final.to(given), c_final.to(given)]
+
+
+def unrolled(cell: Any, sequences: Tensor, state: Any, *, go_backwards: bool = False, training: bool = False) -> Any:
+    """As ``run`` without a mask, a step at a time in operations of Keras."""
+    steps = sequences.unbind(1)
+    outputs: list[Tensor] = []
+    for x in reversed(steps) if go_backwards else steps:
+        h, state = cell(x, state, training=training)
+        outputs.append(h)
+    return outputs[-1], torch.stack(outputs, dim=1), state
 
 
 _tensor: Any = ops.convert_to_tensor  # Keras annotates its results as if they could be None

@@ -1,16 +1,17 @@
 """One series as it arrives: a row at a time, in constant memory."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data import Series
-from memcell.data.channels import Channel, WordChannel
+from memcell.data.channels import MISSING, Channel, WordChannel
 from memcell.data.dates import seconds_of
 from memcell.data.observations import Observations
 from memcell.model.stack import NativeEngine, State, answer_rows, answer_whole, run
@@ -28,7 +29,8 @@ class Stream:
         model: whose series it is.
         facts: what is known of the series as a whole, by name.
 
-    Ends at the same prediction as the whole series at once.
+    Ends at the same prediction as the whole series at once. A copy goes on by itself, with the same model; a pickled
+    stream takes its model along.
 
     Example:
         >>> stream = memcell.load("icu.memcell").stream()                                   # doctest: +SKIP
@@ -46,7 +48,7 @@ class Stream:
             {one.name: one.levels for one in known if isinstance(one, WordChannel)}
             for known in (encoding.channels, encoding.facts)
         )
-        known = observed("facts", facts or {}, encoding.facts)
+        known = observed("facts", {} if facts is None else facts, encoding.facts)
         nothing = Observations.of([], [], [])
         self._nothing = Series(
             nothing, np.empty(0), schema.channels, time_kind=schema.time_kind, facts=known, fact_names=schema.facts,
@@ -62,14 +64,28 @@ class Stream:
         self._time: float | None = None
         self._count = 0
 
+    def __copy__(self) -> Self:
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))  # what is in them is replaced by the next row, not changed
+        return other
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.__copy__()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_engine"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _engine=NativeEngine())
+
     def observe(self, values: Any, time: Any = None) -> None:
         """Take the next row.
 
         Args:
-            values: [C] in the order of the model's channels, or a mapping from channel to value; NaN or absent is
-                missing, a list a set of values.
-            time: later than the row before: a number, or a date where the model was trained on dates. May be left out
-                where rows have no times.
+            values: [C] in the order of the model's channels, or a mapping (or pandas Series) from channel to value;
+                absent, NaN, None or what a table has for missing is missing, a list a set of values.
+            time: later than the row before: a number, or a date where the model was trained on dates, in UTC where it
+                has no time zone. May be left out where rows have no times.
 
         Raises:
             InputError: an unknown channel, a time that is absent or not later, a value that is infinite. The stream is
@@ -79,7 +95,12 @@ class Stream:
         row = self._series(values, time)
         now = float(row.times[0])
         if self._time is not None and now <= self._time:
-            raise InputError(f"`time` {time} does not come after that of the row before.")
+            if time is None:
+                raise InputError(
+                    f"`time` was left out, which stands for {now:g}, the number of rows so far, and the row before had "
+                    f"{self._time:g}. Give a number above it, or leave `time` out for every row."
+                )
+            raise InputError(f"`time` {time} does not come after that of the row before. Give a later one.")
         if self._features.shares_step(now):  # rows of one step count together: take the step back and run it anew
             rows = [*self._rows, row]
         else:
@@ -161,34 +182,63 @@ class Stream:
         if time is None:
             return np.array([float(self._count)])
         try:
-            if kind == "date":
-                if isinstance(time, int | float):
-                    raise TypeError("a number is no date")
-                if getattr(time, "tzinfo", None) is not None:
-                    time = time.astimezone(UTC).replace(tzinfo=None)
-                return seconds_of(np.array([time], "datetime64[us]"))
-            return np.array([time], np.float64)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"`time` is {time!r}; the model was trained with {kind}s.") from error
+            if np.ndim(time) or (kind != "date" and np.asarray(time).dtype.kind in "mM"):
+                raise TypeError("several, or no number")
+            return seconds_of(np.array([_date(time)])) if kind == "date" else np.array([time], np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            trained, wanted = _TIMES[kind]
+            raise InputError(f"`time` is {time!r}; the model was trained with {trained}. Give {wanted}.") from error
+
+
+def _date(time: Any) -> np.datetime64:
+    """In UTC.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it is none.
+    """
+    if isinstance(time, np.ndarray):
+        time = time[()]
+    if isinstance(time, int | float | np.number):
+        raise TypeError("a number is no date")
+    date: Any = datetime.fromisoformat(time) if isinstance(time, str) and _ZONED.search(time) else time
+    if getattr(date, "tzinfo", None) is not None:
+        date = date.astimezone(UTC).replace(tzinfo=None)
+    return np.datetime64(date, "us")
+
+
+_ZONED = re.compile(r":.*([zZ]|[+-][0-9:]+)$")
+"""Text of a time of day with a time zone."""
+_TIMES = {
+    "date": ("dates", "one date"), "number": ("numbers", "one number"),
+    "order": ("the order of rows", "one number, or leave it out"),
+}  # fmt: skip
+"""By the kind of times what a model was trained with, and what a row needs."""
 
 
 def observed(argument: str, values: Any, channels: tuple[Channel, ...]) -> Observations:
-    """What one row says of some channels: a mapping from name to value, or values in order; a list is a set.
+    """What one row says of some channels, or what is said of some facts: a mapping or pandas Series from name to value,
+    or values in order; a list is a set.
 
     Raises:
         InputError: an unknown channel, or a value that the channel cannot hold.
     """
+    what = _kind(argument)
     names = [one.name for one in channels]
+    if hasattr(values, "index") and hasattr(values, "to_dict"):
+        if np.ndim(values) != 1:
+            raise InputError(f"`{argument}` is a {type(values).__name__}; give one row of it, such as `.iloc[0]`.")
+        values = values.to_dict()
     if isinstance(values, Mapping):
         unknown = [name for name in values if name not in names]
         if unknown:
-            raise InputError(f"There is no channel {unknown[0]!r}; the model reads {', '.join(map(repr, names))}.")
+            known = f"reads {', '.join(map(repr, names))}" if names else "reads none"
+            raise InputError(f"There is no {what} {unknown[0]!r}; the model {known}.")
         given: list[Any] = [values.get(name, np.nan) for name in names]
     else:
         given = list(np.asarray(values, object).reshape(-1))
     if len(given) != len(names):
         raise InputError(
-            f"`{argument}` has {len(given)} entries; the model reads the {len(names)} channels {tuple(names)}."
+            f"`{argument}` has {len(given)} entries; the model reads the {len(names)} {what}s {tuple(names)}."
         )
     channel: list[int] = []
     value: list[float] = []
@@ -201,18 +251,31 @@ def observed(argument: str, values: Any, channels: tuple[Channel, ...]) -> Obser
     return Observations.of(np.zeros(len(value)), channel, value)
 
 
+def _kind(argument: str) -> str:
+    return "fact" if argument == "facts" else "channel"
+
+
 def _codes(argument: str, channel: Channel, entry: Any) -> list[float]:
     """The values that stand for one entry; none where it is missing."""
-    if entry is None or (isinstance(entry, float | np.floating) and np.isnan(entry)):
+    if _is_missing(entry):
         return []
     if isinstance(channel, WordChannel):
-        return [float(code) for code in channel.codes_of(str(entry))]
+        whole = isinstance(entry, float | np.floating) and float(entry).is_integer()  # as pandas has whole numbers
+        return [float(code) for code in channel.codes_of(str(int(entry) if whole else entry))]
     try:
         return [float(entry)]
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"`{argument}` must be numbers, NaN where missing; channel {channel.name!r} has {entry!r}."
+            f"`{argument}` must be numbers, NaN where missing; {_kind(argument)} {channel.name!r} has {entry!r}."
         ) from error
+
+
+def _is_missing(entry: Any) -> bool:
+    """Whether an entry says nothing, as ``memcell.read`` has it: NaN, NaT, NA, None, or text that stands for these."""
+    if isinstance(entry, float):
+        return bool(np.isnan(entry))
+    text = str(entry).strip().lower()
+    return entry is None or text in MISSING or (text == "nat" and not isinstance(entry, str))
 
 
 def _joined(rows: list[Series]) -> Series:

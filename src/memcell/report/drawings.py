@@ -71,6 +71,8 @@ def influence(model: Model, series: list[Series]) -> Html:
     if found is None:
         return section("influence", title, paragraph("There are no series to try."))
     unit = _UNIT[model.task]
+    channels = len(model.recipe.channels)
+    thinned = channels > SHOWN and found.series < len(series)
     parts = [
         paragraph(
             f"Something is hidden from {number(found.series)} series{' (their last rows)' if found.cut else ''}, as if "
@@ -84,6 +86,8 @@ def influence(model: Model, series: list[Series]) -> Html:
         left_out = found.left_out + max(0, len(rows) - SHOWN)
         times = _times(found.times)
         parts += [times] if times else []
+        parts.append(paragraph(f"Of {len(series):,} series {found.series} were tried: with {channels:,} channels, more "
+                               "would take long." if thinned else ""))  # fmt: skip
         parts.append(paragraph(f"{left_out} channels or facts of the least influence or presence are not drawn."
                                if left_out else ""))  # fmt: skip
     else:

@@ -21,6 +21,7 @@ _BINS = 20  # of the time of a series
 _SLICES = 10  # of the time of a series, hidden one at a time
 _SERIES = 64  # in which something is hidden
 _BUDGET = 4_000_000  # rows that are run through the model to see what it hangs on
+_CELLS = 30_000_000  # rows times channels of these, where there are more channels than are tried
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,10 @@ def influence_of(model: Model, series: list[Series]) -> Influence | None:
     facts = list(range(min(len(model.recipe.facts), SHOWN)))
     slices = _SLICES if target is None else 0
     runs = 1 + len(tried) + len(facts) + slices
-    sample, cut = _sample(series, _BUDGET // (runs * max(1, model.config.members)))
+    rows = _BUDGET // (runs * max(1, model.config.members))
+    if len(counts) > SHOWN:
+        rows = min(rows, _CELLS // (runs * len(counts)))
+    sample, cut = _sample(series, rows)
     if not sample:
         return None
     answer = _answers_of(model)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from memcell.evaluation import score_text
+
 __all__ = [
     "UNKNOWN", "Html", "bold", "details", "escaped", "number", "page", "paragraph", "score", "section", "short",
     "table",
@@ -50,10 +52,8 @@ def number(value: float) -> str:
 
 
 def score(value: float) -> str:
-    """A score as ``memcell evaluate`` prints it, a large one with six digits; a dash where it is not known."""
-    if isinstance(value, int):
-        return f"{value}"
-    return UNKNOWN if math.isnan(value) else f"{value:.4f}" if abs(value) < 100 else f"{value:.6g}"
+    """A score as ``memcell evaluate`` prints it; a dash where it is not known."""
+    return UNKNOWN if math.isnan(value) else score_text(value)
 
 
 def bold(value: object) -> Html:

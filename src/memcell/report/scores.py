@@ -116,7 +116,7 @@ def _verdict(own: Rival, rivals: list[Rival]) -> Html:
     for one in rivals:
         names = [
             name.replace("_", " ") for name, value in asdict(one.score).items()
-            if name not in _COUNTS and _loss(name, value) < _loss(name, mine[name]) - 1e-12
+            if name not in _COUNTS and _loss(name, value) < _loss(name, mine[name]) - 1e-12 * abs(mine[name])
         ]  # fmt: skip
         if names:
             better.append(f"the {one.name} in {', '.join(names)}")

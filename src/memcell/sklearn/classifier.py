@@ -48,8 +48,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         resume: go on from that file, if it is there; the result is that of the unbroken run.
 
     Attributes:
-        classes_: labels, in the order of ``predict_proba``'s columns; where a series has several, of each its 0 and 1,
-            as scikit-learn has them, and ``model_.classes`` names them in that order.
+        classes_: labels, in the order of ``predict_proba``'s columns.
         model_: the trained ``memcell.model.Model``.
 
     Example:
@@ -122,7 +121,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         checkpoint = self._checkpoint(series, labels)
         if several:
             names = names_of(y, series, len(labels[0]))
-            self.model_ = fit_multilabel(series, np.array(labels), names, *common, checkpoint)
+            self.model_ = fit_multilabel(series, np.array(labels, object), names, *common, checkpoint)
         else:
             self.model_ = fit_classifier(series, labels, *common, self.class_weight, checkpoint)
         return self._fitted(series)
@@ -153,15 +152,14 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         common = schema, self._settings(), self._design()
         if several:
             names = names_of(y, series, len(labels[0]))
-            self.model_ = fit_multilabel(series, np.array(labels), names, *common, None, partial)
+            self.model_ = fit_multilabel(series, np.array(labels, object), names, *common, None, partial)
         else:
             self.model_ = fit_classifier(series, labels, *common, self.class_weight, None, partial)
         return self._fitted(series)
 
     def _fitted(self, series: list[Series]) -> "SequenceClassifier":
         self._remember(series)
-        classes = self.model_.classes
-        self.classes_ = [np.array([0, 1]) for _ in classes] if self.model_.task == "multilabel" else np.array(classes)
+        self.classes_ = np.array(self.model_.classes)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -178,11 +176,14 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 def _labels(series: list[Series], y: Any, class_weight: Any) -> tuple[list[Any], bool]:
     """One label a series, or a row of them, which classes cannot weigh; and which of the two."""
     labels: list[Any] = [one.label for one in series] if y is None else list(one_column(y))
-    if any(label is None for label in labels):
+    if labels and all(label is None for label in labels):
         raise InputError(
             "This estimator requires y to be passed, but the target y is None and the series carry no labels. Give "
             "`y`, or read the table with `label=`."
         )
+    unknown = next((one.id for one, label in zip(series, labels, strict=False) if label is None), None)
+    if unknown is not None:
+        raise InputError(f"Series {unknown!r} has no label. Leave it out, or give it one.")
     several = bool(labels) and (isinstance(labels[0], tuple | list) or np.ndim(labels[0]) == 1)
     if several and all(len(label) == 1 for label in labels):
         return [label[0] for label in labels], False

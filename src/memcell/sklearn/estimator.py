@@ -33,7 +33,8 @@ class SequenceEstimator(BaseEstimator):
         given = {field.name for field in fields(Design)} & set(self.get_params(deep=False))
         spec = LstmSpec(*map(self._plain, _SPEC))
         values: dict[str, Any] = {name: self._plain(name) for name in given}
-        values["without"] = tuple(values.get("without") or ())
+        without = values.get("without") or ()
+        values["without"] = without if isinstance(without, str) else tuple(without)
         return Design(spec=spec, **values)
 
     def _plain(self, name: str) -> Any:

@@ -107,8 +107,9 @@ class SequenceForecaster(SequenceEstimator):
             raise InputError(f"`target` is missing: say which of {', '.join(map(repr, channels))} to forecast.")
         target = self.target or next(iter(channels))
         self.model_ = fit_forecaster(
-            series, target, self.horizon, schema_of(series), self._settings(), self._design(), self._checkpoint(series)
-        )
+            series, target, self._plain("horizon"), schema_of(series), self._settings(), self._design(),
+            self._checkpoint(series),
+        )  # fmt: skip
         self._remember(series)
         return self
 

@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_array
 
 from memcell.contract import InputError
 from memcell.data import Series, TableSchema, as_series
-from memcell.data.series import check_weight, unmasked
+from memcell.data.arrays import unmasked
+from memcell.data.series import check_weight
 
 __all__ = ["checked_array", "names_of", "one_column", "schema_of", "series_for_fit"]
 
@@ -41,8 +42,9 @@ def series_for_fit(x: Any, sample_weight: Any = None, groups: Any = None) -> lis
 
 
 def _one_a_series(name: str, given: Any, count: int) -> list[Any]:
-    entries = np.asarray(given).reshape(-1).tolist()
-    if len(entries) != count:
+    array = np.asarray(given)
+    entries = array.reshape(-1).tolist()
+    if len(entries) != count or array.ndim > 1 + (array.shape[1:] == (1,)):
         raise InputError(f"`{name}` has {len(entries)} entries for {count} series; give one a series.")
     return entries
 

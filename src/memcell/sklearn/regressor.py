@@ -170,11 +170,12 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
 def _targets(series: list[Series], y: Any) -> NDArray[np.float64]:
     """[n, K]."""
-    given = [one.label for one in series] if y is None else y
+    given = [one.label for one in series] if y is None else one_column(y)
+    dtype = np.asarray(given).dtype
+    if dtype.kind in "mMc":
+        raise InputError(f"The target is {dtype}; it must be real numbers. Convert it, dates to days for instance.")
     try:
-        targets = np.array(
-            [np.nan if one is None else one for one in given] if y is None else one_column(y), np.float64
-        )
+        targets = np.array([np.nan if one is None else one for one in given] if y is None else given, np.float64)
     except (TypeError, ValueError) as error:
         culprit = next((one for one, label in zip(series, given, strict=False) if isinstance(label, str)), None)
         where = "" if culprit is None else f" See series {culprit.id!r}."

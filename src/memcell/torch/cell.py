@@ -75,11 +75,12 @@ class LSTMCell(nn.RNNCellBase):
         x = input[None] if one else input
         if x.shape[1] != self.input_size:
             raise RuntimeError(f"input has inconsistent input_size: got {x.shape[1]} expected {self.input_size}")
-        zeros = x.new_zeros((len(x), self.hidden_size))
+        batch = x.shape[0]  # not len, of which a trace makes a constant
+        zeros = x.new_zeros((batch, self.hidden_size))
         h, c = (zeros, zeros) if hx is None else (state[None] if one else state for state in hx)
         for k, state in enumerate((h, c)):
-            if len(state) != len(x):
-                raise RuntimeError(f"Input batch size {len(x)} doesn't match hidden{k} batch size {len(state)}")
+            if state.shape[0] != batch:
+                raise RuntimeError(f"Input batch size {batch} doesn't match hidden{k} batch size {state.shape[0]}")
             if state.shape[1] != self.hidden_size:
                 raise RuntimeError(
                     f"hidden{k} has inconsistent hidden_size: got {state.shape[1]}, expected {self.hidden_size}"
@@ -94,7 +95,7 @@ class LSTMCell(nn.RNNCellBase):
         w_x, w_h, b_x, b_h, peephole = (None if p is None else p.to(dtype) for p in parameters)
         x, h, c = x.to(dtype), h.to(dtype), c.to(dtype)
         bias = x.new_zeros(4 * self.hidden_size) if b_x is None or b_h is None else b_x + b_h
-        at = torch.arange(len(x), device=x.device)
+        at = torch.arange(batch, device=x.device)
         sequences = torch.stack([at, torch.ones_like(at), torch.ones_like(at)], dim=1)
         weights: Any = (w_x, w_h, bias, peephole)
         _, _, h, c = lstm(self.spec, x, weights, h, c, sequences, with_cells=False)

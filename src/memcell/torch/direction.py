@@ -62,7 +62,7 @@ def run_direction(
             raise InputError("`carry_h` has H features; with a projection it must be one number a step.")
         w_hr = getattr(module, "weight_hr" + suffix).to(dtype)
         if state is not None and rows.shape[0]:
-            rows = torch.cat([rows, _at_first_steps(h0, len(rows), layout, carry_h, reverse)], dim=1)
+            rows = torch.cat([rows, _at_first_steps(h0, rows.shape[0], layout, carry_h, reverse)], dim=1)
             w_x = torch.cat([w_x, w_h], dim=1)
         h0, w_h = zeros, w_h @ w_hr
     packed: Any = (w_x, w_h, bias, peephole)
@@ -97,5 +97,5 @@ def _without_kernel(module: "LSTM", rows: Tensor, suffix: str) -> dict[str, Any]
         found["norm"] = getattr(module, "layer_norm" + suffix).to(rows.dtype)
     for name, probability in (("keep_h", module.spec.zoneout_h), ("keep_c", module.spec.zoneout_c)):
         if probability and module.training:
-            found[name] = rows.new_empty((len(rows), module.hidden_size)).bernoulli_(probability)
+            found[name] = rows.new_empty((rows.shape[0], module.hidden_size)).bernoulli_(probability)
     return found

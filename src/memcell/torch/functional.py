@@ -86,6 +86,8 @@ def lstm(
             )
         return by_loop()
     tensors = (x, *weights, h0, c0, carry_h, carry_c)
-    with_tape = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+    # A recorded graph runs with and without gradients; where they are asked for, the operator makes its tape unasked.
+    wants = torch.is_grad_enabled() and torch._C._get_tracing_state() is None
+    with_tape = wants and any(t is not None and t.requires_grad for t in tensors)
     h, c, h_final, c_final, _ = lstm_operator(*tensors, sequences, *spec.options, reverse, with_cells, with_tape)
     return h, c, h_final, c_final

@@ -119,7 +119,7 @@ def sequences_of(offsets: Tensor, rows: int) -> Tensor:
     Raises:
         InputError: the offsets do not cut the rows into sequences, one after another.
     """
-    if type(offsets) is Tensor and offsets.device.type == "cpu" and not torch.compiler.is_compiling():
+    if _is_plain(offsets):
         check_offsets(offsets.numpy(), rows)
         return torch.from_numpy(of_arrays(offsets.numpy()))
     return torch.stack([offsets[:-1], offsets.diff(), torch.ones_like(offsets[1:])], dim=1)
@@ -191,10 +191,15 @@ def knows_values(tensor: Tensor) -> bool:
 
 
 def _dense_sequences(like: Tensor, count: int, steps: int, time_major: bool) -> Tensor:
-    usual = type(like) is Tensor and like.device.type == "cpu"
-    if usual and not torch.compiler.is_compiling() and not torch._C._get_tracing_state():
+    if _is_plain(like):
         return _known_sequences(count, steps, time_major)
     return _new_sequences(count, steps, time_major, like.device)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether it is on a CPU, and nothing records what becomes of it."""
+    traced = torch.compiler.is_compiling() or torch._C._get_tracing_state()
+    return type(tensor) is Tensor and tensor.device.type == "cpu" and not traced
 
 
 @lru_cache(maxsize=256)

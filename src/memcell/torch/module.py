@@ -227,7 +227,7 @@ class LSTM(nn.RNNBase):
 
         Raises:
             InputError: the module is bidirectional, so that there is no output before the end is known, or has a
-                projection.
+                projection; ``batch`` is no number of streams.
 
         Example:
             >>> LSTM(3, 5).stepper()([0.0, 1.0, 2.0]).shape

@@ -329,7 +329,7 @@ def _lstm_autograd(*inputs: Any) -> tuple[Tensor, ...]:
     if _has_tangents(inputs[:_DIFFERENTIABLE]):
         return _TransformedLstm.apply(*inputs)
     if _wants_graph(inputs[:_DIFFERENTIABLE]):
-        return _Lstm.apply(*inputs)
+        return _Lstm.apply(*inputs[:-1], True)
     return _below_autograd(torch.ops.memcell.lstm.default, inputs)
 
 

@@ -50,7 +50,7 @@ class Checkpoint:
         if key != self._key:
             raise InputError(
                 f"{self.path} is of another run: the data or the settings have changed since. Give the same again, or "
-                "leave out --resume to begin anew."
+                "begin anew with `resume=False` (on the command line, without `--resume`)."
             )
         self._info = info
 

@@ -58,7 +58,7 @@ def fit_forecaster(
         raise InputError(f"The target {target!r} is no channel; there are {', '.join(map(repr, schema.channels))}.")
     if target in schema.kinds:
         raise InputError(f"The target {target!r} holds words; only numbers can be forecast.")
-    if not isinstance(horizon, int) or horizon < 1:
+    if not isinstance(horizon, int) or isinstance(horizon, bool) or horizon < 1:
         raise InputError(f"`horizon` is {horizon!r}; it must be a whole number of at least 1.")
     design, settings = _forecasting(design or Design()), _with_defaults(settings)
 

@@ -51,12 +51,15 @@ class TrainingSettings:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise InputError(f"`{name}` is {value!r}; it must be a whole number of at least 1.")
-        if self.learning_rate is not None and not 0 < self.learning_rate <= 1:
-            raise InputError(f"`learning_rate` is {self.learning_rate!r}; it must be above 0 and at most 1.")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"`dropout` is {self.dropout!r}; it must be at least 0 and below 1.")
-        if self.validation is not None and not 0 < self.validation < 1:
-            raise InputError(f"`validation` is {self.validation!r}; it must lie between 0 and 1.")
+        rate, share = self.learning_rate, self.validation
+        if rate is not None and not (_is_number(rate) and 0 < rate <= 1):
+            raise InputError(f"`learning_rate` is {rate!r}; it must be a number above 0 and at most 1.")
+        if not (_is_number(self.dropout) and 0 <= self.dropout < 1):
+            raise InputError(f"`dropout` is {self.dropout!r}; it must be a number of at least 0 and below 1.")
+        if share is not None and not (_is_number(share) and 0 < share < 1):
+            raise InputError(f"`validation` is {share!r}; it must be a number between 0 and 1.")
+        if not isinstance(self.progress, bool):
+            raise InputError(f"`progress` is {self.progress!r}; it must be True or False.")
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**32:
             raise InputError(f"`seed` is {self.seed!r}; it must be a whole number from 0 to {2**32 - 1}.")
 
@@ -71,6 +74,10 @@ class TrainingSettings:
         return replace(
             self, batch_size=batch_size, epochs=epochs, patience=patience, learning_rate=rate, validation=share
         )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,10 @@ class Design:
         known = (*MECHANISMS, *FIT_MECHANISMS)
         if isinstance(self.without, str) or not set(self.without) <= set(known):
             raise InputError(f"`without` is {self.without!r}; it must be a list of some of {', '.join(known)}.")
+        for name in ("events", "chrono"):
+            value = getattr(self, name)
+            if value not in (None, True, False) or isinstance(value, float):
+                raise InputError(f"`{name}` is {value!r}; it must be True, False, or None, which lets the data say.")
         if self.members is not None and (not isinstance(self.members, int) or self.members < 1):
             raise InputError(f"`members` is {self.members!r}; it must be a whole number of at least 1.")
 

@@ -202,8 +202,8 @@ class _Run:
             return
         if arrays["vector"].shape != self.module.vector.shape:
             raise InputError(
-                "The unfinished run is of another version of memcell, whose networks have other sizes. Leave out "
-                "--resume to begin anew."
+                "The unfinished run is of another version of memcell, whose networks have other sizes. Begin "
+                "anew with `resume=False` (on the command line, without `--resume`)."
             )
         with torch.no_grad():
             self.module.vector.copy_(torch.from_numpy(arrays["vector"]))

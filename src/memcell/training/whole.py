@@ -76,6 +76,7 @@ def fit_classifier(
         InputError: fewer than two classes, a class with one series only, or labels that do not match the series.
     """
     _check_count(labels, series)
+    _check_goes_on(partial, 1)
     classes = list(partial.classes) if partial else classes_of(labels, "series")
     unknown = [label for label in labels if _plain(label) not in classes]
     if unknown:
@@ -109,15 +110,18 @@ def fit_multilabel(
         InputError: other values than 0 and 1, or labels that do not match the series.
     """
     _check_count(labels, series)
+    _check_goes_on(partial, len(names))
     given = np.asarray(labels, object)
     if given.ndim != 2 or given.shape[1] != len(names):
         raise InputError(f"Of several labels there must be one column for each of {', '.join(names)}.")
     for name, column in zip(names, given.T, strict=True):
-        strange = next((value for value in column if value not in (0, 1)), None)
+        strange = next((k for k, value in enumerate(column) if value not in (0, 1)), None)
         if strange is not None:
+            value = column[strange]
+            what = "is blank" if isinstance(value, float) and math.isnan(value) else f"is {value!r}"
             raise InputError(
-                f"Label {name!r} has the value {strange!r}; of several labels each must be 0 or 1. Write it so, or "
-                "learn them one by one."
+                f"Label {name!r} {what} for series {series[strange].id!r}; of several labels each must be 0 or 1. "
+                "Write it so, or learn them one by one."
             )
     targets = given.astype(np.float64)
     weights = np.array([one.weight for one in series], np.float32)
@@ -142,6 +146,7 @@ def fit_regressor(
         InputError: infinite targets, a target that is never known, or targets that do not match the series.
     """
     _check_count(targets, series)
+    _check_goes_on(partial, len(names))
     targets = np.asarray(targets, np.float64).reshape(len(series), len(names))
     if np.isinf(targets).any():
         raise InputError("A target is infinite. Give a finite number, or NaN where it is unknown.")
@@ -235,6 +240,17 @@ def _check_count(labels: Any, series: list[Series]) -> None:
         raise InputError(f"There are {len(labels)} labels for {len(series)} series; give one label a series.")
 
 
+def _check_goes_on(partial: Partial | None, count: int) -> None:
+    """Refuse another number of targets than the model has that is trained further."""
+    if partial is None or partial.model is None:
+        return
+    head = partial.model.config.head
+    names = head.names if isinstance(head, Regression) else head.labels if isinstance(head, MultiLabel) else (None,)
+    trained = len(names)
+    if count != trained:
+        raise InputError(f"There are {count} targets a series; the model was trained with {trained}. Give as many.")
+
+
 def _plain(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
 
@@ -253,6 +269,9 @@ def classes_of(labels: Sequence[Any], what: str) -> list[Any]:
     for label in plain:
         if not isinstance(label, str | int | float) or (isinstance(label, float) and not math.isfinite(label)):
             raise InputError(f"The label {label!r} is neither text, number nor flag; give one such label a {what}.")
+    words = {isinstance(label, str): label for label in plain}
+    if len(words) > 1:
+        raise InputError(f"Labels are of two kinds, such as {words[True]!r} and {words[False]!r}; write all as text.")
     counts = Counter(plain)
     if len(counts) < 2:
         only = next(iter(counts), None)
@@ -269,7 +288,4 @@ def classes_of(labels: Sequence[Any], what: str) -> list[Any]:
             f"Class {rare[0]!r} has one series only; each class needs at least two, one to train on and one to "
             "validate on. Add series of that class or leave it out."
         )
-    try:
-        return sorted(counts)
-    except TypeError:
-        return sorted(counts, key=str)
+    return sorted(counts)

@@ -1,0 +1,202 @@
+"""How arrays become a list of series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from numbers import Number
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memcell.contract.errors import InputError
+from memcell.data.dates import TimeKind, check_whole, dates_of, seconds_of
+from memcell.data.observations import Observations
+from memcell.data.series import Series
+
+__all__ = ["as_series", "unmasked"]
+
+
+def as_series(
+    x: object,
+    times: Sequence[Any] | NDArray[Any] | None = None,
+    channels: Sequence[str] | None = None,
+    facts: Any = None,
+    fact_names: Sequence[str] | None = None,
+) -> list[Series]:
+    """A list with one `Series` for each sequence of `x`.
+
+    Args:
+        x: a list of `Series`, returned as it is; a list of arrays, each [T_i, C] or, for one channel, [T_i];
+            one array [n, T, C]; or one array [n, T] of n series of one channel. NaN is missing. Rows of NaN
+            at the end of a series are missing rows, not padding: for series of unequal length, give a list.
+        times: one array [T_i] for each sequence, strictly increasing: numbers in the user's own unit, timedelta64
+            (read as hours) or dates (UTC, if they have no zone). Without it the order of the rows is the time, or the
+            dates that index a data frame.
+        channels: the C names; those of the columns of data frames, or ``x0``, ``x1``, ... if not given.
+        facts: [n, S] numbers that are known of each series as a whole, NaN where unknown; or n mappings from names to
+            numbers, such as ``{"age": 63}``, where a name that lacks is unknown.
+        fact_names: the S names; those of a data frame's columns, of the mappings in alphabetical order, or ``fact0``,
+            ``fact1``, ... if not given.
+
+    Raises:
+        InputError: shapes that do not fit each other, different channels, text, infinities, times that are
+            missing or do not increase.
+
+    Example:
+        >>> import numpy as np
+        >>> first, second = as_series([np.zeros((3, 2)), np.ones((5, 2))], channels=["pulse", "pressure"])
+        >>> len(second), second.channels
+        (5, ('pulse', 'pressure'))
+    """
+    given = _items(x)
+    already = [item for item in given if isinstance(item, Series)]
+    if already:
+        if len(already) != len(given):
+            raise InputError("`x` mixes `Series` with arrays; give one or the other.")
+        if any(one is not None for one in (times, channels, facts, fact_names)):
+            raise InputError(
+                "`x` holds `Series`, which carry their times, channels and facts: leave out the other arguments."
+            )
+        _check_alike(already)
+        return already
+    if times is not None and len(times) != len(given):
+        raise InputError(f"`times` must have one array a series; got {len(times)} for {len(given)} series.")
+    series = [
+        _one_series(number, item, None if times is None else times[number], channels)
+        for number, item in enumerate(given)
+    ]
+    if facts is not None:
+        series = _with_facts(series, facts, fact_names)
+    _check_alike(series)
+    return series
+
+
+def _with_facts(series: list[Series], facts: Any, names: Sequence[str] | None) -> list[Series]:
+    columns = getattr(facts, "columns", None)
+    if columns is not None and names is None:
+        names = tuple(map(str, columns))
+    if isinstance(facts, list | tuple) and any(isinstance(one, Mapping) for one in cast("list[object]", facts)):
+        facts, names = _facts_by_name(cast("list[object]", facts), names)
+    try:
+        table = np.asarray(facts, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"`facts` must be numbers, [n, S] with NaN where unknown, or one mapping a series from names to them: "
+            f"{error}. Facts that are words come with a table: read it with `memcell.read`."
+        ) from error
+    if table.ndim != 2 or len(table) != len(series):
+        raise InputError(f"`facts` must have the shape [n, S], one row a series; got {table.shape} for {len(series)}.")
+    names = tuple(f"fact{k}" for k in range(table.shape[1])) if names is None else tuple(names)
+    if len(names) != table.shape[1]:
+        raise InputError(f"`facts` has {table.shape[1]} columns; `fact_names` names {len(names)}: {names}.")
+    return [
+        replace(one, facts=Observations.of_dense(row[None, :]), fact_names=names)
+        for one, row in zip(series, table, strict=True)
+    ]
+
+
+def _facts_by_name(facts: list[object], names: Sequence[str] | None) -> tuple[list[list[Any]], Sequence[str]]:
+    """The table of facts given by name, NaN where a series lacks one, and its columns: in order of the names."""
+    if not all(isinstance(one, Mapping) for one in facts):
+        raise InputError("`facts` mixes mappings with other things; give one mapping, or one row of numbers, a series.")
+    given = cast("list[Mapping[str, Any]]", facts)
+    found = sorted({name for one in given for name in one}, key=str)
+    names = found if names is None else tuple(names)
+    strange = [name for name in found if name not in names]
+    if strange:
+        raise InputError(f"`facts` has {strange[0]!r}, which `fact_names` does not name: {names}.")
+    return [[np.nan if one.get(name) is None else one[name] for name in names] for one in given], names
+
+
+def unmasked(x: Any) -> Any:
+    """Numbers of a masked array with NaN where it is masked; anything else as it is."""
+    return np.ma.filled(x.astype(np.float64), np.nan) if isinstance(x, np.ma.MaskedArray) else x
+
+
+def _items(x: Any) -> list[Any]:
+    x = unmasked(x)
+    if isinstance(x, (list, tuple)):
+        return list(cast("Sequence[Any]", x))
+    if not isinstance(x, np.ndarray):
+        raise InputError(
+            f"`x` must be a list of arrays, an array [n, T, C] or a list of `Series`; got {type(x).__name__}. "
+            "Read a file or a data frame with `memcell.read`; put a single series into a list."
+        )
+    array = cast("NDArray[Any]", x)
+    if array.dtype != object and array.ndim not in (2, 3):
+        raise InputError(
+            f"`x` must have the shape [n, T, C] or [n, T]; got {array.shape}. Reshape your data, or put a single "
+            "series into a list."
+        )
+    return list(array)
+
+
+def _one_series(number: int, item: object, times: object, channels: Sequence[str] | None) -> Series:
+    name, given = f"series {number}", cast("Any", item)
+    if channels is None and getattr(given, "columns", None) is not None:
+        channels = tuple(map(str, given.columns))
+    index = getattr(given, "index", None)
+    if times is None and str(getattr(index, "dtype", "")).startswith("datetime64"):
+        times = index
+    try:
+        array = np.asarray(unmasked(item))
+        if array.dtype.kind in "USMmc" or (array.dtype == object and any(isinstance(one, str) for one in array.flat)):
+            raise TypeError(f"it has {'text' if array.dtype.kind in 'USO' else array.dtype}")
+        values = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name.capitalize()} of `x` must be an array of numbers: {error}.") from error
+    if values.ndim == 1:
+        values = values[:, np.newaxis]
+    if values.ndim != 2:
+        raise InputError(f"{name.capitalize()} of `x` must have the shape [T, C] or [T]; got {values.shape}.")
+    width = values.shape[1]
+    names = tuple(f"x{column}" for column in range(width)) if channels is None else tuple(channels)
+    if len(names) != width:
+        raise InputError(f"{name.capitalize()} of `x` has {width} channels; `channels` names {len(names)}: {names}.")
+    stamps, kind = _times_of(name, times, len(values))
+    return Series(cast("Observations", values), stamps, names, id=number, time_kind=kind)
+
+
+def _times_of(name: str, times: object, length: int) -> tuple[NDArray[np.float64], TimeKind]:
+    if times is None:
+        return np.arange(length, dtype=np.float64), "order"
+    given = np.asarray(times)
+    try:
+        if given.dtype == object and not all(isinstance(one, Number) for one in given):
+            given = dates_of(given)
+        if np.issubdtype(given.dtype, np.datetime64):
+            return seconds_of(given), "date"
+        if np.issubdtype(given.dtype, np.timedelta64):
+            return np.asarray(given / np.timedelta64(1, "h"), np.float64), "number"  # pyright: ignore[reportOperatorIssue]
+        if np.issubdtype(given.dtype, np.integer):
+            check_whole(f"`times` of {name}", given)
+        return given.astype(np.float64), "number"
+    except (TypeError, ValueError) as error:
+        raise InputError(f"`times` of {name} must be numbers or datetime64: {error}.") from error
+
+
+def _check_alike(series: list[Series]) -> None:
+    if not series:
+        return
+    first = series[0]
+    for number, one in enumerate(series):
+        for field_name, what in _ALIKE.items():
+            own, others = getattr(one, field_name), getattr(first, field_name)
+            if own != others:
+                raise InputError(
+                    f"All series must have the same {what}; series {number} has {own}, series 0 has {others}."
+                )
+        for field_name, what in (("levels", "channels"), ("fact_levels", "facts")):
+            own, others = getattr(one, field_name), getattr(first, field_name)
+            if own is not others and own.keys() != others.keys():
+                name = min(own.keys() ^ others.keys())
+                raise InputError(
+                    f"All series must have the same kinds of {what}; {name!r} holds words in series "
+                    f"{number if name in own else 0} and numbers in series {0 if name in own else number}. Read all "
+                    "with the same `kinds`."
+                )
+
+
+_ALIKE = {"channels": "channels", "fact_names": "facts", "time_kind": "kind of time"}

@@ -1,0 +1,88 @@
+"""What estimators refuse, and what they take as scikit-learn's users have it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.model_selection import cross_val_predict
+from training.small_series import levels
+
+from memcell import InputError
+from memcell.sklearn import SequenceClassifier, SequenceForecaster, SequenceRegressor, SequenceTagger
+
+FAST: dict[str, Any] = {"hidden_size": 4, "epochs": 2, "progress": False}
+X = list(np.random.default_rng(0).standard_normal((40, 5, 3)))
+Y = (np.array(X).mean(axis=1) > 0).astype(int)
+
+
+def test_several_labels_in_cross_validation() -> None:
+    found = cross_val_predict(SequenceClassifier(members=1, **FAST), X, Y, cv=2, method="predict_proba")
+    assert found.shape == Y.shape
+
+
+@pytest.mark.parametrize("labels", [[0, "0"] * 20, [1, "a"] * 20])
+def test_labels_of_two_kinds_are_refused(labels: list[Any]) -> None:
+    with pytest.raises(InputError, match=r"two kinds, such as '[0a]' and [01]; write all as text"):
+        SequenceClassifier(members=1, **FAST).fit(X, labels)
+    with pytest.raises(InputError, match="two kinds"):
+        SequenceTagger(members=1, **FAST).fit(X, [np.array([label] * 5, object) for label in labels])
+
+
+def test_training_goes_on_with_as_many_targets() -> None:
+    numbers = SequenceRegressor(members=1, **FAST).fit(X, Y[:, 0].astype(float))
+    with pytest.raises(InputError, match="There are 2 targets a series; the model was trained with 1"):
+        numbers.partial_fit(X, Y[:, :2].astype(float))
+    one = SequenceClassifier(members=1, **FAST).fit(X, Y[:, 0])
+    with pytest.raises(InputError, match="There are 3 targets a series; the model was trained with 1"):
+        one.partial_fit(X, Y)
+    several = SequenceClassifier(members=1, **FAST).fit(X, Y)
+    with pytest.raises(InputError, match="There are 1 targets a series; the model was trained with 3"):
+        several.partial_fit(X, Y[:, 0])
+
+
+def test_one_series_without_a_label_is_named() -> None:
+    series, labels = levels(10)
+    with pytest.raises(InputError, match=f"Series {series[3].id!r} has no label"):
+        SequenceClassifier(members=1, **FAST).fit(series, [None if k == 3 else one for k, one in enumerate(labels)])
+
+
+def test_horizons_may_be_numpys_numbers() -> None:
+    wave = [np.sin(np.arange(40.0))]
+    assert SequenceForecaster(horizon=np.int64(3), **FAST).fit(wave).predict(wave).shape == (1, 3)
+    with pytest.raises(InputError, match="`horizon` is True"):
+        SequenceForecaster(horizon=True, **FAST).fit(wave)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"events": "no"}, "`events` is 'no'; it must be True, False, or None"),
+        ({"chrono": "a"}, "`chrono` is 'a'"),
+        ({"progress": None}, "`progress` is None; it must be True or False"),
+        ({"learning_rate": "a"}, "`learning_rate` is 'a'; it must be a number"),
+        ({"dropout": None}, "`dropout` is None; it must be a number"),
+        ({"without": "mask"}, "`without` is 'mask'; it must be a list"),
+    ],
+)
+def test_parameters_of_another_kind_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        SequenceClassifier(members=1, **(FAST | options)).fit(X, Y[:, 0])
+
+
+@pytest.mark.parametrize("y", [np.datetime64("2020-01-01") + np.arange(40), np.arange(40) * 1j])
+def test_targets_that_are_no_numbers_are_refused(y: Any) -> None:
+    with pytest.raises(InputError, match=r"The target is .*; it must be real numbers"):
+        SequenceRegressor(members=1, **FAST).fit(X, y)
+
+
+@pytest.mark.parametrize(("wrong", "said"), [("yes", "is 'yes'"), (float("nan"), "is blank"), (2, "is 2")])
+def test_the_label_that_is_neither_0_nor_1_is_named(wrong: Any, said: str) -> None:
+    labels = [[int(a), int(b)] for a, b in Y[:, :2]]
+    labels[3][1] = wrong
+    with pytest.raises(InputError, match=f"Label 'y1' {said} for series 3"):
+        SequenceClassifier(members=1, **FAST).fit(X, labels)
+
+
+def test_weights_have_one_entry_a_series() -> None:
+    with pytest.raises(InputError, match="`sample_weight`"):
+        SequenceClassifier(members=1, **FAST).fit(X, Y[:, 0], sample_weight=np.ones((20, 2)))
