@@ -89,7 +89,7 @@ FORECASTER = {
     "conflict": (CO2 + FIRST_WEEK.partition(",")[0] + ",1\n", [], ["1958-03-29", "comes twice in the series", "'co2'"]),
     "short": (CO2, ["--horizon", "99"], ["is 80 steps long, no longer than the horizon of 99"]),
     "short-store": (
-        "store,day,co2\n" + "".join(f"s0,{k},{k}\n" for k in range(30)) + "s1,0,1\ns1,1,2\n",
+        "store,day,co2\ns1,0,1\ns1,1,2\ns2,0,1\n",
         ["--id", "store", "--time", "day"],
         ["Series 's1' is 2 steps long, no longer than the horizon of 4"],
     ),

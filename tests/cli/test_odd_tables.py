@@ -192,3 +192,17 @@ def test_labels_are_known_by_how_they_are_written(
     refused = run("evaluate", "m", "stray.csv")
     assert refused.code != 0
     assert "'zz' is none of the model's classes" in refused.err
+
+
+def test_series_too_short_to_forecast_are_left_out_and_told(run: Run) -> None:
+    long = [(name, day, np.sin(day)) for name in ("a", "b") for day in range(40)]
+    write("t.csv", csv("store,day,co2", [*long, ("c", 0, 1), ("c", 1, 2), ("d", 0, 1)]))
+    roles = ("--id", "store", "--time", "day", "--target", "co2", "--task", "forecast", "--horizon", "4")
+    fitted = run("fit", "t.csv", *roles, *QUICK, "--out", "m")
+    assert fitted.code == 0
+    assert "Note: Left out in training: Series 'c' is 2 steps long, no longer than the horizon of 4. So" in fitted.err
+    write("u.csv", csv("store,day,co2", [*long, ("c", 0, None), ("c", 1, None)]))
+    predicted = run("predict", "m", "u.csv", "--out", "p.csv")
+    assert predicted.code == 0
+    assert "Without a forecast, for they have no value of the target: 'c'." in predicted.err
+    assert pl.read_csv("p.csv")["store"].unique().to_list() in (["a", "b"], ["b", "a"])

@@ -3,6 +3,7 @@
 import os
 import sys
 import warnings
+from typing import Any
 
 from memcell.contract import DataWarning, InputError, OutputError
 
@@ -24,7 +25,7 @@ def _run() -> int:
     # Threads that spin while they wait make training ten times slower where a neighbour takes a core. Has to be said
     # before OpenMP loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    warnings.simplefilter("ignore", DataWarning)  # said in notes, when the table was read
+    _note_warnings()
     try:
         from memcell.cli.app import app
     except ModuleNotFoundError as error:
@@ -56,6 +57,21 @@ def _run() -> int:
             return _complain("Interrupted before it was done.", 1)
         return done.code if isinstance(done.code, int) else 0 if done.code is None else 1
     return 0
+
+
+def _note_warnings() -> None:
+    """Have what there is to know of the data printed as notes, each once."""
+    usual, said = warnings.showwarning, set[str]()
+
+    def show(message: Any, category: Any, *rest: Any, **others: Any) -> None:
+        if not issubclass(category, DataWarning):
+            usual(message, category, *rest, **others)
+        elif str(message) not in said:
+            said.add(str(message))
+            print(f"Note: {message}", file=sys.stderr)
+
+    warnings.simplefilter("always", DataWarning)
+    warnings.showwarning = show
 
 
 def _out_of_memory() -> str:

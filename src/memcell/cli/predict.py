@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 from typer import Argument, Option
 
 from memcell.cli.roles import StaticOption
-from memcell.cli.tables import OnDuplicates, check_apart, read_for, result_columns
+from memcell.cli.tables import OnDuplicates, check_apart, note, read_for, result_columns
 from memcell.data import Series, check_output, write_table
 from memcell.data.dates import times_in_table
 from memcell.model import Model, load
 
 __all__ = ["predict"]
+
+
+_SHOWN = 20  # ids that a note names
 
 
 def predict(
@@ -34,11 +37,22 @@ def predict(
     classes = None if trained.task in ("regress", "forecast") else trained.classes
     names = result_columns(trained.recipe.schema, trained.task, getattr(head, "names", ()), classes)
     series = read_for(trained, table, duplicates, static=static)
+    series = _that_can_start(trained, series) if trained.task == "forecast" else series
     columns = _COLUMNS[trained.task](trained, series)
     if trained.recipe.schema.id is None:
         columns = columns[1:]
     write_table(out, dict(zip(names, columns, strict=True)), overwrite)
     print(f"Predictions of {len(series)} series: {out}")
+
+
+def _that_can_start(model: Model, series: list[Series]) -> list[Series]:
+    """The series that a forecast can be made of, if there are any; a note tells which have none."""
+    silent = [one.id for one in series if not model.can_start(one)]
+    if not silent or len(silent) == len(series):
+        return series
+    more = ", ..." if len(silent) > _SHOWN else ""
+    note(f"Without a forecast, for they have no value of the target: {', '.join(map(repr, silent[:_SHOWN]))}{more}.")
+    return [one for one in series if model.can_start(one)]
 
 
 def _labels(model: Model, series: list[Series]) -> list[Any]:

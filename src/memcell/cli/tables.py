@@ -11,7 +11,6 @@ import numpy as np
 
 from memcell.contract import InputError
 from memcell.data import Series, TableSchema, read_table
-from memcell.data.encoding import strange_values
 from memcell.heads import QUANTILES
 from memcell.model import Model
 
@@ -93,7 +92,7 @@ def read_for(
         table, schema=model.recipe.schema, duplicates=duplicates.value, with_labels=with_labels, static=static,
         targets=targets,
     )  # fmt: skip
-    for message in (*contents.warnings, *strange_values(model.recipe.encoding, contents.series)):
+    for message in contents.warnings:
         note(message)
     return _in_classes(model, contents.series) if model.task in ("classify", "tag") else contents.series
 

@@ -34,7 +34,8 @@ def as_series(
         times: one array [T_i] for each sequence, strictly increasing: numbers in the user's own unit, timedelta64
             (read as hours) or dates (UTC, if they have no zone). Without it the order of the rows is the time, or the
             dates that index a data frame.
-        channels: the C names; those of the columns of data frames, or ``x0``, ``x1``, ... if not given.
+        channels: the C names; ``x0``, ``x1``, ... if not given. A data frame's columns have their own, unless all are
+            other ones than these.
         facts: [n, S] numbers that are known of each series as a whole, NaN where unknown; or n mappings from names to
             numbers, such as ``{"age": 63}``, where a name that lacks is unknown.
         fact_names: the S names; those of a data frame's columns, of the mappings in alphabetical order, or ``fact0``,
@@ -135,8 +136,9 @@ def _items(x: Any) -> list[Any]:
 
 def _one_series(number: int, item: object, times: object, channels: Sequence[str] | None) -> Series:
     name, given = f"series {number}", cast("Any", item)
-    if channels is None and getattr(given, "columns", None) is not None:
-        channels = tuple(map(str, given.columns))
+    columns = tuple(map(str, getattr(given, "columns", ())))
+    if channels is None or set(columns) & set(channels):
+        channels = columns or channels
     index = getattr(given, "index", None)
     if times is None and str(getattr(index, "dtype", "")).startswith("datetime64"):
         times = index

@@ -214,11 +214,16 @@ class Model:
             warnings.warn(note, DataWarning, stacklevel=3)
         return series
 
+    def can_start(self, one: Series) -> bool:
+        """Whether a series has a value of what is forecast, to start from."""
+        target = self.recipe.target
+        return target is not None and bool((one.observations.channel == target.channel).any())
+
     def _check_history(self, one: Series) -> None:
         target = self.recipe.target
         assert target is not None
         name = "The series" if one.id is None else f"Series {one.id!r}"
-        if not len(one) or np.isnan(one.values[:, target.channel]).all():
+        if not self.can_start(one):
             column = self.recipe.schema.channels[target.channel]
             raise InputError(f"{name} has no value of {column!r}; a forecast needs at least one to start from.")
 

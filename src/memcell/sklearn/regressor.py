@@ -69,7 +69,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
-        dropout: float = 0.1,
+        dropout: float = 0.3,
         patience: int | None = None,
         validation: float | None = None,
         seed: int = 0,

@@ -1,5 +1,6 @@
 """Training of a forecast: one pass over each series, a forecast at every row."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memcell.contract import InputError
-from memcell.data import Cadence, Series, TableSchema, step_of
+from memcell.contract import DataWarning, InputError
+from memcell.data import Series, TableSchema, step_of
 from memcell.data.grid import on_grid
 from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
@@ -69,9 +70,8 @@ def fit_forecaster(
         )  # fmt: skip
 
     cadence = step_of(series)
-    _check_lengths(series, cadence, schema.channels.index(target), target, horizon)
-    grids = [on_grid(one, cadence) for one in series]
     channel = schema.channels.index(target)
+    series, grids = _long_enough(series, [on_grid(one, cadence) for one in series], channel, target, horizon)
     cuts = [_cut(one.values[:, channel], settings.validation or 0.15) for one in grids]
     early = [one.between(0, cut) for one, cut in zip(grids, cuts, strict=True)]
     recipe = learn(early)
@@ -143,21 +143,31 @@ def _repeated(
     return None if final.interrupted else final
 
 
-def _check_lengths(series: list[Series], cadence: Cadence, channel: int, target: str, horizon: int) -> None:
-    for one in series:
+def _long_enough(
+    series: list[Series], grids: list[Series], channel: int, target: str, horizon: int
+) -> tuple[list[Series], list[Series]]:
+    """Those series, and on their grids, that something can be learnt from; a ``DataWarning`` tells of others.
+
+    Raises:
+        InputError: none is long enough.
+    """
+    refused: list[str] = []
+    kept: list[tuple[Series, Series]] = []
+    for one, grid in zip(series, grids, strict=True):
         name = "The series" if one.id is None else f"Series {one.id!r}"
-        y = on_grid(one, cadence).values[:, channel]
-        if len(y) <= horizon:
-            raise InputError(
-                f"{name} is {len(y)} steps long, no longer than the horizon of {horizon}. Give more history, leave the "
-                "series out, or ask for a shorter horizon."
-            )
-        seen = int((~np.isnan(y)).sum())
-        if seen < 4:
-            raise InputError(
-                f"{name} has values of {target!r} at {seen} steps; at least 4 are needed to learn from. Give more "
-                "history, or leave the series out."
-            )
+        seen = int((~np.isnan(grid.values[:, channel])).sum())
+        if len(grid) <= horizon:
+            refused.append(f"{name} is {len(grid)} steps long, no longer than the horizon of {horizon}.")
+        elif seen < 4:
+            refused.append(f"{name} has values of {target!r} at {seen} steps; at least 4 are needed to learn from.")
+        else:
+            kept.append((one, grid))
+    if not kept:
+        raise InputError(f"{refused[0]} Give more history, or ask for a shorter horizon.")
+    if refused:
+        others = f" So it is with {len(refused) - 1} more." if len(refused) > 1 else ""
+        warnings.warn(f"Left out in training: {refused[0]}{others}", DataWarning, stacklevel=3)
+    return [one for one, _ in kept], [grid for _, grid in kept]
 
 
 def _cut(y: NDArray[np.float64], share: float) -> int:
