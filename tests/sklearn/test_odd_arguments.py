@@ -69,6 +69,25 @@ def test_parameters_of_another_kind_are_refused(options: dict[str, Any], message
         SequenceClassifier(members=1, **(FAST | options)).fit(X, Y[:, 0])
 
 
+def test_tags_that_do_not_fit_are_refused() -> None:
+    tags = [np.array(["p", "q", "p", "q", "p"])] * 40
+    tagger = SequenceTagger(members=1, **FAST).fit(X, tags)
+    for method in (SequenceTagger(members=1, **FAST).fit, tagger.score):
+        with pytest.raises(InputError, match="labels of 39 series for 40 series"):
+            method(X, tags[1:])
+        with pytest.raises(InputError, match="Series 0 has 5 rows and 3 labels"):
+            method(X, [tags[0][:3], *tags[1:]])
+        with pytest.raises(InputError, match="give one label a row"):
+            method(X, Y[:, 0])
+    with pytest.raises(InputError, match="`sample_weight` has 3 entries for 40 series"):
+        tagger.score(X, tags, sample_weight=[1.0] * 3)
+
+
+def test_no_series_have_no_forecasts() -> None:
+    forecaster = SequenceForecaster(horizon=3, **FAST).fit([np.sin(np.arange(40.0))])
+    assert forecaster.predict([]).shape == (0, 3)
+
+
 @pytest.mark.parametrize("y", [np.datetime64("2020-01-01") + np.arange(40), np.arange(40) * 1j])
 def test_targets_that_are_no_numbers_are_refused(y: Any) -> None:
     with pytest.raises(InputError, match=r"The target is .*; it must be real numbers"):

@@ -120,7 +120,8 @@ class SequenceForecaster(SequenceEstimator):
     def predict_quantiles(self, X: Any) -> NDArray[np.float64]:
         """Quantiles 0.1, 0.5 and 0.9, [n, K, 3], of the steps after each series."""
         check_is_fitted(self)
-        return np.stack([forecast.quantiles for forecast in self.model_.predict(X)])
+        every = [forecast.quantiles for forecast in self.model_.predict(X)]
+        return np.stack(every) if every else np.empty((0, self.horizon, 3))
 
     def score(self, X: Any, y: None = None) -> float:  # noqa: ARG002
         """Minus the mean absolute scaled error over the last K steps of each series, forecast from the rows before.

@@ -9,9 +9,10 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from memcell.contract import InputError
+from memcell.data import Series
 from memcell.sklearn.estimator import SequenceEstimator
 from memcell.sklearn.inputs import schema_of, series_for_fit
-from memcell.training import fit_tagger
+from memcell.training import check_tags, fit_tagger
 
 __all__ = ["SequenceTagger"]
 
@@ -115,12 +116,10 @@ class SequenceTagger(ClassifierMixin, SequenceEstimator):
             InputError: names what does not fit.
         """
         series = series_for_fit(X, sample_weight, groups)
-        tags = [one.tags for one in series] if y is None else list(y)
-        if any(row is None for row in tags):
-            raise InputError("`y` is missing: the series carry no tags. Give `y`, or read the table with `tag=`.")
+        tags = _tags(series, y)
         self.model_ = fit_tagger(
-            series, tags, schema_of(series), self._settings(), self._design(), self.class_weight,  # type: ignore[arg-type]
-            self._checkpoint(series, [list(row) for row in tags]),  # type: ignore[arg-type]
+            series, tags, schema_of(series), self._settings(), self._design(), self.class_weight,
+            self._checkpoint(series, [list(row) for row in tags]),
         )  # fmt: skip
         self._remember(series)
         self.classes_ = np.array(self.model_.classes)
@@ -138,16 +137,31 @@ class SequenceTagger(ClassifierMixin, SequenceEstimator):
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Share of the rows with a known label that get it; with ``sample_weight`` [n], rows count as their series."""
-        tags = [one.tags for one in series_for_fit(X)] if y is None else list(y)
-        found = self.predict(X)
+        series = series_for_fit(X)
+        tags, found = _tags(series, y), self.predict(X)
         weights = np.ones(len(tags)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+        if len(weights) != len(tags):
+            raise InputError(f"`sample_weight` has {len(weights)} entries for {len(tags)} series; give one a series.")
         right = [
             (tag == guess, weight)
             for row, guesses, weight in zip(tags, found, weights, strict=True)
-            for tag, guess in zip(row, guesses, strict=True)  # type: ignore[arg-type]
+            for tag, guess in zip(row, guesses, strict=True)
             if tag is not None and tag == tag  # NaN is unknown
         ]
         if not any(weight for _, weight in right):
             raise InputError("No row that counts has a known label to score by.")
         hits, weight = zip(*right, strict=True)
         return float(np.average(hits, weights=weight))
+
+
+def _tags(series: list[Series], y: Any) -> list[Any]:
+    """Of each series its labels, as many as it has rows.
+
+    Raises:
+        InputError: they lack, or their numbers do not fit.
+    """
+    tags = [one.tags for one in series] if y is None else list(y)
+    if any(row is None for row in tags):
+        raise InputError("`y` is missing: the series carry no tags. Give `y`, or read the table with `tag=`.")
+    check_tags(series, tags)
+    return tags

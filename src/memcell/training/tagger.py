@@ -20,9 +20,24 @@ from memcell.training.networks import fit_members
 from memcell.training.settings import Design, TrainingSettings
 from memcell.training.whole import ClassWeight, class_weights, classes_of
 
-__all__ = ["fit_tagger"]
+__all__ = ["check_tags", "fit_tagger"]
 
 _STRETCH = 300  # rows of a series that a training step sees at once
+
+
+def check_tags(series: Sequence[Series], tags: Sequence[Any]) -> None:
+    """Nothing, if there is a label for each row of each series.
+
+    Raises:
+        InputError: there are more or fewer.
+    """
+    if len(tags) != len(series):
+        raise InputError(f"There are labels of {len(tags)} series for {len(series)} series.")
+    for one, row in zip(series, tags, strict=True):
+        several = not isinstance(row, str) and np.ndim(row) == 1
+        if not several or len(row) != len(one):
+            given = f"{len(row)} labels" if several else f"the label {row!r}"
+            raise InputError(f"Series {one.id!r} has {len(one)} rows and {given}; give one label a row.")
 
 
 def fit_tagger(
@@ -41,12 +56,8 @@ def fit_tagger(
     Raises:
         InputError: labels that do not match the rows, or fewer than two classes.
     """
-    if len(tags) != len(series):
-        raise InputError(f"There are labels of {len(tags)} series for {len(series)} series.")
+    check_tags(series, tags)
     known = [np.array([not _unknown(tag) for tag in row], bool) for row in tags]
-    for one, row in zip(series, tags, strict=True):
-        if len(row) != len(one):
-            raise InputError(f"Series {one.id!r} has {len(one)} rows and {len(row)} labels; give one label a row.")
     classes = classes_of([tag for row, there in zip(tags, known, strict=True) for tag in np.array(row, object)[there]],
                          "row")  # fmt: skip
     place = {label: number for number, label in enumerate(classes)}
