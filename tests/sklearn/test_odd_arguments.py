@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.model_selection import cross_val_predict
 from training.small_series import levels
@@ -67,6 +68,17 @@ def test_horizons_may_be_numpys_numbers() -> None:
 def test_parameters_of_another_kind_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         SequenceClassifier(members=1, **(FAST | options)).fit(X, Y[:, 0])
+
+
+def test_columns_of_frames_are_known_by_name() -> None:
+    frames = [pd.DataFrame(one, columns=["a", "b", "c"]) for one in X]
+    model = SequenceClassifier(members=1, **FAST).fit(frames, Y[:, 0])
+    probabilities = model.predict_proba(frames)
+    others = [frame[["c", "a", "b"]].assign(d=1.0) for frame in frames]
+    np.testing.assert_array_equal(model.predict_proba(others), probabilities)
+    np.testing.assert_array_equal(model.predict_proba(X), probabilities)
+    with pytest.raises(InputError, match="lack the channel 'c'"):
+        model.predict_proba([frame[["a", "b"]] for frame in frames])
 
 
 def test_tags_that_do_not_fit_are_refused() -> None:
