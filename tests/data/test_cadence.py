@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from memcell.contract.errors import InputError
 from memcell.data import Cadence, Series, format_times, step_of
+from memcell.data.cadence import other_steps
 from memcell.data.dates import seconds_of
 
 DAY = 86400.0
@@ -117,3 +118,11 @@ def test_cadence_survives_json(cadence):
 def test_cadence_refuses(data):
     with pytest.raises(InputError, match="cadence"):
         Cadence.from_json(data)
+
+
+def test_series_with_another_step_are_told():
+    days = [Series(np.zeros((9, 1)), np.arange(9.0) * scale, ("x",), name, time_kind="number")
+            for name, scale in (("a", 1), ("b", 1), ("c", 3), ("d", 0.5))]  # fmt: skip
+    gaps = Series(np.zeros((4, 1)), np.array([0.0, 1.0, 2.0, 7.0]), ("x",), "e", time_kind="number")
+    assert other_steps([*days[:2], gaps], step_of(days[:2])) is None
+    assert other_steps(days, step_of(days)).startswith("The rows of series 'c' and 1 more are apart by another step")

@@ -15,6 +15,7 @@ from memcell.data.dates import DAY, calendar_parts, days_in_month, time_on
 from memcell.data.series import Series
 
 _LAST_DAY = 31
+_ONE = (0.6, 1.7)  # usual steps between rows that count as one
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,19 @@ def step_of(series: Sequence[Series]) -> Cadence:
         return Cadence("fixed", _lower_median(steps))
     months = _concatenated(np.diff(calendar_parts(one.times).month) for one in series)
     return Cadence("months", _lower_median(months), day)
+
+
+def other_steps(series: Sequence[Series], cadence: Cadence) -> str | None:
+    """What the user should know of series whose usual step is another than the cadence; None where there are none."""
+    found: list[object] = []
+    for one in series:
+        steps = cadence.steps_between(one.times[:-1], one.times[1:])
+        if len(steps) > 1 and not _ONE[0] < np.median(steps) < _ONE[1]:
+            found.append(one.id)
+    if not found:
+        return None
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"The rows of series {found[0]!r}{more} are apart by another step than the one that is forecast in."
 
 
 def _common_day(series: Sequence[Series]) -> int | None:

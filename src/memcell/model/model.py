@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from memcell.contract import DataWarning, InputError
 from memcell.data import Series, as_series
+from memcell.data.cadence import other_steps
 from memcell.data.conform import conformed
 from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
@@ -155,6 +156,8 @@ class Model:
     def _forecasts(self, series: list[Series]) -> "list[Forecast]":
         for one in series:
             self._check_history(one)
+        if (told := other_steps(series, self.recipe.cadence)) is not None:
+            warnings.warn(told, DataWarning, stacklevel=4)
         results: list[Forecast] = []
         for start, steps in zip(range(len(series)), self._batches(series, one_by_one=True), strict=True):
             quantiles, anchor = self.quantiles_at(steps, np.array([len(steps.values) - 1]))

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memcell.contract import DataWarning, InputError
-from memcell.data import Series, TableSchema, step_of
+from memcell.data import Cadence, Series, TableSchema, step_of
+from memcell.data.cadence import other_steps
 from memcell.data.grid import on_grid
 from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
@@ -71,7 +72,7 @@ def fit_forecaster(
 
     cadence = step_of(series)
     channel = schema.channels.index(target)
-    series, grids = _long_enough(series, [on_grid(one, cadence) for one in series], channel, target, horizon)
+    series, grids = _long_enough(series, [on_grid(one, cadence) for one in series], cadence, channel, target, horizon)
     cuts = [_cut(one.values[:, channel], settings.validation or 0.15) for one in grids]
     early = [one.between(0, cut) for one, cut in zip(grids, cuts, strict=True)]
     recipe = learn(early)
@@ -144,7 +145,7 @@ def _repeated(
 
 
 def _long_enough(
-    series: list[Series], grids: list[Series], channel: int, target: str, horizon: int
+    series: list[Series], grids: list[Series], cadence: Cadence, channel: int, target: str, horizon: int
 ) -> tuple[list[Series], list[Series]]:
     """Those series, and on their grids, that something can be learnt from; a ``DataWarning`` tells of others.
 
@@ -162,6 +163,8 @@ def _long_enough(
             refused.append(f"{name} has values of {target!r} at {seen} steps; at least 4 are needed to learn from.")
         else:
             kept.append((one, grid))
+    if (told := other_steps(series, cadence)) is not None:
+        warnings.warn(told, DataWarning, stacklevel=4)
     if not kept:
         raise InputError(f"{refused[0]} Give more history, or ask for a shorter horizon.")
     if refused:
