@@ -25,6 +25,7 @@ def _train(rank: int, port: int, folder: str) -> None:
     layer = DistributedDataParallel(_layer())
     layer(_batch()[3 * rank : 3 * rank + 3])[0].square().mean().backward()
     torch.save([p.grad for p in layer.parameters()], f"{folder}/{rank}.pt")
+    distributed.barrier()  # or the one may be gone while the other still waits for it
     distributed.destroy_process_group()
 
 

@@ -12,7 +12,8 @@ from memcell.contract import InputError
 from memcell.data import Series
 from memcell.sklearn.estimator import SequenceEstimator
 from memcell.sklearn.inputs import schema_of, series_for_fit
-from memcell.training import check_tags, fit_tagger
+from memcell.training import fit_tagger
+from memcell.training.tagger import check_tags
 
 __all__ = ["SequenceTagger"]
 
