@@ -7,8 +7,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from memcell import InputError
+from memcell import DataWarning, InputError
 from memcell.data import read, read_table
+from memcell.data.channels import WordChannel
 from memcell.data.observations import Observations
 
 
@@ -207,3 +208,9 @@ def test_a_model_reads_long_tables_that_lack_some_of_its_channels() -> None:
     assert contents.warnings == ["No value of 'k', 'ph' in the table, though the model was trained with it."]
     with pytest.raises(InputError, match="none of the model's channels"):
         read_table(table.with_columns(what=pl.lit("other")), schema=schema)
+
+
+def test_words_that_are_met_once_each_are_told():
+    with pytest.warns(DataWarning, match="No word of 'born', such as '1950-01-02', is met in two series"):
+        channel = WordChannel.learn("born", "category", [["1950-01-02"], ["1961-03-04"], ["1972-05-06"]])
+    assert channel.words == ()

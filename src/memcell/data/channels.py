@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.contract import InputError
+from memcell.contract import DataWarning, InputError
 from memcell.data.schema import Kind
 
 __all__ = [
@@ -161,13 +162,17 @@ class WordChannel:
     def learn(cls, name: str, kind: Kind, seen: list[list[str]]) -> WordChannel:
         """From the words of each training series.
 
-        A word must occur in two series, or it says nothing of a third; the most frequent 2,000 are kept.
+        A word must occur in two series, or it says nothing of a third; the most frequent 2,000 are kept. If none
+        does, a ``DataWarning`` tells.
         """
         counts = Counter(word for words in seen for word in set(words))
         least = min(2, len(seen))
         kept = sorted(
             (word for word, count in counts.items() if count >= least), key=lambda word: (-counts[word], word)
         )
+        if counts and not kept:
+            told = f"No word of {name!r}, such as {min(counts)!r}, is met in two series: it says nothing of others."
+            warnings.warn(told, DataWarning, stacklevel=2)
         return cls(name, "text" if kind == "text" else "category", tuple(sorted(kept[:_MOST_WORDS])))
 
     @property
