@@ -90,7 +90,7 @@ struct Decay {
     int threads;
 };
 
-// Channels of which some values are missing, see decay.hpp.
+// Channels of which some values are missing, see fill.hpp.
 template <class T>
 struct Gaps {
     std::ptrdiff_t rows, channels;

@@ -67,8 +67,10 @@ def _note_warnings() -> None:
         if not issubclass(category, DataWarning):
             usual(message, category, *rest, **others)
         elif str(message) not in said:
+            from memcell.cli.tables import note  # not before the rooms it needs are known to be there
+
             said.add(str(message))
-            print(f"Note: {message}", file=sys.stderr)
+            note(str(message))
 
     warnings.simplefilter("always", DataWarning)
     warnings.showwarning = show

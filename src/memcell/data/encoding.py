@@ -1,5 +1,6 @@
 """How observations and facts become the features of steps: columns of numbers, events, and facts."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -127,21 +128,21 @@ def strange_values(encoding: Encoding, series: list[Series]) -> list[str]:
         for c, one in enumerate(known):
             if isinstance(one, NumberChannel):
                 continue
-            words = [
-                getattr(each, levels)[one.name][int(code)]
-                for each in series
-                for seen in [getattr(each, place)]
-                for code in seen.value[seen.channel == c]
-            ]
-            strange = [word for word in words if word not in one.words]
+            words: Counter[str] = Counter()
+            for each in series:
+                seen = getattr(each, place)
+                codes, counts = np.unique(seen.value[seen.channel == c], return_counts=True)
+                for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
+                    words[getattr(each, levels)[one.name][int(code)]] += count
+            known_words = set(one.words)
+            strange = {word: count for word, count in words.items() if word not in known_words}
             if one.kind == "text" and strange and len(strange) == len(words):
-                notes.append(
-                    f"{one.name!r} has no word that training knew, such as {strange[0]!r}; all count as unknown."
-                )
+                such = next(iter(strange))
+                notes.append(f"{one.name!r} has no word that training knew, such as {such!r}; all count as unknown.")
             elif one.kind == "category" and strange:
                 notes.append(
-                    f"{one.name!r} has {len(strange)} values that training did not know or met in one series only, "
-                    f"such as {strange[0]!r}; they count as unknown."
+                    f"{one.name!r} has {sum(strange.values())} values that training did not know or met in one series "
+                    f"only, such as {next(iter(strange))!r}; they count as unknown."
                 )
     return notes
 
