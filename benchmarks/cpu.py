@@ -2,8 +2,8 @@
 
     python benchmarks/cpu.py [part ...] [--threads 1 2] [--seconds 1]
 
-Parts: layer (nn.LSTM), onnx (ONNX Runtime), peephole (full peepholes), step (one step at a time), ragged
-(PackedSequence), memory (of a training step); all of them if none is named.
+Parts: layer (nn.LSTM), onnx (ONNX Runtime), peephole (full peepholes), step (one step at a time), stream (one row of a
+trained model at a time), ragged (PackedSequence), memory (of a training step); all of them if none is named.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, cycle
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from memcell import Step
 from memcell.backends import _core
+from memcell.sklearn import SequenceClassifier
 from memcell.torch import LSTM
 
 STEP_SIZES = [(8, 32), (64, 128), (256, 256)]
@@ -167,6 +168,41 @@ def single_steps(setting: Setting) -> Iterator[str]:
     yield markdown(header, rows)
 
 
+def streams(setting: Setting) -> Iterator[str]:
+    """A row of a trained classifier, a fifth of the values missing: taken, and taken and answered; microseconds."""
+    body = []
+    for inputs, units in STEP_SIZES:
+        random = np.random.default_rng(0)
+        many = [random.normal(size=(30, inputs)) for _ in range(40)]
+        for series in many:
+            series[random.random(series.shape) < 0.2] = np.nan
+        learner = SequenceClassifier(hidden_size=units, members=1, epochs=1, progress=False)
+        model = learner.fit(many, [k % 2 for k in range(len(many))]).model_
+        rows = cycle(np.concatenate(many))
+        taken, asked = model.stream(), model.stream()
+        for row in many[0]:
+            asked.observe(row)
+        agree(f"stream {inputs}/{units}", [torch.tensor(asked.predict_proba())],
+              [torch.tensor(model.predict_proba(many[:1])[0])])  # fmt: skip
+        cell, x = nn.LSTMCell(inputs, units), torch.randn(1, inputs)
+        state: dict[str, Any] = {"cell": None}
+
+        def by_cell() -> None:
+            with torch.inference_mode():
+                state["cell"] = cell(x, state["cell"])  # noqa: B023
+
+        def answered() -> None:
+            asked.observe(next(rows))  # noqa: B023
+            asked.predict_proba()  # noqa: B023
+
+        cells = [take_turns(lambda: taken.observe(next(rows)), by_cell, setting.seconds)]  # noqa: B023
+        cells.append(take_turns(answered, by_cell, setting.seconds))
+        body.append([f"{inputs} / {units}", *(f"{1e6 * seconds:.0f}" for seconds in
+                                              (cells[0].ours, cells[1].ours, cells[0].theirs))])  # fmt: skip
+    header = [f"I / H, {setting.threads} thread{'s' * (setting.threads > 1)}"]
+    yield markdown([*header, "stream.observe [us]", "and predict_proba [us]", "LSTMCell alone [us]"], body)
+
+
 def ragged(setting: Setting) -> Iterator[str]:
     """64 sequences of lengths uniform in 1..500 against pack, nn.LSTM and unpack."""
     from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -234,8 +270,8 @@ def memory(setting: Setting) -> Iterator[str]:
 
 
 PARTS = {
-    "layer": against_torch, "onnx": against_onnx, "peephole": full_peepholes, "step": single_steps, "ragged": ragged,
-    "memory": memory,
+    "layer": against_torch, "onnx": against_onnx, "peephole": full_peepholes, "step": single_steps, "stream": streams,
+    "ragged": ragged, "memory": memory,
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import copy
 import datetime
 import pickle
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,13 @@ def moment(model: Model, time: float) -> Any:
     return None if kind == "order" else time if kind == "number" else np.datetime64(round(time * 1e6), "us")
 
 
-def streamed(model: Model, series: Series) -> Stream:
+def streamed(model: Model, series: Series, asked: Collection[int] = ()) -> Stream:
+    """A stream of all rows, which is asked for a prediction after some of them."""
     stream = model.stream()
-    for row, time in zip(series.values, series.times, strict=True):
+    for k, (row, time) in enumerate(zip(series.values, series.times, strict=True)):
         stream.observe(row, moment(model, time))
+        if k in asked:
+            stream.predict()
     return stream
 
 
@@ -51,15 +55,25 @@ def assert_same_end(stream: Stream, model: Model, series: Series) -> None:
     st.integers(0, 2**32),
     st.integers(1, 12),
     st.sampled_from(["even", "holes", "jitter", "uneven"]),
+    st.sets(st.integers(0, 11)),
 )
 def test_a_stream_ends_at_the_same_prediction(
-    which: tuple[str, TimeKind], seed: int, length: int, spacing: Spacing
+    which: tuple[str, TimeKind], seed: int, length: int, spacing: Spacing, asked: set[int]
 ) -> None:
     model = MODELS[which]
     series = series_of(np.random.default_rng(seed), length, which[1], spacing)
     # A datetime64 has whole microseconds.
     series = Series(series.values, np.round(series.times, 6), CHANNELS, time_kind=which[1])
-    assert_same_end(streamed(model, series), model, series)
+    assert_same_end(streamed(model, series, asked), model, series)
+
+
+@pytest.mark.parametrize("which", ["classify", "patches"])
+def test_what_waits_is_bounded(which: str) -> None:
+    model = MAKERS[which]("number")
+    series = series_of(np.random.default_rng(0), 500, spacing="even")
+    stream, begun = streamed(model, series), streamed(model, series.between(0, 60))
+    assert len(pickle.dumps(stream)) < len(pickle.dumps(begun)) + 2_000  # rows take about 45 each
+    assert_same_end(stream, model, series)
 
 
 def test_half_steps_fall_on_grid_points_as_in_the_whole_series() -> None:

@@ -49,17 +49,25 @@ class RecipeState:
 
     def shares_step(self, time: float) -> bool:
         """Whether a row at ``time`` goes with the row before: to one step of a forecast, or one span of time."""
-        recipe = self._recipe
-        if self._start is None or self._time is None:
+        if self._time is None:
             return False
+        before, now = self._numbers(self._count - 1, np.array([self._time, time]))
+        return bool(now == before)
+
+    def steps_of(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of the next rows, at these times, the number of the step that each goes to; only whether they are the same
+        and which are more says anything."""
+        return self._numbers(self._count, times)
+
+    def _numbers(self, first: int, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same of row number ``first`` and those after it."""
+        recipe, start = self._recipe, float(times[0]) if self._start is None else self._start
+        rows = np.arange(first, first + len(times), dtype=np.float64)
         if recipe.patch > 1:
-            return self._count % recipe.patch > 0
+            return rows // recipe.patch
         if recipe.span:
-            now, before = spans_of(recipe.span, self._start, np.array([time, self._time]))
-            return bool(now == before)
-        if recipe.target is None:
-            return False
-        return int(places_of(recipe.cadence, self._start, np.array([time]))[0]) <= self._place
+            return spans_of(recipe.span, start, times)
+        return rows if recipe.target is None else places_of(recipe.cadence, start, times)
 
     def advance(self, rows: Series, *, whole: bool = True) -> Steps:
         """The next rows of the series; with ``whole`` of it so far, unless that is asked for by itself.
@@ -79,7 +87,8 @@ class RecipeState:
         begins, last_time = self._start is None, rows.times[-1:]
         if begins and len(rows):
             self._start = float(rows.times[0])
-        so_far = self._remember(rows)
+        given, numbers = rows, recipe.row_encoding.columns_of(rows)
+        so_far = self._remember(rows, numbers)
         self._count += len(rows)
         if recipe.patch > 1:
             rows = patched(rows, recipe.patch)
@@ -92,7 +101,8 @@ class RecipeState:
             rows = on_grid(rows, recipe.cadence, self._start, self._place)
             gap = np.ones(len(rows))
             gap[:1] = 0.0 if begins else 1.0
-        numbers = recipe.encoding.columns_of(rows)
+        if rows is not given:
+            numbers = recipe.encoding.columns_of(rows)
         scaled = recipe.scaled(numbers)
         observed, self._seen = observe(scaled, gap, self._seen)
         extra, anchor = cycle_features(rows.times, recipe.cycles), np.empty((len(rows), 0))
@@ -134,12 +144,13 @@ class RecipeState:
             "shapes": np.concatenate([np.empty(0, np.float32), *shapes])[None, :],
         }
 
-    def _remember(self, rows: Series) -> NDArray[np.float32] | None:
-        """Rows of which ``whole`` is to say something; of a recipe by row the ``so_far`` of steps, [T, .]."""
+    def _remember(self, rows: Series, numbers: NDArray[np.float64]) -> NDArray[np.float32] | None:
+        """Rows, and the values of their columns, of which ``whole`` is to say something; of a recipe by row the
+        ``so_far`` of steps, [T, .]."""
         recipe = self._recipe
         if recipe.summary is None or not len(rows):
             return None
-        seen = recipe.row_encoding.scaled(recipe.row_encoding.columns_of(rows))
+        seen = recipe.row_encoding.scaled(numbers)
         elapsed = recipe.cadence.steps_between(np.full(len(rows), self._start), rows.times)
         if not recipe.by_row:
             self._summary = self._summary.after(seen, elapsed)

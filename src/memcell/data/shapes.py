@@ -31,7 +31,7 @@ _MOST_CHANNELS = 9  # that a kernel reads
 _ANSWERS = 50_000  # rows from which thresholds are learnt
 _RAMP = 0.25  # width of a threshold, in deviations of the answers
 _NARROWEST = 1e-6  # below which answers are one and the same but for rounding
-_BLOCK = 4096  # rows at a time
+_BLOCK = 256  # rows at a time, of which what is in work stays in the cache
 _WAITING = 64  # rows that come one by one are counted together
 
 
@@ -132,8 +132,7 @@ class Shapes:
         total = np.zeros(starts.shape)
         for begin in range(0, len(values) - reach, _BLOCK):
             scaled = self.answers(at, values[begin : begin + _BLOCK + reach]) / widths
-            for k, start in enumerate(starts.T):
-                total[:, k] += np.clip(scaled + start[:, None], 0.0, 1.0).sum(axis=1)
+            total += np.clip(scaled[:, None, :] + starts[:, :, None], 0.0, 1.0).sum(axis=2)
         return total.reshape(-1)
 
     def to_json(self) -> dict[str, Any]:
@@ -220,14 +219,13 @@ class ShapeCounts:
 
     def features(self) -> NDArray[np.float32]:
         """[shapes.size], the share of the rows so far at which each shape was there."""
-        if len(self.waiting):
-            return self.all_counted().features()
-        after = [np.zeros(((TAPS // 2) * dilation, self.recent.shape[1])) for dilation in self.shapes.dilations]
+        known = np.concatenate([self.recent, self.waiting])
+        after = [np.zeros(((TAPS // 2) * dilation, known.shape[1])) for dilation in self.shapes.dilations]
         counts = [
-            total + self._counted(k, np.concatenate([self.recent, zeros]))
+            total + self._counted(k, np.concatenate([known, zeros]))
             for k, (total, zeros) in enumerate(zip(self.totals, after, strict=True))
         ]
-        return (np.concatenate(counts) / max(1, self.rows)).astype(np.float32)
+        return (np.concatenate(counts) / max(1, self.rows + len(self.waiting))).astype(np.float32)
 
     def _counted(self, at: int, known: Array) -> Array:
         """Counts at the rows that come to lie far enough from the last, by the rows of ``known`` after ``recent``."""

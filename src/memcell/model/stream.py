@@ -1,9 +1,11 @@
 """One series as it arrives: a row at a time, in constant memory."""
 
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -14,12 +16,29 @@ from memcell.data import Series
 from memcell.data.channels import MISSING, Channel, WordChannel
 from memcell.data.dates import seconds_of
 from memcell.data.observations import Observations
+from memcell.data.recipe_state import RecipeState
 from memcell.model.stack import NativeEngine, State, answer_rows, answer_whole, run
 
 if TYPE_CHECKING:
+    from memcell.data.steps import Steps
     from memcell.model.model import Forecast, Model
 
 __all__ = ["Stream"]
+
+_WAITING = 64  # rows that come one by one are run together, or when something is asked
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Its time, and channel and value of each of its observations."""
+
+    time: float
+    channel: list[int]
+    value: list[float]
+
+
+_Reached = tuple[RecipeState, tuple[State, ...]]
+"""What features remember after some rows, and the state of each member."""
 
 
 class Stream:
@@ -48,19 +67,21 @@ class Stream:
             {one.name: one.levels for one in known if isinstance(one, WordChannel)}
             for known in (encoding.channels, encoding.facts)
         )
-        known = observed("facts", {} if facts is None else facts, encoding.facts)
-        nothing = Observations.of([], [], [])
+        known, values = observed("facts", {} if facts is None else facts, encoding.facts)
         self._nothing = Series(
-            nothing, np.empty(0), schema.channels, time_kind=schema.time_kind, facts=known, fact_names=schema.facts,
+            Observations.of([], [], []), np.empty(0), schema.channels, time_kind=schema.time_kind,
+            facts=Observations.of(np.zeros(len(known)), known, values), fact_names=schema.facts,
             levels=levels, fact_levels=fact_levels,
         )  # fmt: skip
-        self._features = model.recipe.begin()
         self._engine = NativeEngine()
-        self._steps = self._features.advance(self._nothing, whole=False)  # the last ones
-        self._states = tuple(State.begin(model.config, weights, self._steps.facts) for weights in model.members)
-        self._before = self._features, self._states  # the step of the last rows
-        self._rows: list[Series] = []  # of that step
-        self._last: list[tuple[Any, Any]] = []  # of each member the inputs and outputs of the last rows
+        features = model.recipe.begin()
+        self._steps = features.advance(self._nothing, whole=False)  # the last ones
+        states = tuple(State.begin(model.config, weights, self._steps.facts) for weights in model.members)
+        self._now: _Reached = features, states
+        self._before = self._now  # the last step that was run
+        self._rows: tuple[_Row, ...] = ()  # of that step, and then those that wait
+        self._run = 0  # how many of them were run
+        self._last: list[tuple[Any, Any]] = []  # of each member the inputs and outputs of the last steps
         self._time: float | None = None
         self._count = 0
 
@@ -91,9 +112,10 @@ class Stream:
             InputError: an unknown channel, a time that is absent or not later, a value that is infinite. The stream is
                 then as it was before.
         """
-        model = self._model
-        row = self._series(values, time)
-        now = float(row.times[0])
+        schema = self._model.recipe.schema
+        if time is None and schema.time_kind != "order":
+            raise InputError(f"`time` is missing; the model was trained with the times of column {schema.time!r}.")
+        now = self._time_of(time, schema.time_kind)
         if self._time is not None and now <= self._time:
             if time is None:
                 raise InputError(
@@ -101,18 +123,14 @@ class Stream:
                     f"{self._time:g}. Give a number above it, or leave `time` out for every row."
                 )
             raise InputError(f"`time` {time} does not come after that of the row before. Give a later one.")
-        if self._features.shares_step(now):  # rows of one step count together: take the step back and run it anew
-            rows = [*self._rows, row]
-        else:
-            rows, self._before = [row], (self._features, self._states)
-        features, before = self._before[0].copy(), self._before[1]
-        steps = features.advance(_joined(rows), whole=False)
-        passed = [
-            run(model.config, weights, steps, self._engine, state)
-            for weights, state in zip(model.members, before, strict=True)
-        ]
-        self._features, self._states, self._rows = features, tuple(state for _, _, state in passed), rows
-        self._last, self._steps = [(x, h) for x, h, _ in passed], steps
+        before = self._rows
+        self._rows = (*before, _Row(now, *observed("values", values, self._model.recipe.channels)))
+        try:
+            if self._model.task == "forecast" or len(self._rows) - self._run >= _WAITING:
+                self._catch_up()
+        except InputError:
+            self._rows = before
+            raise
         self._time = now
         self._count += 1
 
@@ -150,15 +168,43 @@ class Stream:
             raise InputError(f"This model's task is to {self._model.task}; it has no quantiles of a series.")
         return self._decoded()[0, :, :3]
 
+    def _catch_up(self) -> None:
+        """Run the rows that wait. Those of one step count together: where they share that of the last that were run,
+        it is taken back and run anew.
+
+        Raises:
+            InputError: a forecast's rows are too far apart. The stream is then as it was before.
+        """
+        if self._run == len(self._rows):
+            return
+        now, rows = self._now, self._rows[self._run :]
+        if now[0].shares_step(rows[0].time):
+            now, rows = self._before, self._rows
+        numbers = now[0].steps_of(np.array([row.time for row in rows]))
+        last = int(np.searchsorted(numbers, numbers[-1]))
+        before = self._after(now, rows[:last])[0] if last else now
+        self._now, self._last, self._steps = self._after(before, rows[last:])
+        self._before, self._rows, self._run = before, rows[last:], len(rows) - last
+
+    def _after(self, before: "_Reached", rows: "tuple[_Row, ...]") -> "tuple[_Reached, list[tuple[Any, Any]], Steps]":
+        """Where some rows lead, of each member the inputs and outputs of their steps, and these."""
+        config, members = self._model.config, self._model.members
+        features = before[0].copy()
+        steps = features.advance(self._series(rows), whole=False)
+        passed = [run(config, weights, steps, self._engine, state)
+                  for weights, state in zip(members, before[1], strict=True)]  # fmt: skip
+        return (features, tuple(state for _, _, state in passed)), [(x, h) for x, h, _ in passed], steps
+
     def _decoded(self) -> NDArray[np.float64]:
         """What the head says now, [1, ...], averaged over the members."""
+        self._catch_up()
         model = self._model
         head = model.config.head
         if head.whole:
-            steps = replace(self._steps, **self._features.whole())
+            steps = replace(self._steps, **self._now[0].whole())
             answers = [
                 head.decode(answer_whole(model.config, weights, state, steps))
-                for weights, state in zip(model.members, self._states, strict=True)
+                for weights, state in zip(model.members, self._now[1], strict=True)
             ]
         elif not self._last:
             raise InputError("No row has been seen yet, so there is nothing to say of one.")
@@ -169,25 +215,26 @@ class Stream:
             ]
         return np.mean(answers, axis=0)
 
-    def _series(self, values: Any, time: Any) -> Series:
-        """One row as a series."""
-        schema = self._model.recipe.schema
-        if time is None and schema.time_kind != "order":
-            raise InputError(f"`time` is missing; the model was trained with the times of column {schema.time!r}.")
-        seen = observed("values", values, self._model.recipe.channels)
-        return replace(self._nothing, observations=seen, times=self._time_of(time, schema.time_kind))
+    def _series(self, rows: "tuple[_Row, ...]") -> Series:
+        counts = [len(row.channel) for row in rows]
+        channel, value = (list(chain.from_iterable(getattr(row, of) for row in rows)) for of in ("channel", "value"))
+        seen = Observations.of(np.repeat(np.arange(len(rows)), counts), channel, value)
+        return replace(self._nothing, observations=seen, times=np.array([row.time for row in rows]))
 
-    def _time_of(self, time: Any, kind: str) -> NDArray[np.float64]:
-        """[1], as a series has it."""
+    def _time_of(self, time: Any, kind: str) -> float:
+        """As a series has it."""
         if time is None:
-            return np.array([float(self._count)])
+            return float(self._count)
         try:
             if np.ndim(time) or (kind != "date" and np.asarray(time).dtype.kind in "mM"):
                 raise TypeError("several, or no number")
-            return seconds_of(np.array([_date(time)])) if kind == "date" else np.array([time], np.float64)
+            now = float(seconds_of(np.array([_date(time)]))[0]) if kind == "date" else float(time)
         except (TypeError, ValueError, OverflowError) as error:
             trained, wanted = _TIMES[kind]
             raise InputError(f"`time` is {time!r}; the model was trained with {trained}. Give {wanted}.") from error
+        if not np.isfinite(now):
+            raise InputError(f"`time` is {time!r}; a row needs a finite time.")
+        return now
 
 
 def _date(time: Any) -> np.datetime64:
@@ -215,9 +262,13 @@ _TIMES = {
 """By the kind of times what a model was trained with, and what a row needs."""
 
 
-def observed(argument: str, values: Any, channels: tuple[Channel, ...]) -> Observations:
-    """What one row says of some channels, or what is said of some facts: a mapping or pandas Series from name to value,
-    or values in order; a list is a set.
+def observed(argument: str, values: Any, channels: tuple[Channel, ...]) -> tuple[list[int], list[float]]:
+    """What one row says of some channels, or what is said of some facts, as channel and value of each observation.
+
+    Args:
+        argument: for messages.
+        values: a mapping or pandas Series from name to value, or values in order; a list is a set.
+        channels: what there is.
 
     Raises:
         InputError: an unknown channel, or a value that the channel cannot hold.
@@ -248,7 +299,7 @@ def observed(argument: str, values: Any, channels: tuple[Channel, ...]) -> Obser
             codes = _codes(argument, one, entry)
             channel += [c] * len(codes)
             value += codes
-    return Observations.of(np.zeros(len(value)), channel, value)
+    return channel, value
 
 
 def _kind(argument: str) -> str:
@@ -263,11 +314,16 @@ def _codes(argument: str, channel: Channel, entry: Any) -> list[float]:
         whole = isinstance(entry, float | np.floating) and float(entry).is_integer()  # as pandas has whole numbers
         return [float(code) for code in channel.codes_of(str(int(entry) if whole else entry))]
     try:
-        return [float(entry)]
+        number = float(entry)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"`{argument}` must be numbers, NaN where missing; {_kind(argument)} {channel.name!r} has {entry!r}."
         ) from error
+    if math.isinf(number):
+        raise InputError(
+            f"`{argument}` must be finite, or NaN where missing; it is {number} in {_kind(argument)} {channel.name!r}."
+        )
+    return [number]
 
 
 def _is_missing(entry: Any) -> bool:
