@@ -10,6 +10,7 @@ from sklearn import metrics
 from memcell.contract import InputError
 from memcell.data import Series
 from memcell.data.grid import on_grid
+from memcell.data.series import is_unknown
 from memcell.heads import QUANTILES, Regression
 from memcell.heads.regression import check_targets
 from memcell.model import Model
@@ -174,6 +175,8 @@ def evaluate_model(model: Model, series: list[Series]) -> Any:
 
 
 def _calibration_error(confidence: NDArray[Any], right: NDArray[Any]) -> float:
+    same, counts = np.unique(confidence, return_inverse=True, return_counts=True)[1:]
+    right = (np.bincount(same, right) / counts)[same]  # of one confidence the mean, so that no order counts
     order = np.argsort(confidence)
     bins = [part for part in np.array_split(order, 10) if len(part)]
     return float(sum(len(part) * abs(confidence[part].mean() - right[part].mean()) for part in bins) / len(order))
@@ -255,11 +258,14 @@ def _evaluate_tagger(model: Model, series: list[Series]) -> TaggerScore:
         raise InputError("A series carries no tags; read the table with its column of tags.")
     probabilities = np.concatenate(model.predict_proba(series))
     tags = np.concatenate([np.asarray(one.tags, object) for one in series])
-    known = np.array([tag is not None and tag == tag for tag in tags], bool)
+    known = np.array([not is_unknown(tag) for tag in tags], bool)
+    if not known.any():
+        raise InputError("No row has a known tag, so there is nothing to score by. Fill in the column of tags.")
     unknown = [tag for tag in tags[known] if tag not in model.classes]
-    if unknown or not known.any():
-        what = f"The tag {unknown[0]!r} is none of the model's classes" if unknown else "No row has a known tag"
-        raise InputError(f"{what}, {', '.join(map(repr, model.classes))}.")
+    if unknown:
+        raise InputError(
+            f"The tag {unknown[0]!r} is none of the model's classes, {', '.join(map(repr, model.classes))}."
+        )
     codes = np.array([model.classes.index(tag) for tag in tags[known]])
     given = probabilities[known]
     best = given.argmax(axis=1)

@@ -1,6 +1,6 @@
 """Arrays and data frames as lists of series: names, times, and what is refused."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,8 @@ ZEROS = [np.zeros((3, 1))]
         (np.array([0.5, Decimal(1), np.int64(2)], object), [0.5, 1.0, 2.0]),
         (np.array([60, 120, 150], "m8[m]"), [1.0, 2.0, 2.5]),
         (pd.to_timedelta([1, 2, 3], unit="h"), [1.0, 2.0, 3.0]),
+        (list(pd.to_timedelta([1, 2, 3], unit="h")), [1.0, 2.0, 3.0]),
+        ([timedelta(minutes=30), timedelta(hours=1), timedelta(days=1)], [0.5, 1.0, 24.0]),
     ],
 )
 def test_times_that_are_numbers(times: Any, found: list[float]) -> None:
@@ -52,6 +54,31 @@ def test_frames_bring_their_names_and_dates() -> None:
     assert (one.time_kind, one.times.tolist()) == ("date", [86400.0, 172800.0])
     (other,) = as_series([pl.DataFrame({"b": [1, 2], "a": [3, 4]})], facts=pd.DataFrame({"age": [63], "height": [1.7]}))
     assert (other.channels, other.fact_names, other.time_kind) == (("b", "a"), ("age", "height"), "order")
+
+
+def test_durations_and_periods_index_frames_too() -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0]})
+    (one,) = as_series([frame.set_index(pd.to_timedelta([1, 20], unit="h"))])
+    assert (one.time_kind, one.times.tolist()) == ("number", [1.0, 20.0])
+    months = pd.period_range("1970-01", periods=2, freq="M")
+    for (two,) in (
+        as_series([frame.set_index(months)]),
+        as_series([frame], [months]),
+        as_series([frame], [list(months)]),
+    ):
+        assert (two.time_kind, two.times.tolist()) == ("date", [0.0, 31 * 86400.0])
+    with pytest.raises(InputError, match="must be numbers, dates or durations, all of one kind"):
+        as_series([frame], [[timedelta(1), 2.0]])
+
+
+def test_some_columns_of_a_frame_are_chosen() -> None:
+    frames = [pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}), pl.DataFrame({"b": [3, 4], "a": [1, 2]})]
+    for frame in frames:
+        (one,) = as_series([frame], channels=["b"])
+        assert (one.channels, one.values[:, 0].tolist()) == (("b",), [3.0, 4.0])
+        assert as_series([frame], channels=["x", "y"])[0].channels == ("x", "y")
+        with pytest.raises(InputError, match="`channels` names 'pulse', which is no column of series 0"):
+            as_series([frame], channels=["a", "pulse"])
 
 
 @pytest.mark.parametrize("values", [[["1.5"]], np.array([["2024-01-01"]], "M8[D]"), np.ones((1, 1)) * 1j, [["1.5", 2]]])

@@ -212,6 +212,7 @@ def test_dates_may_come_in_any_form(date: Any) -> None:
         ("number", [1.0, 2.0], 6.0, "`values` has 2 entries; the model reads the 3 channels"),
         ("number", [1.0, "high", 3.0], 6.0, "`values` must be numbers, NaN where missing"),
         ("number", [1.0, np.inf, 3.0], 6.0, "is inf in channel 'pressure'"),
+        ("number", np.ones((3, 1)), 6.0, r"`values` has the shape \(3, 1\); give one row of it"),
         ("number", {"puls": 1.0}, 6.0, "no channel 'puls'; the model reads 'pulse'"),
     ],
 )

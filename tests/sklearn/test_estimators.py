@@ -229,7 +229,7 @@ def test_what_cannot_be_learnt_from_is_refused(classifier: SequenceClassifier, x
         ([1e300, 1, 1, 1], "`sample_weight` of series 0 is 1e.300.*divide all"),
         ([1e-300, 1, 1, 1], "`sample_weight` of series 0 is 1e-300"),
         ([1, 1], "2 entries for 4 series"),
-        ([0] * 4, "Every `sample_weight` is zero"),
+        ([0] * 4, "The weight of every series is zero"),
     ],
     ids=str,
 )
@@ -239,15 +239,29 @@ def test_weights_that_are_none(estimator: Any, weights: list[Any], message: str)
         estimator(**FAST).fit([np.zeros((3, 1))] * 4, [0, 1, 0, 1], sample_weight=weights)
 
 
-@pytest.mark.parametrize("estimator", [SequenceClassifier, SequenceRegressor])
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SequenceClassifier(members=1, class_weight="balanced", **FAST),
+        SequenceRegressor(members=1, **FAST),
+        SequenceTagger(members=1, class_weight="balanced", **FAST),
+    ],
+    ids=lambda one: type(one).__name__,
+)
 def test_a_series_of_weight_zero_is_as_if_it_were_not_there(estimator: Any) -> None:
-    x, y, weights = list(np.random.default_rng(0).normal(size=(12, 12, 2))), np.arange(12) % 2, np.ones(12)
-    weights[6:] = 0.0
-    options = FAST | {"members": 1}
-    with_zeros = estimator(**options).fit(x, y, sample_weight=weights)
-    np.testing.assert_array_equal(with_zeros.predict(x), estimator(**options).fit(x[:6], y[:6]).predict(x))
-    with pytest.raises(InputError, match="There is one series only"):
-        estimator(**options).fit(x, y, sample_weight=np.eye(12)[0])
+    x, weights = np.random.default_rng(0).normal(size=(12, 12, 2)), np.ones(12)
+    y: Any = np.array([0, 1, 1, 0, 1, 1] + [5] * 6)
+    if isinstance(estimator, SequenceRegressor):
+        y = y * np.where(weights > 0, 1.0, 1e6)
+    elif isinstance(estimator, SequenceTagger):
+        y = [np.where(one[:, 0] > label, "up", "down") for one, label in zip(x, y, strict=True)]
+    x[6:], weights[6:] = 50 * x[6:] + 7, 0.0
+    with_zeros = clone(estimator).fit(list(x), y, sample_weight=weights)
+    without = clone(estimator).fit(list(x[:6]), y[:6])
+    ask = "predict" if isinstance(estimator, SequenceRegressor) else "predict_proba"
+    np.testing.assert_array_equal(getattr(with_zeros, ask)(x), getattr(without, ask)(x))
+    with pytest.raises(InputError, match=r"one series only|one class only|known of 1 sample"):
+        clone(estimator).fit(list(x), y, sample_weight=np.eye(12)[0])
 
 
 @pytest.fixture

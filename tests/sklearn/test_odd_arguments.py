@@ -114,6 +114,44 @@ def test_the_label_that_is_neither_0_nor_1_is_named(wrong: Any, said: str) -> No
         SequenceClassifier(members=1, **FAST).fit(X, labels)
 
 
+@pytest.mark.parametrize("weight", [[0, 1], 2.0, [1.0, 3.0]])
+def test_weights_of_classes_are_by_class(weight: Any) -> None:
+    with pytest.raises(InputError, match=r"`class_weight` is .*; it must be 'balanced', a mapping from class"):
+        SequenceClassifier(members=1, class_weight=weight, **FAST).fit(X, Y[:, 0])
+
+
+def test_labels_may_be_fractions() -> None:
+    labels = Y[:, 0] + 0.5
+    model = SequenceClassifier(members=1, **FAST).fit(X, labels)
+    assert model.score(X, labels) == np.mean(model.predict(X) == labels)
+    weight = np.arange(40.0)
+    assert model.score(X, labels, weight) == pytest.approx(np.average(model.predict(X) == labels, weights=weight))
+    several = SequenceClassifier(members=1, **FAST).fit(X, Y)
+    assert several.score(X, Y) == np.mean((several.predict(X) == Y).all(axis=1))
+    with pytest.raises(InputError, match=r"`y` has the shape \(40,\); the model gives \(40, 3\)"):
+        several.score(X, Y[:, 0])
+
+
+def test_classes_do_not_change_while_training_goes_on() -> None:
+    model = SequenceClassifier(members=1, **FAST).partial_fit(X, Y[:, 0], classes=[0, 1])
+    model.partial_fit(X, Y[:, 0], classes=np.array([1, 0]))
+    with pytest.raises(InputError, match=r"`classes` is \(0, 1, 2\); the first call of `partial_fit` said \(0, 1\)"):
+        model.partial_fit(X, Y[:, 0], classes=[0, 1, 2])
+
+
+def test_numbers_have_at_most_two_axes() -> None:
+    with pytest.raises(InputError, match=r"`y` has the shape \(40, 3, 1\); give one number a series"):
+        SequenceRegressor(members=1, **FAST).fit(X, Y[:, :, None])
+
+
+def test_tags_that_pandas_does_not_know_are_unknown() -> None:
+    tags = [pd.Series([1, pd.NA, 0, 1, 0], dtype="Int64")] * 40
+    plain = [np.array([1, None, 0, 1, 0], object)] * 40
+    tagger = SequenceTagger(members=1, **FAST).fit(X, tags)
+    np.testing.assert_array_equal(tagger.predict_proba(X[:1]), tagger.fit(X, plain).predict_proba(X[:1]))
+    assert tagger.score(X, tags) == tagger.score(X, plain)
+
+
 def test_weights_have_one_entry_a_series() -> None:
     with pytest.raises(InputError, match="`sample_weight`"):
         SequenceClassifier(members=1, **FAST).fit(X, Y[:, 0], sample_weight=np.ones((20, 2)))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 from memcell import InputError
 from memcell.torch import LSTM, LSTMCell, convert
@@ -63,6 +64,35 @@ def test_an_optimiser_and_hooks_go_on() -> None:
     optimiser.step()
     assert seen == ["before", "after"] * 2
     assert all((before[name] != p).any() for name, p in model.state_dict().items())
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_hooks_before_a_state_is_loaded_go_on(back: bool) -> None:
+    model: nn.Module = nn.Sequential(LSTM(3, 4, peephole="none") if back else nn.LSTM(3, 4))
+    loaded: list[Any] = []
+    model[0].register_load_state_dict_pre_hook(lambda module, *_: loaded.append(module))  # type: ignore[index]
+    state = copy.deepcopy(model.state_dict())
+    model = convert(model, back=back)
+    model.load_state_dict(state)
+    assert loaded == [model[0]]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda one: prune.l1_unstructured(one, "weight_hh_l0", 0.5),
+        lambda one: nn.utils.weight_norm(one, "weight_hh_l0"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*weight_norm")
+def test_what_makes_weights_is_left_alone_both_ways(make: Any) -> None:
+    for back, kind in ((False, nn.LSTM), (True, LSTM)):
+        model = nn.Sequential(LSTM(3, 4, peephole="none") if back else nn.LSTM(3, 4))
+        make(model[0])
+        wanted = model(X[..., :3])[0]
+        converted = convert(model, back=back)
+        assert type(converted[0]) is kind  # type: ignore[index]
+        torch.testing.assert_close(converted(X[..., :3])[0], wanted, rtol=0, atol=0)
 
 
 def test_an_lstm_itself_comes_back_as_its_twin() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from numbers import Number
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from memcell.data.dates import TimeKind, check_whole, dates_of, seconds_of
 from memcell.data.observations import Observations
 from memcell.data.series import Series
 
-__all__ = ["as_series", "unmasked"]
+__all__ = ["as_series", "as_series_for", "unmasked"]
 
 
 def as_series(
@@ -32,10 +33,10 @@ def as_series(
             one array [n, T, C]; or one array [n, T] of n series of one channel. NaN is missing. Rows of NaN
             at the end of a series are missing rows, not padding: for series of unequal length, give a list.
         times: one array [T_i] for each sequence, strictly increasing: numbers in the user's own unit, timedelta64
-            (read as hours) or dates (UTC, if they have no zone). Without it the order of the rows is the time, or the
-            dates that index a data frame.
-        channels: the C names; ``x0``, ``x1``, ... if not given. A data frame's columns have their own, unless all are
-            other ones than these.
+            (read as hours), dates (UTC, if they have no zone) or pandas periods (of which the start counts). Without it
+            the order of the rows is the time, or the dates, durations or periods that index a data frame.
+        channels: the C names; ``x0``, ``x1``, ... if not given. Of a data frame the columns to take, or new names for
+            all of them where none has one of these.
         facts: [n, S] numbers that are known of each series as a whole, NaN where unknown; or n mappings from names to
             numbers, such as ``{"age": 63}``, where a name that lacks is unknown.
         fact_names: the S names; those of a data frame's columns, of the mappings in alphabetical order, or ``fact0``,
@@ -51,7 +52,36 @@ def as_series(
         >>> len(second), second.channels
         (5, ('pulse', 'pressure'))
     """
-    given = _items(x)
+    given = [_chosen(number, item, channels) for number, item in enumerate(_items(x))]
+    return _all_series(given, times, channels, facts, fact_names)
+
+
+def as_series_for(channels: Sequence[str], x: object) -> list[Series]:
+    """What ``as_series`` makes of arrays with these channels; of data frames all columns, by their own names."""
+    return _all_series(_items(x), None, channels, None, None)
+
+
+def _chosen(number: int, item: Any, channels: Sequence[str] | None) -> Any:
+    """Of a data frame that has some of the channels, these."""
+    columns = {str(label): label for label in getattr(item, "columns", ())}
+    if channels is None or not set(columns) & set(channels):
+        return item
+    lacking = [name for name in channels if name not in columns]
+    if lacking:
+        raise InputError(
+            f"`channels` names {lacking[0]!r}, which is no column of series {number}; it has "
+            f"{', '.join(map(repr, columns))}."
+        )
+    return item[[columns[name] for name in channels]]
+
+
+def _all_series(
+    given: list[Any],
+    times: Sequence[Any] | NDArray[Any] | None,
+    channels: Sequence[str] | None,
+    facts: Any,
+    fact_names: Sequence[str] | None,
+) -> list[Series]:
     already = [item for item in given if isinstance(item, Series)]
     if already:
         if len(already) != len(given):
@@ -140,7 +170,7 @@ def _one_series(number: int, item: object, times: object, channels: Sequence[str
     if channels is None or set(columns) & set(channels):
         channels = columns or channels
     index = getattr(given, "index", None)
-    if times is None and str(getattr(index, "dtype", "")).startswith("datetime64"):
+    if times is None and str(getattr(index, "dtype", "")).startswith(("datetime64", "timedelta64", "period")):
         times = index
     try:
         array = np.asarray(unmasked(item))
@@ -167,7 +197,10 @@ def _times_of(name: str, times: object, length: int) -> tuple[NDArray[np.float64
     given = np.asarray(times)
     try:
         if given.dtype == object and not all(isinstance(one, Number) for one in given):
-            given = dates_of(given)
+            if all(isinstance(one, timedelta) for one in given):
+                given = given.astype("timedelta64[us]")
+            else:
+                given = dates_of(np.array([getattr(one, "start_time", one) for one in given], object))
         if np.issubdtype(given.dtype, np.datetime64):
             return seconds_of(given), "date"
         if np.issubdtype(given.dtype, np.timedelta64):
@@ -176,7 +209,7 @@ def _times_of(name: str, times: object, length: int) -> tuple[NDArray[np.float64
             check_whole(f"`times` of {name}", given)
         return given.astype(np.float64), "number"
     except (TypeError, ValueError) as error:
-        raise InputError(f"`times` of {name} must be numbers or datetime64: {error}.") from error
+        raise InputError(f"`times` of {name} must be numbers, dates or durations, all of one kind: {error}.") from error
 
 
 def _check_alike(series: list[Series]) -> None:

@@ -163,6 +163,13 @@ def _check_codes(seen: Observations, names: tuple[str, ...], levels: Mapping[str
         )
 
 
+def is_unknown(label: Any) -> bool:
+    """Whether a label or tag says nothing: None, NaN, or what pandas has for these."""
+    if label is None or type(label).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(label, float | np.floating) and bool(np.isnan(label))
+
+
 def check_weight(weight: object, what: str) -> None:
     """Nothing, if training can count with a weight, in float32 and sums of many.
 

@@ -28,6 +28,7 @@ TAPS = 9
 _KERNELS = np.array([[2.0 if tap in high else -1.0 for tap in range(TAPS)] for high in combinations(range(TAPS), 3)])
 _FEATURES = 2_000  # about
 _MOST_CHANNELS = 9  # that a kernel reads
+_MANY = 20  # columns above which most products would be with 0
 _ANSWERS = 50_000  # rows from which thresholds are learnt
 _RAMP = 0.25  # width of a threshold, in deviations of the answers
 _NARROWEST = 1e-6  # below which answers are one and the same but for rounding
@@ -98,14 +99,13 @@ class Shapes:
         return (TAPS - 1) * self.dilations[-1]
 
     @cached_property
-    def weights(self) -> Array:
-        """[dilations, kernels, TAPS, D], of what each kernel's answer is a sum."""
+    def reads(self) -> Array:
+        """[dilations, kernels, D], 1 where a kernel reads a column."""
         columns = 1 + max(max(one) for one in self.channels)
-        read = np.zeros((len(self.channels), 1, columns))
+        reads = np.zeros((len(self.channels), columns))
         for k, chosen in enumerate(self.channels):
-            read[k, 0, list(chosen)] = 1.0
-        kernels = np.tile(_KERNELS, (len(self.dilations), 1))[:, :, None] * read
-        return kernels.reshape(len(self.dilations), len(_KERNELS), TAPS, columns)
+            reads[k, list(chosen)] = 1.0
+        return reads.reshape(len(self.dilations), len(_KERNELS), columns)
 
     def read(self, values: Array, before: Array | None) -> Array:
         """[T, D], what kernels see of rows that come after the row ``before`` [D], if there is one."""
@@ -113,8 +113,14 @@ class Shapes:
 
     def answers(self, at: int, values: Array) -> Array:
         """[kernels, T - 8 dilation] of the kernels of one dilation, at every place where values [T, D] fill them."""
-        dilation, weights = self.dilations[at], self.weights[at]
-        count, columns = max(0, len(values) - (TAPS - 1) * dilation), weights.shape[-1]
+        dilation, reads = self.dilations[at], self.reads[at]
+        count, columns = max(0, len(values) - (TAPS - 1) * dilation), reads.shape[1]
+        if columns > _MANY:  # what each kernel reads is summed first
+            sums = reads @ values[:, :columns].T
+            return np.einsum(
+                "kt,tkn->kn", _KERNELS, [sums[:, k * dilation : k * dilation + count] for k in range(TAPS)]
+            )
+        weights = _KERNELS[:, :, None] * reads[:, None, :]  # [kernels, TAPS, D]
         taps = [values[k * dilation : k * dilation + count, :columns] for k in range(TAPS)]
         return weights.reshape(len(weights), -1) @ np.concatenate(taps, axis=1).T
 

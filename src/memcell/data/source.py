@@ -168,4 +168,9 @@ def _polars_column(frame: Any, label: Any, name: str) -> pl.Series:
         return column.to_polars().to_series().rename(name)
     except Exception:  # the error is the other library's own, of any class
         values, missing = column[label].to_list(), column[label].is_null().to_list()
+        if any(isinstance(value, complex) for value in values):
+            raise InputError(
+                f"Column {name!r} of the table holds complex numbers. Give real and imaginary part, or size and "
+                "angle, as columns of their own."
+            ) from None
         return pl.Series(name, [None if gone else str(value) for value, gone in zip(values, missing, strict=True)])

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract import DataWarning, InputError
-from memcell.data import Series, as_series
+from memcell.data import Series
+from memcell.data.arrays import as_series_for
 from memcell.data.cadence import other_steps
 from memcell.data.conform import conformed
 from memcell.data.recipe import Recipe
@@ -204,7 +205,7 @@ class Model:
         if isinstance(x, np.ndarray) and x.dtype == object:
             x = list(x)
         given = isinstance(x, Sequence) and len(x) > 0 and all(isinstance(one, Series) for one in x)
-        series: list[Series] = list(x) if given else as_series(x, channels=self.recipe.schema.channels)
+        series: list[Series] = list(x) if given else as_series_for(self.recipe.schema.channels, x)
         other = next((one.time_kind for one in series if one.time_kind != kind), None)
         if other is not None:
             words = {"order": "the order of rows", "number": "numbers", "date": "dates"}

@@ -285,8 +285,13 @@ def observed(argument: str, values: Any, channels: tuple[Channel, ...]) -> tuple
             known = f"reads {', '.join(map(repr, names))}" if names else "reads none"
             raise InputError(f"There is no {what} {unknown[0]!r}; the model {known}.")
         given: list[Any] = [values.get(name, np.nan) for name in names]
+    elif isinstance(values, list | tuple):
+        given = list(values)
     else:
-        given = list(np.asarray(values, object).reshape(-1))
+        array = np.asarray(values, object)
+        if array.ndim > 1:
+            raise InputError(f"`{argument}` has the shape {array.shape}; give one row of it.")
+        given = list(array.reshape(-1))
     if len(given) != len(names):
         raise InputError(
             f"`{argument}` has {len(given)} entries; the model reads the {len(names)} {what}s {tuple(names)}."

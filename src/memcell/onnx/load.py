@@ -86,7 +86,7 @@ def _layer(arrays: dict[str, Any], batch_first: bool) -> LSTM:
     directions, _, units = r.shape
     p = arrays.get("P")
     layer = LSTM(
-        w.shape[2], units, batch_first=batch_first, bidirectional=directions == 2, dtype=torch.from_numpy(w[:0]).dtype,
+        w.shape[2], units, batch_first=batch_first, bidirectional=directions == 2, dtype=torch.tensor(w[:0]).dtype,
         peephole="none" if p is None else "diagonal", output_peek="previous" if p is None else "current",
     )  # fmt: skip
     b = arrays.get("B", np.zeros((directions, 8 * units), w.dtype))

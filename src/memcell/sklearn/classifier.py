@@ -144,9 +144,11 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         labels, several = _labels(series, y, self.class_weight)
         if so_far is None and classes is None and not several:
             raise InputError("`classes` is missing: the first call of `partial_fit` must say all that there will be.")
-        known = (
-            so_far.classes if so_far is not None else () if several else tuple(np.unique(np.asarray(classes)).tolist())
-        )
+        known = () if several or classes is None else tuple(np.unique(np.asarray(classes)).tolist())
+        if so_far is not None:
+            if known and known != so_far.classes:
+                raise InputError(f"`classes` is {known}; the first call of `partial_fit` said {so_far.classes}.")
+            known = so_far.classes
         partial = Partial(so_far, known)
         schema = schema_of(series) if so_far is None else so_far.recipe.schema
         common = schema, self._settings(), self._design()
@@ -171,6 +173,17 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         """Labels [n], or 0 and 1 [n, K]."""
         check_is_fitted(self)
         return self.model_.predict(self._checked(X))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Share of the series that get their label, of several labels all of them; arguments as for ``fit``."""
+        found = self.predict(X)
+        series = series_for_fit(X, sample_weight)
+        labels = np.array(_labels(series, y, None)[0], object)
+        if labels.shape != found.shape:
+            raise InputError(f"`y` has the shape {labels.shape}; the model gives {found.shape} of these series.")
+        right = (labels == found).reshape(len(series), -1).all(axis=1)
+        weights = None if sample_weight is None else [one.weight for one in series]
+        return float(np.average(right, weights=weights))
 
 
 def _labels(series: list[Series], y: Any, class_weight: Any) -> tuple[list[Any], bool]:

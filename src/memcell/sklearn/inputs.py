@@ -36,8 +36,6 @@ def series_for_fit(x: Any, sample_weight: Any = None, groups: Any = None) -> lis
     if groups is not None:
         entries = _one_a_series("groups", groups, len(series))
         series = [replace(one, group=entry) for one, entry in zip(series, entries, strict=True)]
-    if not any(one.weight for one in series):
-        raise InputError("Every `sample_weight` is zero; at least one series must count.")
     return series
 
 

@@ -180,7 +180,9 @@ def _targets(series: list[Series], y: Any) -> NDArray[np.float64]:
         culprit = next((one for one, label in zip(series, given, strict=False) if isinstance(label, str)), None)
         where = "" if culprit is None else f" See series {culprit.id!r}."
         raise InputError(f"The target must be numbers: {error}.{where} Words are for a classifier.") from error
-    if targets.ndim not in (1, 2) or np.isnan(targets).all():
+    if targets.ndim > 2:
+        raise InputError(f"`y` has the shape {targets.shape}; give one number a series, [n], or [n, K] of several.")
+    if not targets.ndim or np.isnan(targets).all():
         raise InputError(
             "This estimator requires y to be passed, but the target y is None, or unknown throughout. Give one number "
             "a series, or [n, K], or read the table with `label=`."

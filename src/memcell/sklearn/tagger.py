@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from memcell.contract import InputError
 from memcell.data import Series
+from memcell.data.series import is_unknown
 from memcell.sklearn.estimator import SequenceEstimator
 from memcell.sklearn.inputs import schema_of, series_for_fit
 from memcell.training import fit_tagger
@@ -147,7 +148,7 @@ class SequenceTagger(ClassifierMixin, SequenceEstimator):
             (tag == guess, weight)
             for row, guesses, weight in zip(tags, found, weights, strict=True)
             for tag, guess in zip(row, guesses, strict=True)
-            if tag is not None and tag == tag  # NaN is unknown
+            if not is_unknown(tag)
         ]
         if not any(weight for _, weight in right):
             raise InputError("No row that counts has a known label to score by.")

@@ -1,6 +1,7 @@
 """A model of somebody else's with its LSTMs on the compiled core, and back."""
 
 import warnings
+import weakref
 from typing import Any
 
 from torch import nn
@@ -42,11 +43,11 @@ def convert(module: nn.Module, *, back: bool = False) -> nn.Module:
         )
     """
     wanted = [kind for kind in _TWINS if (kind in _OURS) == back]
-    modules = module.named_modules(remove_duplicate=False)
-    found = {name: one for name, one in modules if type(one) in wanted and (back or _is_plain(one))}
+    found = {name: one for name, one in module.named_modules(remove_duplicate=False) if type(one) in wanted}
     for name, one in found.items():
         if back and (reason := _beyond(one)):
             raise InputError(f"The module {name!r} has {reason}, which torch.nn has not; nothing was converted.")
+    found = {name: one for name, one in found.items() if _is_plain(one)}
     twins = {id(one): _twin(one) for one in found.values()}
     for name, one in found.items():
         if not name:
@@ -89,6 +90,9 @@ def _twin(one: Any) -> Any:
         # The dictionaries of hooks themselves, so that whoever holds a handle can still remove one.
         if "hook" in name or name not in vars(twin):
             object.__setattr__(twin, name, value)
+    for hook in twin._load_state_dict_pre_hooks.values():
+        if getattr(hook, "with_module", False):  # which holds the module, weakly
+            hook.module = weakref.ref(twin)
     if isinstance(twin, nn.RNNBase):
         twin.flatten_parameters()
     return twin.train(one.training)

@@ -32,7 +32,8 @@ class LSTM(nn.RNNBase):
         num_layers: layers, each reading the output of the one below.
         bias: whether there are ``bias_ih_l*`` and ``bias_hh_l*``, which add up.
         batch_first: dense input is [B, T, I] instead of [T, B, I].
-        dropout: probability of zeroing an output between layers while training.
+        dropout: probability of zeroing an output between layers while training; from one seed the draws are those of
+            ``torch.nn.LSTM`` where a batch is dense and time comes first, and as many, but other ones, elsewhere.
         bidirectional: a second set of weights reads every sequence from its end; outputs are put side by side.
         proj_size: R, features of the output, W_hr (o tanh c); 0: H, the output as it is. The core runs W_hh W_hr as
             one matrix.

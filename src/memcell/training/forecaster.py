@@ -198,13 +198,13 @@ def _everywhere(part: _Part) -> Batch:
 
 
 def _with_gaps(one: Series, horizon: int, random: np.random.Generator) -> Series:
-    values, at = one.values.copy(), 0
-    while at < len(values):
+    kept, at = np.ones(len(one), bool), 0
+    while at < len(one):
         at += int(random.integers(1, 3 * horizon + 1))
         length = int(random.integers(1, max(2, horizon // 2 + 1)))
-        values[at : at + length] = np.nan
+        kept[at : at + length] = False
         at += length
-    return replace(one, observations=values)
+    return replace(one, observations=one.observations.select(kept[one.observations.row]))
 
 
 def _segments(grids: list[Series], recipe: Recipe, settings: TrainingSettings) -> Any:

@@ -1,6 +1,5 @@
 """Training of a label a row."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data import Series, TableSchema
+from memcell.data.series import is_unknown
 from memcell.data.steps import Steps
 from memcell.heads import Tagging
 from memcell.model import Model
@@ -18,7 +18,7 @@ from memcell.training.batches import Batch, Batches, Held
 from memcell.training.checkpoint import Checkpoint
 from memcell.training.networks import fit_members
 from memcell.training.settings import Design, TrainingSettings
-from memcell.training.whole import ClassWeight, class_weights, classes_of
+from memcell.training.whole import ClassWeight, class_weights, classes_of, counting
 
 __all__ = ["check_tags", "fit_tagger"]
 
@@ -57,7 +57,8 @@ def fit_tagger(
         InputError: labels that do not match the rows, or fewer than two classes.
     """
     check_tags(series, tags)
-    known = [np.array([not _unknown(tag) for tag in row], bool) for row in tags]
+    series, tags = counting(series, tags)
+    known = [np.array([not is_unknown(tag) for tag in row], bool) for row in tags]
     classes = classes_of([tag for row, there in zip(tags, known, strict=True) for tag in np.array(row, object)[there]],
                          "row")  # fmt: skip
     place = {label: number for number, label in enumerate(classes)}
@@ -108,7 +109,3 @@ def fit_tagger(
         "classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)},
     }
     return replace(model, record=record | model.record)
-
-
-def _unknown(tag: Any) -> bool:
-    return tag is None or (isinstance(tag, float | np.floating) and math.isnan(tag))

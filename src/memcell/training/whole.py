@@ -25,7 +25,10 @@ from memcell.training.leaks import leaking_channels
 from memcell.training.networks import begun, fit_members, pass_once
 from memcell.training.settings import Design, TrainingSettings
 
-__all__ = ["ClassWeight", "Partial", "class_weights", "classes_of", "fit_classifier", "fit_multilabel", "fit_regressor"]
+__all__ = [
+    "ClassWeight", "Partial", "class_weights", "classes_of", "counting", "fit_classifier", "fit_multilabel",
+    "fit_regressor",
+]  # fmt: skip
 
 _HELD = 256  # held-out series a batch
 _QUARTILES_APART = 1.349  # of a normal distribution, in standard deviations
@@ -77,6 +80,7 @@ def fit_classifier(
     """
     _check_count(labels, series)
     _check_goes_on(partial, 1)
+    series, labels = counting(series, labels)
     classes = list(partial.classes) if partial else classes_of(labels, "series")
     unknown = [label for label in labels if _plain(label) not in classes]
     if unknown:
@@ -111,7 +115,7 @@ def fit_multilabel(
     """
     _check_count(labels, series)
     _check_goes_on(partial, len(names))
-    given = np.asarray(labels, object)
+    series, given = counting(series, np.asarray(labels, object))
     if given.ndim != 2 or given.shape[1] != len(names):
         raise InputError(f"Of several labels there must be one column for each of {', '.join(names)}.")
     for name, column in zip(names, given.T, strict=True):
@@ -147,7 +151,7 @@ def fit_regressor(
     """
     _check_count(targets, series)
     _check_goes_on(partial, len(names))
-    targets = np.asarray(targets, np.float64).reshape(len(series), len(names))
+    series, targets = counting(series, np.asarray(targets, np.float64).reshape(len(series), len(names)))
     if np.isinf(targets).any():
         raise InputError("A target is infinite. Give a finite number, or NaN where it is unknown.")
     known = ~np.isnan(targets)
@@ -177,13 +181,13 @@ def _fit(
     checkpoint: Checkpoint | None,
     partial: Partial | None,
 ) -> Model:
-    counting = np.flatnonzero(problem.weights)
-    if not len(counting):
-        raise InputError("Every series has a weight of 0; give some a weight above it, or nothing is learnt.")
-    if len(counting) < len(series):  # what counts nothing is not there
-        series = [series[k] for k in counting]
-        codes = None if problem.codes is None else problem.codes[counting]
-        problem = replace(problem, targets=problem.targets[counting], weights=problem.weights[counting], codes=codes)
+    kept = np.flatnonzero(problem.weights)
+    if not len(kept):
+        raise InputError("The weight of every series is zero; give some a weight above it, or nothing is learnt.")
+    if len(kept) < len(series):  # series of a class that counts nothing
+        series = [series[k] for k in kept]
+        codes = None if problem.codes is None else problem.codes[kept]
+        problem = replace(problem, targets=problem.targets[kept], weights=problem.weights[kept], codes=codes)
     weighted = bool((problem.weights != problem.weights[:1]).any())
 
     def batches(steps: Steps, training: NDArray[np.int64], validation: NDArray[np.int64], size: int) -> Batches:
@@ -212,6 +216,20 @@ def _fit(
     return model
 
 
+def counting(series: list[Series], given: Any) -> tuple[list[Series], Any]:
+    """The series whose weight is not 0, and what is given for each of them: others are as if they were not there.
+
+    Raises:
+        InputError: none is left.
+    """
+    kept = [k for k, one in enumerate(series) if one.weight]
+    if not kept:
+        raise InputError("The weight of every series is zero; give some a weight above it, or nothing is learnt.")
+    if len(kept) == len(series):
+        return series, given
+    return [series[k] for k in kept], given[kept] if isinstance(given, np.ndarray) else [given[k] for k in kept]
+
+
 def class_weights(classes: list[Any], counts: NDArray[np.int64], given: ClassWeight) -> NDArray[np.float64]:
     """The weight of each class.
 
@@ -224,6 +242,10 @@ def class_weights(classes: list[Any], counts: NDArray[np.int64], given: ClassWei
         if given != "balanced":
             raise InputError(f"`class_weight` is {given!r}; it must be 'balanced', weights by class, or None.")
         return counts.sum() / (len(classes) * np.maximum(counts, 1))
+    if not isinstance(given, Mapping):
+        raise InputError(
+            f"`class_weight` is {given!r}; it must be 'balanced', a mapping from class to weight, or None."
+        )
     unknown = [label for label in given if label not in classes]
     if unknown:
         raise InputError(f"`class_weight` names {unknown[0]!r}; the classes are {', '.join(map(repr, classes))}.")
