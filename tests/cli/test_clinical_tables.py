@@ -184,7 +184,7 @@ def test_bad_events_and_facts_to_predict(run: Run, folder: Path) -> None:
         (("--task", "tag", "--target", "died"), "--targets is for --task classify or regress"),
         (("--task", "classify", "--target", "died", "--class-weight", "even"), "must be 'balanced'"),
         (("--task", "regress", "--target", "los", "--look-ahead"), "--look-ahead is for --task tag"),
-        (("--task", "classify", "--target", "died", "--without", "magic"), "`without` is ('magic',)"),
+        (("--task", "classify", "--target", "died", "--without", "magic"), "--without is ('magic',)"),
         (("--task", "classify", "--target", "died", "--cycles", "daily"), "--cycles is ['daily']"),
     ],
 )

@@ -30,7 +30,7 @@ def test_a_page_has_the_scores_that_evaluate_prints(run: Run) -> None:
 
 def test_the_training_table_itself_is_noticed(run: Run) -> None:
     assert run("report", "stays.memcell", "stays.csv", "--out", "report.html").code == 0
-    assert "the scores flatter it" in page().text
+    assert "100 % of the series are among those it was trained on: scores flatter it." in page().text
 
 
 @pytest.mark.parametrize("change", [

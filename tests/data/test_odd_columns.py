@@ -89,3 +89,53 @@ def test_vectors_may_be_missing_throughout() -> None:
     fitted = read_table(table)
     (one,) = read_table(table.with_columns(v=pl.lit(None)), schema=fitted.schema).series
     np.testing.assert_array_equal(one.values[:, 1:], np.full((2, 2), np.nan))
+
+
+@pytest.mark.parametrize("written", ["<0.50", "> 5", ">=5", "≤0,5"])
+def test_bounds_are_no_words(written: str) -> None:
+    table = pl.DataFrame({"t": list(range(10)), "trop": ["0.7"] * 2 + [written] * 8})
+    with pytest.raises(InputError, match=r"the text '.*'.* what lies beyond a bound as the bound or as half of it"):
+        read(table, time="t")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "words"),
+    [
+        (["1.0", "2.0", None], ["1", "2", "1"], ("1", "2")),
+        (["True", "False", "True"], [True, False, True], ("false", "true")),
+        (["TRUE", "false", ""], ["true", "False", "true"], ("false", "true")),
+        ([1.0, None, 2.5], ["1", "2.5", "1.00"], ("1", "2.5")),
+    ],
+)
+def test_categories_are_the_same_whatever_wrote_them(one: list[Any], other: list[Any], words: tuple[str, ...]) -> None:
+    for values in (one, other):
+        table = pl.DataFrame({"t": [0, 1, 2], "x": [1.0, 2.0, 3.0], "flag": values})
+        (series,) = read(table, time="t", kinds={"flag": "category"})
+        assert series.levels["flag"] == words
+
+
+def test_numbers_that_are_complex_are_refused() -> None:
+    with pytest.raises(InputError, match="Column 'v' of the table holds complex numbers"):
+        read(pd.DataFrame({"t": [0, 1, 2], "v": [1j, 2, 3]}), time="t")
+
+
+def test_a_weight_that_is_a_word_is_called_a_weight() -> None:
+    table = pl.DataFrame({"id": [1, 1, 2], "x": [1.0, 2.0, 3.0], "w": ["much", "much", "1"]})
+    with pytest.raises(InputError, match=r"Weight column 'w' holds numbers; .* has the text 'much'. Mend the value"):
+        read(table, id="id", weight="w")
+
+
+def test_a_target_among_the_facts_is_found() -> None:
+    table, facts = pl.DataFrame({"id": [1, 2], "x": [1.0, 2.0]}), pl.DataFrame({"id": [1, 2], "died": [0, 1]})
+    with pytest.raises(
+        InputError, match=r"'died' stands in the table, the table of facts. Give that table .*--targets"
+    ):
+        read(table, id="id", static=facts, label="died")
+    series = read(table, id="id", static=facts, targets=facts, label="died")
+    assert [one.label for one in series] == [0, 1]
+
+
+def test_ids_are_no_durations() -> None:
+    table = pd.DataFrame({"id": pd.to_timedelta([1, 2], unit="h"), "x": [1.0, 2.0]})
+    with pytest.raises(InputError, match=r"'id' has the type Duration.*; an id must be text, a number or a date"):
+        read(table, id="id")

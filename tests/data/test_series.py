@@ -102,7 +102,7 @@ def test_channels_are_named():
         ([np.zeros((2, 2))], {"channels": ["a"]}, ["2 channels", "names 1"]),
         ([np.zeros(2)], {"times": []}, ["`times`", "0 for 1"]),
         ([np.zeros(2)], {"times": [[0.0]]}, ["series 0", "(1,)"]),
-        ([np.zeros(2)], {"times": [["a", "b"]]}, ["`times` of series 0", "numbers or datetime64"]),
+        ([np.zeros(2)], {"times": [["a", "b"]]}, ["`times` of series 0", "numbers, dates or durations"]),
         ([np.zeros(2)], {"times": [np.array(["2020-01-01", "NaT"], "datetime64[D]")]}, ["Row 2", "finite time"]),
         ([np.zeros(1)] * 2, {"times": [[0.0], np.array(["2020-01-01"], "datetime64[D]")]}, ["same kind of time"]),
         ([Series(np.zeros((1, 1)), np.zeros(1), ("a",)), np.zeros(1)], {}, ["mixes"]),

@@ -70,7 +70,7 @@ def test_predictions_are_those_of_the_torch_stack(model: Model, series: list[Ser
             np.testing.assert_allclose(model.predict_proba([one])[0], expected, atol=1e-5)
         else:
             raw = head.decode(head.readout(weights, h[-1:], x[-1:]).numpy())[0]
-            expected = model.forecast_of(raw, model.recipe.apply([one]).anchor[-1], one.times[-1])
+            expected = model.forecast_of(raw, model.recipe.apply([one]).anchor[-1], one.times)
             np.testing.assert_allclose(model.predict([one])[0].quantiles, expected.quantiles, atol=1e-5)
 
 

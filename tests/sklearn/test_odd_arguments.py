@@ -139,6 +139,11 @@ def test_classes_do_not_change_while_training_goes_on() -> None:
         model.partial_fit(X, Y[:, 0], classes=[0, 1, 2])
 
 
+def test_the_target_that_is_no_number_is_named() -> None:
+    with pytest.raises(InputError, match=r"The target must be numbers: series 3 is '12,2'. Write numbers plainly"):
+        SequenceRegressor(members=1, **FAST).fit(X, [1.0, 2.0, 3.0, "12,2", *[0.0] * 36])
+
+
 def test_numbers_have_at_most_two_axes() -> None:
     with pytest.raises(InputError, match=r"`y` has the shape \(40, 3, 1\); give one number a series"):
         SequenceRegressor(members=1, **FAST).fit(X, Y[:, :, None])

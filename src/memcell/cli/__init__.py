@@ -1,6 +1,7 @@
 """The command line over tables: ``memcell fit``, ``predict``, ``evaluate``, ``show``."""
 
 import os
+import re
 import sys
 import warnings
 from typing import Any
@@ -82,5 +83,24 @@ def _out_of_memory() -> str:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"Error: {message}", file=sys.stderr)
+    print(f"Error: {_ARGUMENT.sub(_option, message)}", file=sys.stderr)
     return code
+
+
+def _option(argument: re.Match[str]) -> str:
+    """What stands for an argument of Python's on the command line."""
+    name = argument[1]
+    return f"--{_OPTIONS.get(name, name.replace('_', '-'))}"
+
+
+_OPTIONS = {
+    "label": "target",
+    "tag": "target",
+    "sample_weight": "weight",
+    "facts": "fact",
+    "kinds": "category, --text or --number",
+}
+_ARGUMENT = re.compile(
+    r"`(without|cycles|learning_rate|batch_size|epochs|hidden_size|num_layers|members|seed|horizon|kinds|class_weight|"
+    r"label|tag|sample_weight|facts|id|time|channel|value|group|weight|ignore)`(?! \()"
+)

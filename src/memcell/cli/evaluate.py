@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from memcell.cli.roles import StaticOption, TargetsOption
-from memcell.cli.tables import OnDuplicates, read_for
+from memcell.cli.tables import OnDuplicates, note, read_for
 from memcell.contract import InputError
+from memcell.data.sketch import share_in
 from memcell.model import load
 
 __all__ = ["evaluate"]
@@ -34,6 +35,9 @@ def evaluate(
     if origins is not None and not forecasts:
         raise InputError(f"--origins is for forecasts; this model's task is to {trained.task}. Leave it out.")
     series = read_for(trained, table, duplicates, with_labels=not forecasts, static=static, targets=targets)
+    sketch = trained.record.get("sketch")
+    if isinstance(sketch, list) and (share := share_in(sketch, trained.series_of(series))):
+        note(f"{100 * share:.0f} % of the series are among those the model was trained on: scores flatter it.")
     score: Any = evaluate_forecaster(trained, series, origins) if forecasts else evaluate_model(trained, series)
     for name, value in asdict(score).items():
         print(f"{name:18} {score_text(value)}")

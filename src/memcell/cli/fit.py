@@ -123,6 +123,13 @@ def fit(
     for message in contents.warnings:
         note(message)
     _check_results(task, target, contents)
+    if task is Task.tag and contents.schema.id is None:
+        raise InputError(
+            "--id is missing: --task tag learns from many series, and --id names the column that tells them apart."
+        )
+    if cycles == ["calendar"] and contents.schema.time_kind != "date":
+        times = "numbers" if contents.schema.time else "the order of its rows"
+        raise InputError(f"--cycles calendar needs dates; the times are {times}. Give periods in them, or 'detect'.")
     estimator = _estimator(task, target, horizon)
     given = {
         "epochs": epochs, "hidden_size": hidden_size, "members": members, "batch_size": batch_size,
@@ -223,7 +230,7 @@ def _cycles(given: list[str] | None) -> Any:
 
 
 def _with_target(channels: list[str] | None, target: str) -> list[str] | None:
-    return None if channels is None or target in channels else [target, *channels]
+    return channels if channels is None or target in channels else [target, *channels]
 
 
 def _check_target(series: list[Series], target: str) -> None:

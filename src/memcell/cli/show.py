@@ -65,7 +65,7 @@ def _epochs(model: Model) -> dict[str, str]:
     return {"epochs": f"{min(counts)}" if alike else f"{min(counts)} to {max(counts)}"} if counts else {}
 
 
-_UNSHOWN = ("history", "held_out")
+_UNSHOWN = ("history", "held_out", "sketch")
 
 
 def _channel(one: Channel) -> str:

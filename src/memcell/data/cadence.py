@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -84,6 +84,15 @@ class Cadence:
             return start + steps * self.size
         month, day, clock = self._anchor(start)
         return time_on(month + np.rint(steps * self.size).astype(np.int64), day, clock)
+
+    def in_days_of(self, times: NDArray[np.float64]) -> Cadence:
+        """The same for a series with rows at these times: where all lie on last days of months, which are not all as
+        long, months lead to last days too."""
+        if self.kind != "months" or not len(times):
+            return self
+        month, day, _ = calendar_parts(times)
+        ends = bool(np.all(day == days_in_month(month)) and np.any(day != day[0]))
+        return replace(self, day=_LAST_DAY) if ends else self
 
     def to_json(self) -> dict[str, Any]:
         """The cadence as values that `json.dumps` takes."""

@@ -16,7 +16,14 @@ from memcell.contract import DataWarning, InputError
 from memcell.data.schema import Kind
 
 __all__ = [
-    "MISSING", "Channel", "NumberChannel", "WordChannel", "channel_from_json", "channel_to_json", "scaled",
+    "MISSING",
+    "Channel",
+    "NumberChannel",
+    "WordChannel",
+    "category",
+    "channel_from_json",
+    "channel_to_json",
+    "scaled",
     "words_in",
 ]  # fmt: skip
 
@@ -33,6 +40,7 @@ _ERRORS = (1e5, 1e7)  # times the usual size, which such errors have
 _RARE = 10  # values beside the usual one from which on these are no errors
 _LARGEST = 1e100  # squares of larger values leave float64
 _MOST_WORDS = 2000
+_WHOLE = re.compile(r"-?[0-9]+\.0+")
 _WORD = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]|[^\W\u3040-\u30ff\u4e00-\u9fff]+")
 """A run of letters and digits, or one sign of a script that is written without spaces."""
 
@@ -182,7 +190,7 @@ class WordChannel:
 
     def codes_of(self, text: str) -> list[int]:
         """The places among ``levels`` of a category, or of the words of a text."""
-        found = words_in(text) if self.kind == "text" else [text.strip()]
+        found = words_in(text) if self.kind == "text" else [category(text)]
         return [self.words.index(word) if word in self.words else len(self.words) for word in found]
 
     def numbers_of(self, words: Sequence[str]) -> NDArray[np.int64]:
@@ -192,6 +200,19 @@ class WordChannel:
 
 
 Channel = NumberChannel | WordChannel
+
+
+def category(text: str) -> str:
+    """A category as it is called, whatever wrote it: 1.0 is 1, and True is true.
+
+    Example:
+        >>> category("1.0"), category(" TRUE"), category("1.5")
+        ('1', 'true', '1.5')
+    """
+    text = text.strip()
+    if _WHOLE.fullmatch(text):
+        return text.partition(".")[0]
+    return text.lower() if text.lower() in ("true", "false") else text
 
 
 def words_in(text: str) -> list[str]:

@@ -14,9 +14,9 @@ _WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
 _DECIMAL = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 WRITTEN_NUMBER = (
     r"^[+-]?[0-9]+,[0-9]+$|^[+-]?[$€£¥]?\s?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?\s?[%€]?$"
-    r"|^[+-]?[$€£¥]\s?[0-9]+(?:\.[0-9]+)?$|^[+-]?[0-9]+(?:[.,][0-9]+)?\s?[%€]$"
+    r"|^[+-]?[$€£¥]\s?[0-9]+(?:\.[0-9]+)?$|^[+-]?[0-9]+(?:[.,][0-9]+)?\s?[%€]$|^[<>≤≥]=?\s?[0-9]+(?:[.,][0-9]+)?$"
 )
-"""A number with more than digits and a point: a decimal comma, thousands apart, percent, or a sign of money."""
+"""A number with more than digits and a point: decimal commas, thousands apart, percent, money, bounds."""
 
 
 def is_text(column: pl.Series) -> bool:
@@ -34,15 +34,15 @@ def cleaned(column: pl.Series) -> pl.Series:
     )
 
 
-def channel_values(table: Table, name: str) -> NDArray[np.float64]:
-    """A column as float64 [N], NaN where missing; true is 1 and false 0.
+def channel_values(table: Table, name: str, what: str = "Channel") -> NDArray[np.float64]:
+    """A column as float64 [N], NaN where missing; true is 1 and false 0. Messages call it ``what``.
 
     Raises:
         InputError: text, dates, nested values or infinities, naming column and row.
     """
     column = table.frame[name]
     if is_text(column):
-        numbers = _numbers_in_text(table, column)
+        numbers = _numbers_in_text(table, column, what)
     elif column.dtype.is_numeric() or isinstance(column.dtype, (pl.Boolean, pl.Null)):
         numbers = column.cast(pl.Float64)
     else:
@@ -104,7 +104,7 @@ def id_values(table: Table, name: str) -> pl.Series:
         InputError: a row without an id, or nested values.
     """
     column = table.frame[name]
-    if column.dtype.is_nested() or isinstance(column.dtype, (pl.Object, pl.Binary)):
+    if column.dtype.is_nested() or isinstance(column.dtype, (pl.Object, pl.Binary, pl.Duration)):
         raise InputError(_wrong_type(column, "an id must be text, a number or a date"))
     ids = _text_of(table, column) if is_text(column) else column
     if ids.dtype.is_float():
@@ -159,7 +159,7 @@ def _whole_if_possible(table: Table, numbers: pl.Series) -> pl.Series:
     return numbers.cast(pl.Int64) if exact else numbers
 
 
-def _numbers_in_text(table: Table, column: pl.Series) -> pl.Series:
+def _numbers_in_text(table: Table, column: pl.Series, what: str = "Channel") -> pl.Series:
     numbers = column.cast(pl.String).cast(pl.Float64, strict=False)
     if numbers.null_count() == column.null_count():
         return numbers
@@ -178,12 +178,15 @@ def _numbers_in_text(table: Table, column: pl.Series) -> pl.Series:
         first = int(text.arg_max() or 0)
         row = int(unread.arg_true()[first])
         remedy = (
-            " Write numbers plainly: decimals with a point, thousands without a comma, no percent or money signs."
+            " Write numbers plainly: decimals with a point, thousands without a comma, no percent or money signs, "
+            "what lies beyond a bound as the bound or as half of it."
             if rest.str.contains(WRITTEN_NUMBER)[first]
             else f" Mend the value, or leave it empty if it is unknown.{_leave_out(table, column.name)}"
+            if what == "Channel"
+            else " Mend the value."
         )
         raise InputError(
-            f"Channel {column.name!r} holds numbers; {table.row(row)} has the text {rest[first]!r}.{remedy}"
+            f"{what} {column.name!r} holds numbers; {table.row(row)} has the text {rest[first]!r}.{remedy}"
         )
     return numbers.scatter(unread.arg_true(), parsed)
 

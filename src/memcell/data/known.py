@@ -188,7 +188,9 @@ def _by_id(tables: Sequence[Members], name: str | None, ids: list[Any], what: st
     if name is None:
         return [otherwise] * len(ids)
     members = next(table for table in tables if name in table.table.frame.columns)
-    values = pl.Series(channel_values(members.table, name)).fill_nan(None) if what == "Weight" else None
+    values = None
+    if what == "Weight":
+        values = pl.Series(channel_values(members.table, name, "Weight column")).fill_nan(None)
     known = dict(zip(members.ids, one_a_series(members, name, values, what), strict=True))
     found = [known.get(id, otherwise) for id in ids]
     lacking = [id for id, value in zip(ids, found, strict=True) if value is None and id in known]

@@ -104,6 +104,13 @@ def settled(roles: Roles, main: Table, others: Mapping[str, Table]) -> Roles:
     static, targets = others.get("static"), others.get("targets")
     owners: dict[str, str] = {}
     known = {column for table in (main, *others.values()) for column in table.frame.columns}
+    if targets is None and static is not None:
+        told = [name for name in roles.label if name in static.frame.columns and name not in columns]
+        if told:
+            raise InputError(
+                f"{told[0]!r} stands in {static.name}, the table of facts. Give that table as the one of targets too: "
+                "`targets` (on the command line `--targets`)."
+            )
     here = ["id", "time", "channel", "value", "tag", *([] if targets else ["label"]), "facts", "channels"]
     anywhere = ("group", "weight", "ignore")
     check_exist(main, [column for name in here for column in _named(roles, name)], "")

@@ -168,6 +168,12 @@ def read_table(
             known.facts.names, roles.group, roles.weight, kinds, known.facts.kinds, form,
         )  # fmt: skip
     else:
+        if kind == "date" and (form == "zoned") != (schema.time_form == "zoned"):
+            has, had = ("a", "none, and counted as UTC") if form == "zoned" else ("no", "one")
+            notes.append(
+                f"The times of {main.name} have {has} time zone; those the model was trained on had {had}. Clocks "
+                "differ by the zone."
+            )
         schema = replace(schema, date_only=schema.date_only and date_only, time_form=form)
     return TableContents(series_of(parts, known, schema, spill), schema, notes)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -24,12 +24,13 @@ _CLOCK = r"^(?<hour>[0-9]+):(?<minute>[0-5][0-9])(?::(?<second>[0-5][0-9](?:\.[0
 _ZONE = r"^(?<sign>[+-])(?<hour>[0-9]{2}):?(?<minute>[0-9]{2})?$"
 _DAY_FIRST = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4}\b"
 _YEARS = (1600, 2200)
+_DAY_AT, _STAMP = 4, 10  # digits behind the year: up to the day, and at most
 _MOSTLY = 0.9
 """Whole numbers are taken for dates YYYYMMDD from this share of valid ones on, of which random ones have 0.04; and for
 months YYYYMM, 0.08."""
 _FORMS = (
     "Understood are numbers; dates such as 1958-03-29, 1958-03, 1990/07/23, 19580329 or 195803; dates with a time such "
-    "as '1958-03-29 12:00' or 1958-03-29T12:00:00Z; and hours and minutes since the start such as 35:30."
+    "as '1958-03-29 12:00', 1958-03-29T12:00:00Z or 195803291200; and hours and minutes since the start such as 35:30."
 )
 
 
@@ -45,8 +46,9 @@ class Times(NamedTuple):
 def parse_times(table: Table, name: str, wanted: TimeKind | None = None) -> Times:
     """The times in a column.
 
-    Numbers stay numbers, unless all are dates written YYYYMMDD or months written YYYYMM. Dates become seconds since
-    1970; without a time zone they are taken as UTC. A clock since the start (35:30) and durations become hours.
+    Numbers stay numbers, unless all are dates written YYYYMMDD, with HH, HHMM or HHMMSS behind them or not, or months
+    written YYYYMM. Dates become seconds since 1970; without a time zone they are taken as UTC. A clock since the start
+    (35:30) and durations become hours.
 
     Args:
         table: the table.
@@ -106,17 +108,27 @@ def _parse_numbers(table: Table, column: pl.Series, wanted: TimeKind | None) -> 
         raise _not_understood(table, column, int(infinite.argmax()))
     if column.dtype.is_integer():
         check_whole(f"Time column {column.name!r}", column.to_numpy())
-    if wanted != "number" and bool((np.abs(values) < _YEARS[1] * 10_000).all() and (values % 1 == 0).all()):
+    if wanted != "number" and bool((np.abs(values) < _YEARS[1] * 10**_STAMP).all() and (values % 1 == 0).all()):
         whole = values.astype(np.int64)  # also of decimals, as pandas makes whole numbers of which some lack
-        days, months = whole // 100, whole
-        for year, month, day in ((days // 100, days % 100, whole % 100), (months // 100, months % 100, whole * 0 + 1)):
-            dates, valid = _dates_of(year, month, day)
-            valid &= (year >= _YEARS[0]) & (year <= _YEARS[1])
+        for dates, valid in _stamps_of(whole):
             if valid.mean() >= _MOSTLY:
                 if not valid.all():
                     raise _not_understood(table, column, int(valid.argmin()))
                 return dates, "date"
     return values, "number"
+
+
+def _stamps_of(whole: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
+    """What whole numbers are as YYYYMM, YYYYMMDD, and with hours, minutes and seconds: seconds since 1970, and which
+    are such dates."""
+    for digits in range(2, _STAMP + 1, 2):  # behind the year
+        month, day, hour, minute, second = (
+            whole // 10 ** (digits - k) % 100 if k <= digits else whole * 0 + (k == _DAY_AT) for k in range(2, 12, 2)
+        )
+        year = whole // 10**digits
+        dates, valid = _dates_of(year, month, day)
+        valid &= (year >= _YEARS[0]) & (year <= _YEARS[1]) & (hour < 24) & (minute < 60) & (second < 60)
+        yield dates + 3600.0 * hour + 60.0 * minute + second, valid
 
 
 def _parse_text(table: Table, text: pl.Series, wanted: TimeKind | None) -> tuple[NDArray[np.float64], TimeKind]:

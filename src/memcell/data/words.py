@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
+from memcell.data.channels import category
 from memcell.data.columns import WRITTEN_NUMBER, cleaned, is_text
 from memcell.data.schema import Kind
 from memcell.data.source import Table
@@ -68,11 +69,11 @@ def levels_of(column: pl.Series) -> Levels:
     """
     if column.dtype.is_nested() or isinstance(column.dtype, (pl.Object, pl.Binary)):
         raise InputError(f"Column {column.name!r} has the type {column.dtype}; words stand one text a cell. Join them.")
-    text = column.cast(pl.String)
-    if column.dtype.is_float():  # as pandas makes whole numbers of which some lack
-        text = column.cast(pl.Int64, strict=False).cast(pl.String).zip_with((column % 1 == 0).fill_null(False), text)
-    text = cleaned(text)
-    words = text.drop_nulls().unique().sort().to_list()
-    place = pl.DataFrame({"word": pl.Series(words, dtype=pl.String), "code": np.arange(len(words), dtype=np.float64)})
-    codes = text.to_frame("word").join(place, on="word", how="left", maintain_order="left")["code"]
-    return Levels(codes.fill_null(float("nan")).to_numpy(), tuple(words))
+    text = cleaned(column.cast(pl.String))
+    found = text.drop_nulls().unique().to_list()
+    words = sorted(set(map(category, found)))
+    codes = {word: float(code) for code, word in enumerate(words)}
+    place = pl.DataFrame({"word": pl.Series(found, dtype=pl.String), "code": [codes[category(one)] for one in found]},
+                         schema_overrides={"code": pl.Float64})  # fmt: skip
+    numbers = text.to_frame("word").join(place, on="word", how="left", maintain_order="left")["code"]
+    return Levels(numbers.fill_null(float("nan")).to_numpy(), tuple(words))

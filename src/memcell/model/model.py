@@ -162,7 +162,7 @@ class Model:
         results: list[Forecast] = []
         for start, steps in zip(range(len(series)), self._batches(series, one_by_one=True), strict=True):
             quantiles, anchor = self.quantiles_at(steps, np.array([len(steps.values) - 1]))
-            results.append(self.forecast_of(quantiles[0], anchor[0], float(series[start].times[-1])))
+            results.append(self.forecast_of(quantiles[0], anchor[0], series[start].times))
         return results
 
     def quantiles_at(self, steps: Steps, rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -174,13 +174,15 @@ class Model:
             answers.append(head.decode(answer_rows(self.config, weights, x, h, steps, rows)))
         return np.mean(answers, axis=0), steps.anchor[rows]
 
-    def forecast_of(self, quantiles: NDArray[np.float64], anchor: NDArray[np.float64], last_time: float) -> Forecast:
-        """The forecast after ``last_time`` from raw quantiles [K, 3]."""
+    def forecast_of(
+        self, quantiles: NDArray[np.float64], anchor: NDArray[np.float64], times: NDArray[np.float64]
+    ) -> Forecast:
+        """The forecast after the rows at ``times`` [T], or the last few of them, from raw quantiles [K, 3]."""
         target, head = self.recipe.target, self.config.head
         assert target is not None
         assert isinstance(head, QuantileForecast)
-        times = self.recipe.cadence.after(last_time, np.arange(1, head.horizon + 1))
-        return Forecast(times, target.forecast(quantiles, anchor))
+        cadence = self.recipe.cadence.in_days_of(times)
+        return Forecast(cadence.after(times[-1], np.arange(1, head.horizon + 1)), target.forecast(quantiles, anchor))
 
     def stream(self, facts: Mapping[str, Any] | None = None) -> Stream:
         """A series still to come: takes one row at a time, predicts after any of them.

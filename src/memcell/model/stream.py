@@ -153,7 +153,7 @@ class Stream:
         if model.task == "forecast":
             if self._time is None or np.isnan(self._steps.anchor[-1, 0]):
                 raise InputError("The target has not been seen yet; a forecast needs at least one value to start from.")
-            return model.forecast_of(self._decoded()[0], self._steps.anchor[-1], self._time)
+            return model.forecast_of(self._decoded()[0], self._steps.anchor[-1], np.array([self._time]))
         if model.task == "regress":
             means = self._decoded()[0, :, 3]
             return float(means[0]) if len(means) == 1 else means
@@ -316,8 +316,7 @@ def _codes(argument: str, channel: Channel, entry: Any) -> list[float]:
     if _is_missing(entry):
         return []
     if isinstance(channel, WordChannel):
-        whole = isinstance(entry, float | np.floating) and float(entry).is_integer()  # as pandas has whole numbers
-        return [float(code) for code in channel.codes_of(str(int(entry) if whole else entry))]
+        return [float(code) for code in channel.codes_of(str(entry))]
     try:
         number = float(entry)
     except (TypeError, ValueError) as error:

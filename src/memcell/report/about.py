@@ -80,13 +80,22 @@ def learning(model: Model) -> Html:
         "learning",
         title,
         paragraph(
-            "Training loss falls as the network fits what it is shown; validation loss is of series it was not "
-            f"shown, and training keeps the weights with the lowest (the dots).{left_out}"
+            f"Training loss falls as the network fits what it is shown; validation loss is of {_held_out(model)}"
+            f"{left_out}"
             if best
             else f"Nothing was held out, so training loss is all there is.{left_out}"
         ),
         panels(f"Loss{several} by epoch", [Panel("loss", lines, 190, (low, high))], "epoch"),
     )
+
+
+def _held_out(model: Model) -> str:
+    if model.task == "forecast":
+        return (
+            "the last part of the time, which it was not shown. After as many steps as had the lowest (the dot) it was "
+            "trained anew on all rows."
+        )
+    return "series it was not shown, and training keeps the weights with the lowest (the dots)."
 
 
 def _task(model: Model) -> str:

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from memcell.contract import InputError
 from memcell.data import Series
+from memcell.data.sketch import share_in
 from memcell.evaluation import evaluate_forecaster, evaluate_model
 from memcell.model import Model
 from memcell.report.page import Html, bold, details, paragraph, score, section, table
@@ -136,10 +137,9 @@ def _left_out(known: list[Series], series: list[Series]) -> str:
 
 
 def _maybe_seen(model: Model, known: list[Series]) -> str:
-    rows = sum(map(len, known))
-    if (model.record.get("series"), model.record.get("rows")) == (len(known), rows):
-        return "The model was trained on as many series and rows: if they are these, the scores flatter it."
-    return ""
+    sketch = model.record.get("sketch")
+    share = share_in(sketch, known) if isinstance(sketch, list) else 0.0
+    return f"{100 * share:.0f} % of the series are among those it was trained on: scores flatter it." if share else ""
 
 
 def _meanings(own: Rival) -> str:

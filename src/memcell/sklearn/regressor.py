@@ -168,6 +168,21 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         return float(np.mean(scores))
 
 
+def _culprit(series: list[Series], given: Any, error: Exception) -> str:
+    """The first text among the targets, and what to do about it."""
+    for one, label in zip(series, given, strict=False):
+        several = label if isinstance(label, tuple | list | np.ndarray) else (label,)
+        for k, value in enumerate(several):
+            if isinstance(value, str):
+                names = () if one.schema is None else one.schema.label
+                of = f"{names[k]!r} of " if len(names) == len(several) else ""
+                return (
+                    f"{of}series {one.id!r} is {value!r}. Write numbers plainly, decimals with a point, and leave "
+                    "blank what is unknown; words are for a classifier."
+                )
+    return f"{error}."
+
+
 def _targets(series: list[Series], y: Any) -> NDArray[np.float64]:
     """[n, K]."""
     given = [one.label for one in series] if y is None else one_column(y)
@@ -177,9 +192,7 @@ def _targets(series: list[Series], y: Any) -> NDArray[np.float64]:
     try:
         targets = np.array([np.nan if one is None else one for one in given] if y is None else given, np.float64)
     except (TypeError, ValueError) as error:
-        culprit = next((one for one, label in zip(series, given, strict=False) if isinstance(label, str)), None)
-        where = "" if culprit is None else f" See series {culprit.id!r}."
-        raise InputError(f"The target must be numbers: {error}.{where} Words are for a classifier.") from error
+        raise InputError(f"The target must be numbers: {_culprit(series, given, error)}") from error
     if targets.ndim > 2:
         raise InputError(f"`y` has the shape {targets.shape}; give one number a series, [n], or [n, K] of several.")
     if not targets.ndim or np.isnan(targets).all():

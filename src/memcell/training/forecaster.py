@@ -19,7 +19,7 @@ from memcell.heads import QuantileForecast
 from memcell.model import Model, ModelConfig
 from memcell.training.batches import Batch, Batches
 from memcell.training.checkpoint import Checkpoint
-from memcell.training.networks import config_of, start_of
+from memcell.training.networks import config_of, record_of, start_of
 from memcell.training.settings import Design, TrainingSettings
 from memcell.training.train import Trained, train
 
@@ -95,9 +95,7 @@ def fit_forecaster(
         interrupted = final is None
         if final is not None:
             weights, recipe, config = final.weights, everything, wider
-    record = {
-        "series": len(series),
-        "rows": sum(map(len, series)),
+    record = record_of(series) | {
         "target": target,
         "validation_loss": round(first.validation_loss, 6),
         "steps": first.step,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from memcell.data import Series, TableSchema
 from memcell.data.channels import NumberChannel
 from memcell.data.recipe import Recipe
+from memcell.data.sketch import sketch_of
 from memcell.data.steps import Steps
 from memcell.heads import Head
 from memcell.model import Model, ModelConfig
@@ -23,7 +24,7 @@ from memcell.training.settings import FIT_MECHANISMS, Design, TrainingSettings
 from memcell.training.splits import held_out
 from memcell.training.train import Trained, train
 
-__all__ = ["begun", "config_of", "fit_members", "pass_once", "start_of"]
+__all__ = ["begun", "config_of", "fit_members", "pass_once", "record_of", "start_of"]
 
 _FEW = 200  # series, below which networks are smaller
 _LONG = 200  # rows of a series from which on gates start out remembering over its length
@@ -110,6 +111,11 @@ def fit_members(
         "history": [run.history for run in trained],
     }
     return Model(recipe, replace(config, members=len(trained)), tuple(run.weights for run in trained), record)
+
+
+def record_of(series: list[Series]) -> dict[str, Any]:
+    """What a model remembers of the series it was trained on."""
+    return {"series": len(series), "rows": sum(map(len, series)), "sketch": sketch_of(series)}
 
 
 def _enough(series: list[Series]) -> list[Series]:

@@ -16,7 +16,7 @@ from memcell.heads import Tagging
 from memcell.model import Model
 from memcell.training.batches import Batch, Batches, Held
 from memcell.training.checkpoint import Checkpoint
-from memcell.training.networks import fit_members
+from memcell.training.networks import fit_members, record_of
 from memcell.training.settings import Design, TrainingSettings
 from memcell.training.whole import ClassWeight, class_weights, classes_of, counting
 
@@ -103,9 +103,5 @@ def fit_tagger(
 
     head, design = Tagging(tuple(classes)), design or Design()
     model = fit_members(series, head, schema, settings, design, batches, None, checkpoint)
-    record = {
-        "series": len(series),
-        "rows": sum(map(len, series)),
-        "classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)},
-    }
-    return replace(model, record=record | model.record)
+    record = {"classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)}}
+    return replace(model, record=record_of(series) | record | model.record)

@@ -17,12 +17,11 @@ from memcell.data.steps import Steps
 from memcell.heads import Classification, Head, MultiLabel, Regression
 from memcell.heads.regression import OF_T
 from memcell.model import Model
-from memcell.ragged import offsets_of
 from memcell.training.batches import Batch, Batches, Held
 from memcell.training.calibration import calibrated
 from memcell.training.checkpoint import Checkpoint
 from memcell.training.leaks import leaking_channels
-from memcell.training.networks import begun, fit_members, pass_once
+from memcell.training.networks import begun, fit_members, pass_once, record_of
 from memcell.training.settings import Design, TrainingSettings
 
 __all__ = [
@@ -208,8 +207,7 @@ def _fit(
         model = partial.model or begun(series, problem.head, schema, settings, design)
         return pass_once(series, model, settings, batches)
     model = fit_members(series, problem.head, schema, settings, design, batches, problem.codes, checkpoint)
-    record = {"series": len(series), "rows": int(offsets_of([len(one) for one in series])[-1])}
-    model = replace(model, record=record | model.record | problem.record)
+    model = replace(model, record=record_of(series) | model.record | problem.record)
     if isinstance(problem.head, Regression):
         with suppress(KeyboardInterrupt):  # which the model is good without
             model = calibrated(model, series, problem.targets, problem.weights)
