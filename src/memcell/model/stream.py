@@ -1,10 +1,7 @@
 """One series as it arrives: a row at a time, in constant memory."""
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,10 +10,10 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data import Series
-from memcell.data.channels import MISSING, Channel, WordChannel
-from memcell.data.dates import seconds_of
+from memcell.data.channels import WordChannel
 from memcell.data.observations import Observations
 from memcell.data.recipe_state import RecipeState
+from memcell.model.row import observed, time_of
 from memcell.model.stack import NativeEngine, State, answer_rows, answer_whole, run
 
 if TYPE_CHECKING:
@@ -115,7 +112,7 @@ class Stream:
         schema = self._model.recipe.schema
         if time is None and schema.time_kind != "order":
             raise InputError(f"`time` is missing; the model was trained with the times of column {schema.time!r}.")
-        now = self._time_of(time, schema.time_kind)
+        now = float(self._count) if time is None else time_of(time, schema.time_kind)
         if self._time is not None and now <= self._time:
             if time is None:
                 raise InputError(
@@ -220,129 +217,3 @@ class Stream:
         channel, value = (list(chain.from_iterable(getattr(row, of) for row in rows)) for of in ("channel", "value"))
         seen = Observations.of(np.repeat(np.arange(len(rows)), counts), channel, value)
         return replace(self._nothing, observations=seen, times=np.array([row.time for row in rows]))
-
-    def _time_of(self, time: Any, kind: str) -> float:
-        """As a series has it."""
-        if time is None:
-            return float(self._count)
-        try:
-            if np.ndim(time) or (kind != "date" and np.asarray(time).dtype.kind in "mM"):
-                raise TypeError("several, or no number")
-            now = float(seconds_of(np.array([_date(time)]))[0]) if kind == "date" else float(time)
-        except (TypeError, ValueError, OverflowError) as error:
-            trained, wanted = _TIMES[kind]
-            raise InputError(f"`time` is {time!r}; the model was trained with {trained}. Give {wanted}.") from error
-        if not np.isfinite(now):
-            raise InputError(f"`time` is {time!r}; a row needs a finite time.")
-        return now
-
-
-def _date(time: Any) -> np.datetime64:
-    """In UTC.
-
-    Raises:
-        TypeError, ValueError, OverflowError: it is none.
-    """
-    if isinstance(time, np.ndarray):
-        time = time[()]
-    if isinstance(time, int | float | np.number):
-        raise TypeError("a number is no date")
-    date: Any = datetime.fromisoformat(time) if isinstance(time, str) and _ZONED.search(time) else time
-    if getattr(date, "tzinfo", None) is not None:
-        date = date.astimezone(UTC).replace(tzinfo=None)
-    return np.datetime64(date, "us")
-
-
-_ZONED = re.compile(r":.*([zZ]|[+-][0-9:]+)$")
-"""Text of a time of day with a time zone."""
-_TIMES = {
-    "date": ("dates", "one date"), "number": ("numbers", "one number"),
-    "order": ("the order of rows", "one number, or leave it out"),
-}  # fmt: skip
-"""By the kind of times what a model was trained with, and what a row needs."""
-
-
-def observed(argument: str, values: Any, channels: tuple[Channel, ...]) -> tuple[list[int], list[float]]:
-    """What one row says of some channels, or what is said of some facts, as channel and value of each observation.
-
-    Args:
-        argument: for messages.
-        values: a mapping or pandas Series from name to value, or values in order; a list is a set.
-        channels: what there is.
-
-    Raises:
-        InputError: an unknown channel, or a value that the channel cannot hold.
-    """
-    what = _kind(argument)
-    names = [one.name for one in channels]
-    if hasattr(values, "index") and hasattr(values, "to_dict"):
-        if np.ndim(values) != 1:
-            raise InputError(f"`{argument}` is a {type(values).__name__}; give one row of it, such as `.iloc[0]`.")
-        values = values.to_dict()
-    if isinstance(values, Mapping):
-        unknown = [name for name in values if name not in names]
-        if unknown:
-            known = f"reads {', '.join(map(repr, names))}" if names else "reads none"
-            raise InputError(f"There is no {what} {unknown[0]!r}; the model {known}.")
-        given: list[Any] = [values.get(name, np.nan) for name in names]
-    elif isinstance(values, list | tuple):
-        given = list(values)
-    else:
-        array = np.asarray(values, object)
-        if array.ndim > 1:
-            raise InputError(f"`{argument}` has the shape {array.shape}; give one row of it.")
-        given = list(array.reshape(-1))
-    if len(given) != len(names):
-        raise InputError(
-            f"`{argument}` has {len(given)} entries; the model reads the {len(names)} {what}s {tuple(names)}."
-        )
-    channel: list[int] = []
-    value: list[float] = []
-    for c, one in enumerate(channels):
-        several = given[c] if isinstance(given[c], list | tuple) else [given[c]]
-        for entry in several:
-            codes = _codes(argument, one, entry)
-            channel += [c] * len(codes)
-            value += codes
-    return channel, value
-
-
-def _kind(argument: str) -> str:
-    return "fact" if argument == "facts" else "channel"
-
-
-def _codes(argument: str, channel: Channel, entry: Any) -> list[float]:
-    """The values that stand for one entry; none where it is missing."""
-    if _is_missing(entry):
-        return []
-    if isinstance(channel, WordChannel):
-        return [float(code) for code in channel.codes_of(str(entry))]
-    try:
-        number = float(entry)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"`{argument}` must be numbers, NaN where missing; {_kind(argument)} {channel.name!r} has {entry!r}."
-        ) from error
-    if math.isinf(number):
-        raise InputError(
-            f"`{argument}` must be finite, or NaN where missing; it is {number} in {_kind(argument)} {channel.name!r}."
-        )
-    return [number]
-
-
-def _is_missing(entry: Any) -> bool:
-    """Whether an entry says nothing, as ``memcell.read`` has it: NaN, NaT, NA, None, or text that stands for these."""
-    if isinstance(entry, float):
-        return bool(np.isnan(entry))
-    text = str(entry).strip().lower()
-    return entry is None or text in MISSING or (text == "nat" and not isinstance(entry, str))
-
-
-def _joined(rows: list[Series]) -> Series:
-    """Rows one after another."""
-    if len(rows) == 1:
-        return rows[0]
-    seen = rows[0].observations
-    for before, row in enumerate(rows[1:], start=1):
-        seen = row.observations.after(seen, before)
-    return replace(rows[0], observations=seen, times=np.concatenate([row.times for row in rows]))
