@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from training.small_series import SCHEMA, levels, settings
 
+from memcell import Series
 from memcell.data.recipe import Recipe
 from memcell.data.shapes import Shapes
 from memcell.heads import Classification, Head, MultiLabel, Regression
@@ -24,7 +25,8 @@ SERIES, LABELS = levels(60)
 RECIPE = Recipe.learn(SERIES, SCHEMA, summary=True)
 SCALED = [np.nan_to_num(RECIPE.encoding.scaled(RECIPE.encoding.columns_of(one))) for one in SERIES]
 SHAPES = tuple(Shapes.learn(SCALED, 1, changes=changes) for changes in (False, True))
-RECIPES = (RECIPE, replace(RECIPE, shapes=SHAPES[:1]), replace(RECIPE, shapes=SHAPES))
+FINE = Recipe.learn(levels(260, seed=1)[0], SCHEMA, summary=True, fine=True)
+RECIPES = (RECIPE, replace(RECIPE, shapes=SHAPES[:1]), replace(RECIPE, shapes=SHAPES), replace(FINE, shapes=SHAPES))
 HIGH = np.array([label == "high" for label in LABELS], np.float32)[:, None]
 CASES: dict[str, tuple[Head, NDArray[np.float32]]] = {
     "classify": (Classification(("low", "high")), np.hstack([1 - HIGH, HIGH])),
@@ -164,6 +166,28 @@ def test_losses_that_are_not_finite_are_not_the_best() -> None:
     np.testing.assert_allclose(_mean_of_best(possible, close, np.ones(3)), [0.75, 0.25])
 
 
+@pytest.mark.parametrize("narrow", [False, True])
+def test_statistics_are_read_as_finely_as_held_out_series_say(narrow: bool) -> None:
+    """Whether the last value lies in one of four narrow bands, or the larger it is the more likely."""
+    rng = np.random.default_rng(0)
+    last = rng.uniform(0.0, 1.0, 400)
+    series = [Series(np.array([[one]]), np.zeros(1), ("x",), k, time_kind="number") for k, one in enumerate(last)]
+    high = ((last * 8) % 2 < 1 if narrow else last > rng.uniform(0.0, 1.0, 400)).astype(np.float32)
+    target = np.stack([1 - high, high], axis=1)
+    recipe = Recipe.learn(series[:260], SCHEMA, summary=True, aligned=False, fine=True)
+    config, run = started(CASES["classify"][0], 0.0, recipe)
+    steps = recipe.apply(series)
+    parts = [Batch.of(steps.sequences(part), None, target[part]) for part in np.split(np.arange(400), [260])]
+    (mixed,) = together(config, [run], [Batches(lambda random: iter(parts[:1]), 1, parts[1:])])  # noqa: ARG005
+    weight = mixed.weights["linear.weight"]
+    coarse, fine = weight[:, : config.summary].any(), weight[:, -config.fine :].any()
+    assert (coarse, fine) == (not narrow, narrow)
+    less, _ = networks._without_unread(recipe, [mixed])
+    assert less.widths["fine"] == (config.fine if narrow else 0)
+    right = (module_of(config, mixed).answers(parts[1]).argmax(dim=1).numpy() == high[260:]).mean()
+    assert right > (0.95 if narrow else 0.6)
+
+
 @pytest.mark.parametrize("read", [(True, True), (True, False), (False, True), (False, False)])
 def test_kinds_of_shapes_that_no_network_reads_are_left_out(read: tuple[bool, bool]) -> None:
     recipe = replace(RECIPE, shapes=SHAPES)
@@ -173,7 +197,7 @@ def test_kinds_of_shapes_that_no_network_reads_are_left_out(read: tuple[bool, bo
     for one, own in zip(read, np.split(weight[:, begin:], [config.shapes[0]], axis=1), strict=True):
         own *= one
     run.weights["linear.weight"] = weight
-    less, (cut,) = networks._without_unread_shapes(recipe, [run])
+    less, (cut,) = networks._without_unread(recipe, [run])
     assert less.shapes == tuple(one for one, there in zip(SHAPES, read, strict=True) if there)
     models = (Model(at, replace(config, **at.widths), (one.weights,), {}) for at, one in ((recipe, run), (less, cut)))
     np.testing.assert_allclose(*(one.predict_proba(SERIES[:5]) for one in models), atol=1e-6)

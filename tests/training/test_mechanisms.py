@@ -38,6 +38,18 @@ def dense(values: NDArray[np.float64], times: Any = None, **more: Any) -> Series
     return Series(values, np.arange(len(values)) if times is None else times, columns, time_kind=kind, **more)  # type: ignore[arg-type]
 
 
+def bands(seed: int) -> Data:
+    """Which of many narrow bands the mean lies in says the class: every other one."""
+    rng = np.random.default_rng(seed)
+    means = rng.uniform(0.0, 1.0, 600)
+    return [dense(np.full((3, 1), mean)) for mean in means], (means * 10 % 2 < 1).astype(int)
+
+
+def test_statistics_in_fine_pieces_are_learnt() -> None:
+    assert score(bands, epochs=3, learning_rate=1e-3) > 0.9
+    assert score(bands, epochs=3, learning_rate=1e-3, without=("fine",)) < 0.75
+
+
 def missing(seed: int) -> Data:
     """Whether the second channel is seen in one row of five is the class; what is seen is always 0."""
     rng = np.random.default_rng(seed)

@@ -31,6 +31,7 @@ _LONG, _PATCHES = 64, 32  # rows of a series from which on patches are made, and
 _MOST_MULTIPLIED = 16  # channels of which each two are multiplied
 _SUMMARISED = 5000  # series at most, from which it is learnt how statistics of a summary are scaled
 _ROWS_SUMMARISED = 4  # rows of each of them, where it is rows that come with a summary
+_ENOUGH, _FEW = 200, 8  # series from which on, and columns up to which, statistics come in fine pieces too
 _MOST_ALIGNED = 1000  # values of a series that are features each
 _COMPLETE = 0.98  # share of values that even and complete series have
 _WIDEST = 64  # columns of a patch at most
@@ -102,9 +103,12 @@ def shapes_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, .
     return tuple(Shapes.learn(scaled, len(channels), changes=changes) for changes in (False, True))
 
 
-def summary_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...], by_row: bool) -> SummaryScaling:
+def summary_of(
+    series: list[Series], cadence: Cadence, channels: tuple[Channel, ...], *, by_row: bool, fine: bool
+) -> SummaryScaling:
     """How statistics of each column become features; learnt from every second, third, ... of very many series: of all
-    their rows or, ``by_row``, of the rows up to a few."""
+    their rows or, ``by_row``, of the rows up to a few. ``fine`` pieces there are where series are enough for them and
+    columns few."""
     encoding = Encoding(channels, ())
     nothing = Summary.nothing(len(encoding.columns))
     random = np.random.default_rng(0)
@@ -118,7 +122,10 @@ def summary_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, 
 
     some = series[:: -(-len(series) // _SUMMARISED) or 1]
     each = [statistics(one) for one in some if len(one) or not by_row]
-    return SummaryScaling.learn(np.concatenate([np.empty((0, *nothing.statistics().shape)), *each]), linear=by_row)
+    fine &= not by_row and len(series) >= _ENOUGH and len(encoding.columns) <= _FEW
+    return SummaryScaling.learn(
+        np.concatenate([np.empty((0, *nothing.statistics().shape)), *each]), linear=by_row, fine=fine
+    )
 
 
 def products_of(series: list[Series], channels: tuple[Channel, ...]) -> bool:

@@ -100,6 +100,7 @@ class Recipe:
         aligned: bool = True,
         shapes: bool = False,
         products: bool = True,
+        fine: bool = False,
         merging: bool = False,
         by_row: bool = False,
     ) -> "Recipe":
@@ -116,6 +117,7 @@ class Recipe:
             aligned: whether the values of rows that all series have alike are among it.
             shapes: whether it comes with how often each shape is there, where series are few, even and complete.
             products: whether products of channels are among the summary, where these are few and complete.
+            fine: whether statistics come in fine pieces too, where series are enough and columns few.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
                 channels, in patches where they are even and complete.
             by_row: whether summaries are of the rows up to each one, where columns are not too many; of whole series
@@ -154,7 +156,7 @@ class Recipe:
         rows = aligned_rows(series, cadence, channels) if whole and aligned else 0
         found = shapes_of(series, cadence, channels) if whole and shapes else ()
         pairs = whole and products and products_of(series, channels)
-        scaling = summary_of(series, cadence, channels, by_row) if summary else None
+        scaling = summary_of(series, cadence, channels, by_row=by_row, fine=fine) if summary else None
         by_row &= summary
         return cls(
             schema, cadence, channels, facts, periods, target_recipe, scaling, span, patch, rows, found, pairs, by_row
@@ -192,6 +194,7 @@ class Recipe:
             "products": products,
             "aligned": self.aligned * single,
             "shapes": tuple(one.size for one in self.shapes),
+            "fine": 0 if self.summary is None else self.summary.fine_size,
         }  # fmt: skip
 
     @cached_property

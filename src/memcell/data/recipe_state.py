@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RecipeState"]
 
 _BLOCK = 1024  # rows whose summaries are worked out at once
-_NOTHING = {name: np.empty((1, 0), np.float32) for name in ("summary", "shapes")}  # where a recipe has no summaries
+_NOTHING = {name: np.empty((1, 0), np.float32) for name in ("summary", "wide")}  # where a recipe has no summaries
 
 
 class RecipeState:
@@ -135,14 +135,12 @@ class RecipeState:
         )
 
     def whole(self) -> dict[str, NDArray[np.float32]]:
-        """What the series is as a whole so far: the ``summary`` and ``shapes`` of steps, [1, .]."""
-        if self._recipe.summary is None or self._recipe.by_row:
+        """What the series is as a whole so far: the ``summary`` and ``wide`` of steps, [1, .]."""
+        scaling = self._recipe.summary
+        if scaling is None or self._recipe.by_row:
             return _NOTHING
-        shapes = [one.features() for one in self._shapes]
-        return {
-            "summary": self._summary.features(self._recipe.summary)[None, :],
-            "shapes": np.concatenate([np.empty(0, np.float32), *shapes])[None, :],
-        }
+        wide = [*(one.features() for one in self._shapes), scaling.fine_features(self._summary.statistics())]
+        return {"summary": self._summary.features(scaling)[None, :], "wide": np.concatenate(wide)[None, :]}
 
     def _remember(self, rows: Series, numbers: NDArray[np.float64]) -> NDArray[np.float32] | None:
         """Rows, and the values of their columns, of which ``whole`` is to say something; of a recipe by row the

@@ -29,7 +29,8 @@ class Steps:
         event_feature: int64 [M], what was observed; event_value: [M], its scaled value, 0 for words.
         facts: [B, S], what is known of each series as a whole.
         summary: [B, .], what its columns did up to the last row, where the recipe has summaries.
-        shapes: [B, .], how often each shape was there, where the recipe has shapes.
+        wide: [B, .], what is read beside the head alone: how often each shape was there, then statistics in fine
+            pieces.
         so_far: [N, .], what the columns did up to each row, where the recipe has summaries by row.
         offsets: int64 [B + 1].
     """
@@ -46,7 +47,7 @@ class Steps:
     event_value: Array
     facts: Array
     summary: Array
-    shapes: Array
+    wide: Array
     so_far: Array
     offsets: NDArray[np.int64]
 
@@ -113,6 +114,6 @@ def _ranges(first: Array, lengths: Array) -> tuple[NDArray[np.int64], NDArray[np
     return np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], lengths), offsets
 
 
-_BY_SERIES = ("facts", "summary", "shapes")
+_BY_SERIES = ("facts", "summary", "wide")
 _NOT_BY_ROW = (*_BY_SERIES, "event_row", "event_feature", "event_value", "offsets")
 _BY_ROW = tuple(field.name for field in fields(Steps) if field.name not in _NOT_BY_ROW)

@@ -20,6 +20,7 @@ STATISTICS = ("last", "mean", "largest", "least", "deviation", "count", "first",
 the times, ``change`` the mean size of the difference between a value and the one before it."""
 
 _KNOTS = (0.006, 0.1, 0.25, 0.5, 0.75, 0.9, 0.994)  # shares of the training series below each knot
+_FINE = 31  # shares that are evenly apart, below each knot of what is fine
 _MOST_PIECEWISE = 250  # columns up to which statistics are also piecewise linear
 _ROUNDING = 1e-6  # of the largest values: what differs by less, rounding may have left
 _DRAWN_IN = (0.01, 0.99)  # shares of the training series between which center and scale are taken
@@ -41,16 +42,18 @@ class SummaryScaling:
     Attributes:
         center, scale: [S, D], of each statistic of each column; a scale of 0 where all series have the same.
         knots: [S, D, K], between which features are linear; K is 0 where columns are very many.
+        fine: [S, D, F], many more knots, for a reading that is linear; F is 0 where there is none.
     """
 
     center: tuple[tuple[float, ...], ...]
     scale: tuple[tuple[float, ...], ...]
     knots: tuple[tuple[tuple[float, ...], ...], ...]
+    fine: tuple[tuple[tuple[float, ...], ...], ...]
 
     @classmethod
-    def learn(cls, statistics: Array, *, linear: bool = False) -> "SummaryScaling":
+    def learn(cls, statistics: Array, *, linear: bool = False, fine: bool = False) -> "SummaryScaling":
         """From ``Summary.statistics`` of the training series, or of rows of theirs, [n, S, D]; with ``linear`` features
-        are not piecewise."""
+        are not piecewise, with ``fine`` they come in finer pieces too."""
         low, high = _quantiles(statistics, _DRAWN_IN)
         known = ~np.isnan(statistics)
         count = np.maximum(known.sum(axis=0), 1)
@@ -60,25 +63,43 @@ class SummaryScaling:
         largest = np.where(known, np.abs(statistics), 0.0).max(axis=0, initial=0.0)
         least = _ROUNDING * np.maximum(largest, 1.0)
         scale = np.where(scale > least, scale, 0.0)
-        knots = _quantiles(statistics, () if linear or statistics.shape[2] > _MOST_PIECEWISE else _KNOTS)
-        for below, above in pairwise(knots):
-            above[...] = np.where(above - below > least, above, below)
-        return cls(_tuples(center), _tuples(scale), _tuples(np.moveaxis(knots, 0, -1)))
+
+        def knots(shares: Sequence[float]) -> Any:
+            found = _quantiles(statistics, shares)
+            for below, above in pairwise(found):
+                above[...] = np.where(above - below > least, above, below)
+            return _tuples(np.moveaxis(found, 0, -1))
+
+        coarse = () if linear or statistics.shape[2] > _MOST_PIECEWISE else _KNOTS
+        evenly = [(k + 0.5) / _FINE for k in range(_FINE)] if fine else []
+        return cls(_tuples(center), _tuples(scale), knots(coarse), knots(evenly))
 
     @property
     def per_column(self) -> int:
         """Features of a column."""
         return len(STATISTICS) * max(1, self._arrays[2].shape[-1])
 
+    def without_fine(self) -> "SummaryScaling":
+        """The same without fine pieces."""
+        return replace(self, fine=tuple(tuple(() for _ in row) for row in self.fine))
+
+    @property
+    def fine_size(self) -> int:
+        """Features in fine pieces."""
+        statistics, columns, knots = self._arrays[3].shape
+        return statistics * columns * max(0, knots - 1)
+
     @cached_property
-    def _arrays(self) -> tuple[Array, Array, Array]:
+    def _arrays(self) -> tuple[Array, Array, Array, Array]:
         shape = len(STATISTICS), len(self.center[0])
-        each = len(self.knots[0][0]) if self.knots[0] else 0
-        return np.array(self.center), np.array(self.scale), np.array(self.knots).reshape(*shape, each)
+        knots, fine = (
+            np.array(given).reshape(*shape, len(given[0][0]) if given[0] else 0) for given in (self.knots, self.fine)
+        )
+        return np.array(self.center), np.array(self.scale), knots, fine
 
     def features(self, statistics: Array) -> Array:
         """[..., D x per_column] of statistics [..., S, D]: standardised and piecewise linear; 0 where there is none."""
-        center, scale, knots = self._arrays
+        center, scale, knots, _ = self._arrays
         with np.errstate(invalid="ignore"):
             linear = np.clip((statistics - center) / np.where(scale > 0, scale, np.inf), -_FARTHEST, _FARTHEST)
         parts = [linear[..., None]]
@@ -87,12 +108,20 @@ class SummaryScaling:
         features = np.concatenate(parts, axis=-1).swapaxes(-3, -2)  # [..., D, S, 1 + segments]
         return np.nan_to_num(features.reshape(*statistics.shape[:-2], -1))
 
+    def fine_features(self, statistics: Array) -> NDArray[np.float32]:
+        """[fine_size] of statistics [S, D], piecewise linear between the fine knots; 0 where there is none."""
+        return np.nan_to_num(piecewise(statistics, self._arrays[3])).reshape(-1).astype(np.float32)
+
     def to_json(self) -> dict[str, Any]:
         """The scaling as values that ``json.dumps`` takes, by statistic."""
+        each = zip(STATISTICS, self.center, self.scale, self.knots, self.fine, strict=True)
         return {
-            name: {"center": list(center), "scale": list(scale), "knots": [list(one) for one in knots]}
-            for name, center, scale, knots in zip(STATISTICS, self.center, self.scale, self.knots, strict=True)
-        }
+            name: {
+                "center": list(center), "scale": list(scale), "knots": [list(one) for one in knots],
+                "fine": [list(one) for one in fine],
+            }
+            for name, center, scale, knots, fine in each
+        }  # fmt: skip
 
     @classmethod
     def from_json(cls, data: object, columns: int) -> "SummaryScaling":
@@ -104,19 +133,20 @@ class SummaryScaling:
         record = cast("Mapping[str, Any]", data)
         try:
             assert set(record) == set(STATISTICS)
-            center, scale, knots = (
+            center, scale, knots, fine = (
                 np.array([record[name][field] for name in STATISTICS], np.float64)
-                for field in ("center", "scale", "knots")
+                for field in ("center", "scale", "knots", "fine")
             )
             shape = len(STATISTICS), columns
             assert center.shape == scale.shape == shape
             assert not columns or knots.shape in ((*shape, len(_KNOTS)), (*shape, 0))
-            assert all(np.isfinite(one).all() for one in (center, scale, knots))
+            assert not columns or fine.shape in ((*shape, _FINE), (*shape, 0))
+            assert all(np.isfinite(one).all() for one in (center, scale, knots, fine))
             assert (scale >= 0).all()
-            assert (np.diff(knots, axis=-1) >= 0).all()
+            assert all((np.diff(one, axis=-1) >= 0).all() for one in (knots, fine))
         except (AssertionError, KeyError, TypeError, ValueError) as error:
             raise InputError("The recipe's scaling of summaries does not have the fields it should have.") from error
-        return cls(_tuples(center), _tuples(scale), _tuples(knots))
+        return cls(_tuples(center), _tuples(scale), _tuples(knots), _tuples(fine))
 
 
 def _quantiles(values: Array, shares: Sequence[float]) -> Array:
@@ -246,5 +276,5 @@ def piecewise(values: Array | Sequence[float], knots: Array) -> Array:
     beside = np.where(np.abs(above) > _ROUNDING * np.maximum(np.abs(low), 1.0), np.sign(above), 0.0)
     steps = np.where(width > 0, above / np.where(width > 0, width, 1.0), beside)
     least, most = np.zeros(steps.shape[-1]), np.ones(steps.shape[-1])
-    least[0], most[-1] = -1.0, 2.0
+    least[:1], most[-1:] = -1.0, 2.0
     return np.clip(steps, least, most)

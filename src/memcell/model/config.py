@@ -47,6 +47,7 @@ class ModelConfig:
         products: how many of them, before the aligned ones, are products of channels.
         aligned: how many of them, the last, it also reads as they are: values of rows that all series have alike.
         shapes: features of each kind of the recipe's shapes, which are read beside the head alone.
+        fine: statistics in fine pieces, which are read there too, after these.
         so_far: features that a row comes with of the rows so far; a head of rows reads them and the facts through a
             layer of their own.
         bidirectional: whether each layer also runs from the end, and its outputs see the whole series.
@@ -68,6 +69,7 @@ class ModelConfig:
     products: int = 0
     aligned: int = 0
     shapes: tuple[int, ...] = ()
+    fine: int = 0
     so_far: int = 0
     bidirectional: bool = False
     without: tuple[str, ...] = ()
@@ -76,7 +78,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name, least in (
             ("channels", 0), ("extra", 0), ("hidden_size", 1), ("num_layers", 1), ("event_size", 1), ("patch", 1),
-            ("facts", 0), ("summary", 0), ("products", 0), ("aligned", 0), ("so_far", 0), ("members", 1),
+            ("facts", 0), ("summary", 0), ("products", 0), ("aligned", 0), ("fine", 0), ("so_far", 0), ("members", 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -121,6 +123,11 @@ class ModelConfig:
         return self.summary if self.head.whole else self.so_far
 
     @property
+    def wide(self) -> int:
+        """Width of what is read beside the head alone."""
+        return sum(self.shapes) + self.fine
+
+    @property
     def read_size(self) -> int:
         """Width of what a head reads of a whole series, or of each row."""
         aligned = self.aligned if self.head.whole else 0
@@ -161,7 +168,7 @@ class ModelConfig:
             shapes["summary.weight"] = (_SUMMARY_SIZE, self.summarised + self.facts)
             shapes["summary.bias"] = (_SUMMARY_SIZE,)
         if self.summary and self.head.whole:
-            shapes["linear.weight"] = (of_head["head.weight"][0], self.summary + self.facts + sum(self.shapes))
+            shapes["linear.weight"] = (of_head["head.weight"][0], self.summary + self.facts + self.wide)
         return shapes | of_head
 
     def to_json(self) -> dict[str, Any]:
@@ -180,6 +187,7 @@ class ModelConfig:
             "products": self.products,
             "aligned": self.aligned,
             "shapes": list(self.shapes),
+            "fine": self.fine,
             "so_far": self.so_far,
             "bidirectional": self.bidirectional,
             "without": list(self.without),

@@ -173,13 +173,13 @@ def answer_whole(config: ModelConfig, weights: Weights, state: State, steps: Ste
     """What the head says of whole series, [B, .], before it is decoded.
 
     The head reads the last outputs, the facts, the values of aligned rows, and a layer over summaries and facts. Beside
-    it, summaries, facts and shapes count as they are: raw = head(read) + V wide, a wide path beside the deep one (Cheng
-    et al., arXiv 1606.07792).
+    it, summaries, facts and what is wide count as they are: raw = head(read) + V known, a wide path beside the deep one
+    (Cheng et al., arXiv 1606.07792).
 
     Args:
         config, weights: of the network.
         state: after the last rows.
-        steps: whose facts, summaries and shapes are read.
+        steps: whose facts, ``summary`` and ``wide`` are read.
         drop: dropout in training.
     """
     xp = array_namespace(steps.facts)
@@ -191,7 +191,7 @@ def answer_whole(config: ModelConfig, weights: Weights, state: State, steps: Ste
     names = [name for name in weights if name.startswith(("head.", "summary.", "linear."))]
     weights = {name: in_full(weights[name]) for name in names}
     apply = drop or (lambda x: x)
-    facts, summary, shapes = map(in_full, (steps.facts, steps.summary, steps.shapes))
+    facts, summary, wide = map(in_full, (steps.facts, steps.summary, steps.wide))
     parts = [*(apply(in_full(h)) for h in state.h[-len(config.directions) :]), apply(facts)]
     if not config.summary:
         return config.head.readout(weights, xp.concat(parts, axis=1), None)
@@ -202,7 +202,7 @@ def answer_whole(config: ModelConfig, weights: Weights, state: State, steps: Ste
     raw = config.head.readout(weights, xp.concat(parts, axis=1), None)
     if "linear.weight" not in weights:  # in training, where they are 0
         return raw
-    return raw + xp.concat([known, shapes], axis=1) @ weights["linear.weight"].T
+    return raw + xp.concat([known, wide], axis=1) @ weights["linear.weight"].T
 
 
 def answer_rows(

@@ -42,8 +42,8 @@ def inputs_of(model: Model, series: Any) -> dict[str, NDArray[Any]]:
         padded["facts"] = steps.facts
     if model.config.summary:
         padded["summary"] = steps.summary
-    if model.config.shapes:
-        padded["shapes"] = steps.shapes
+    if model.config.wide:
+        padded["wide"] = steps.wide
     if model.task == "forecast":
         padded["anchor"] = steps.anchor[steps.offsets[1:] - 1]
     return padded | {"lengths": lengths}
@@ -64,7 +64,7 @@ def model_graph(model: Model, inputs: Collection[str]) -> Graph:
             steps[name] = _time_first(graph, graph.input(name, ["B", "T", "E"], kind))
     facts = graph.input("facts", ["B", config.facts]) if config.facts else None
     summary = graph.input("summary", ["B", config.summary]) if config.summary else None
-    shapes = graph.input("shapes", ["B", sum(config.shapes)]) if config.shapes else None
+    wide = graph.input("wide", ["B", config.wide]) if config.wide else None
     lengths = graph.input("lengths", ["B"], INT64) if "lengths" in inputs else None
     shape = [config.num_layers, "B", config.hidden_size]
     states = [graph.input(name, shape) for name in ("h_0", "c_0")] if "states" in inputs else None
@@ -73,7 +73,7 @@ def model_graph(model: Model, inputs: Collection[str]) -> Graph:
     for w in model.members:
         x, h, finals = _stack(graph, config, w, steps, facts, lengths, states)
         if config.head.whole:
-            read = _read_whole(graph, config, w, [final[0] for final in finals], facts, summary, shapes)
+            read = _read_whole(graph, config, w, [final[0] for final in finals], facts, summary, wide)
         elif isinstance(config.head, QuantileForecast):
             read, x = finals[-1][0], _last_rows(graph, x, lengths)
             read = read if facts is None else graph.op("Concat", read, facts, axis=1)
@@ -226,19 +226,19 @@ def _last_rows(graph: Graph, x: str, lengths: str | None) -> str:
 
 def _read_whole(
     graph: Graph, config: ModelConfig, w: Mapping[str, NDArray[Any]], finals: list[str], facts: str | None,
-    summary: str | None, shapes: str | None,
+    summary: str | None, wide: str | None,
 ) -> str:  # fmt: skip
     """What ``memcell.model.stack.answer_whole`` is a linear function of."""
-    known = [] if facts is None else [facts]
-    parts = [*finals[-len(config.directions) :], *known]
+    of_facts = [] if facts is None else [facts]
+    parts = [*finals[-len(config.directions) :], *of_facts]
     if summary is not None and config.aligned:
         ends = (graph.constant([one], np.int64) for one in (-config.aligned, np.iinfo(np.int64).max, 1))
         parts.append(graph.op("Slice", summary, *ends))
     if summary is not None:
-        wide = graph.op("Concat", summary, *known, axis=1)
-        linear = graph.op("MatMul", wide, graph.constant(w["summary.weight"].T))
-        parts += [graph.op("Relu", graph.op("Add", linear, graph.constant(w["summary.bias"]))), wide]
-    parts += [] if shapes is None else [shapes]
+        known = graph.op("Concat", summary, *of_facts, axis=1)
+        linear = graph.op("MatMul", known, graph.constant(w["summary.weight"].T))
+        parts += [graph.op("Relu", graph.op("Add", linear, graph.constant(w["summary.bias"]))), known]
+    parts += [] if wide is None else [wide]
     return graph.op("Concat", *parts, axis=1)
 
 

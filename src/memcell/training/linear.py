@@ -1,6 +1,6 @@
 """What is linear in summaries and shapes, learnt by itself and mixed with the networks as held-out series say."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -27,41 +27,45 @@ _MOST_STEPS, _HISTORY = 100, 20  # of the optimiser
 
 @dataclass(frozen=True)
 class _Wide:
-    """What some series' answers can be linear in, [B, .] of each kind: statistics and facts, products of channels, the
-    values of aligned rows, shapes of rows, shapes of changes; what the answers should be, and how much each counts
-    [B]."""
+    """What some series' answers can be linear in, [B, .] as ``linear.weight`` reads it; what the answers should be, and
+    how much each counts [B]."""
 
-    kinds: tuple[Tensor, ...]
+    features: Tensor
     target: Tensor
     weight: Tensor
 
     @classmethod
-    def of(cls, config: ModelConfig, batches: Iterable[Batch]) -> "_Wide":
+    def of(cls, batches: Iterable[Batch]) -> "_Wide":
         wide: list[Tensor] = []
         targets: list[Tensor] = []
         weights: list[Tensor] = []
         for batch in batches:
             steps: Any = batch.parts[0].steps
-            wide.append(torch.cat([steps.summary, steps.facts, steps.shapes], dim=1))
+            wide.append(torch.cat([steps.summary, steps.facts, steps.wide], dim=1))
             targets.append(batch.target)
             weights.append(torch.ones(len(batch.target)) if batch.weight is None else batch.weight)
-        features = torch.cat(wide)
-        return cls(tuple(features[:, of] for of in _places(config)), torch.cat(targets), torch.cat(weights))
+        return cls(torch.cat(wide), torch.cat(targets), torch.cat(weights))
 
 
-def _places(config: ModelConfig) -> list[NDArray[np.int64]]:
+def _places(config: ModelConfig) -> list[list[NDArray[np.int64]]]:
     """Of each kind of features that there is, where they stand in ``linear.weight``, which reads summaries (products
-    and the aligned rows last), facts and shapes."""
+    and the aligned rows last), facts, shapes and fine pieces.
+
+    Kinds are statistics and facts, products of channels, the values of aligned rows, shapes of rows, shapes of changes.
+    The first comes in two ways where there are fine pieces, one of which is read.
+    """
     statistics = config.summary - config.products - config.aligned
-    sizes = statistics, config.products, config.aligned, config.facts, *config.shapes
-    first, products, aligned, facts, *shapes = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
-    return [np.concatenate([first, facts]), *(one for one in (products, aligned, *shapes) if len(one))]
+    sizes = statistics, config.products, config.aligned, config.facts, *config.shapes, config.fine
+    first, products, aligned, facts, *shapes, fine = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+    ways = [np.concatenate([one, facts]) for one in ((first, fine) if len(fine) else (first,))]
+    return [ways, *([one] for one in (products, aligned, *shapes) if len(one))]
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """A linear map and what it says of the held-out series."""
+    """A linear map of the features at some places, and what it says of the held-out series."""
 
+    places: NDArray[np.int64]
     weight: Tensor
     bias: Tensor
     says: Tensor
@@ -72,13 +76,11 @@ class Linear:
     """Linear readings beside one network, and what there is to judge them by.
 
     Attributes:
-        places: of each kind of features, where they stand in ``linear.weight``.
-        readings: of each kind, one a prior.
+        readings: of each kind of features, one a way and prior.
         deep: what the network says of the series that it held out.
         target, weight: of these series.
     """
 
-    places: list[NDArray[np.int64]]
     readings: list[list[_Reading]]
     deep: Tensor
     target: Tensor
@@ -92,27 +94,30 @@ def fit_linear(config: ModelConfig, run: Trained, batches: Batches) -> Linear | 
     """
     if run.interrupted or not (config.summary and config.head.whole and batches.validation):
         return None
-    held, training = (_Wide.of(config, some) for some in (batches.validation, batches.draw(np.random.default_rng(0))))
+    held, training = (_Wide.of(some) for some in (batches.validation, batches.draw(np.random.default_rng(0))))
     if not held.weight.any():
         return None
-    statistics, *others = training.kinds
-    fits = [_fits(config.head, statistics, training), *(_fits_of_many(config.head, one, training) for one in others)]
-    readings = [
-        [_Reading(weight, bias, features @ weight.T + bias) for weight, bias in of_kind]
-        for features, of_kind in zip(held.kinds, fits, strict=True)
-    ]
+    (statistics, *fine), *others = _places(config)
+
+    def read(places: NDArray[np.int64], fits: _Fits) -> list[_Reading]:
+        found = fits(config.head, training.features[:, places], training)
+        features = held.features[:, places]
+        return [_Reading(places, weight, bias, features @ weight.T + bias) for weight, bias in found]
+
+    first = read(statistics, _fits) + [reading for places in fine for reading in read(places, _fits_of_many)]
+    readings = [first, *([reading for places in ways for reading in read(places, _fits_of_many)] for ways in others)]
     module = SequenceModule(config, 0.0, {name: torch.from_numpy(one) for name, one in run.weights.items()})
     deep = torch.cat([module.answers(batch) for batch in batches.validation])
-    return Linear(_places(config), readings, deep, held.target, held.weight)
+    return Linear(readings, deep, held.target, held.weight)
 
 
 def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | None]) -> list[Trained]:
     """The networks with linear readings beside them, where there are any.
 
-    How strongly the weights of a reading are kept small is what gives the least loss on the series that each network
-    held out, taken together. The shares of networks and readings in the answer are the mean of all those whose loss
-    there is not larger than the least by more than two standard errors: a network has stopped by these series, and of
-    few of them alone it would always seem the best.
+    In which way features of a kind are read, and how strongly the weights are kept small, is what gives the least loss
+    on the series that each network held out, taken together. The shares of networks and readings in the answer are the
+    mean of all those whose loss there is not larger than the least by more than two standard errors: a network has
+    stopped by these series, and of few of them alone it would always seem the best.
 
     Args:
         head: whose loss it is.
@@ -159,6 +164,10 @@ def _mean_of_best(
     count = max(2, len(weight))
     error = np.sqrt((worse - by[:, None]) ** 2 @ weight**2 * count / (count - 1)) / weight.sum()
     return np.mean(possible[by <= _ERRORS * error], axis=0)
+
+
+_Fits = Callable[[Head, Tensor, _Wide], list[tuple[Tensor, Tensor]]]
+"""Weights and bias of each prior, from features [B, .]."""
 
 
 def _fits(head: Head, features: Tensor, training: _Wide) -> list[tuple[Tensor, Tensor]]:
@@ -220,9 +229,9 @@ def _mixed(
     own, *others = shares.astype(np.float32)
     linear = [share * one.weight.numpy() for share, one in zip(others, readings, strict=True)]
     bias = [share * one.bias.numpy() for share, one in zip(others, readings, strict=True)]
-    wide = np.zeros((len(linear[0]), sum(map(len, beside.places))), np.float32)
-    for places, weight in zip(beside.places, linear, strict=True):
-        wide[:, places] = weight
+    wide = np.zeros_like(run.weights["linear.weight"])
+    for one, weight in zip(readings, linear, strict=True):
+        wide[:, one.places] = weight
     weights = run.weights | {
         "head.weight": own * run.weights["head.weight"],
         "head.bias": own * run.weights["head.bias"] + np.sum(bias, axis=0),

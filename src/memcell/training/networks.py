@@ -99,7 +99,7 @@ def fit_members(
             if _mean_loss(_together(head, others)) < _mean_loss(_together(head, runs)):
                 recipe, steps, runs, name = other, other_steps, others, title
             runs += train_on(recipe, steps, trials, count, name)
-    recipe, trained = _without_unread_shapes(recipe, _together(head, runs))
+    recipe, trained = _without_unread(recipe, _together(head, runs))
     config = config_of(recipe, head, _without_constants(design, steps, training), len(training))
     record: dict[str, Any] = {
         "validation_series": len(splits[0][1]),
@@ -164,18 +164,20 @@ def _another(recipe: Recipe, series: list[Series], design: Design, whole: bool) 
     return None, ""
 
 
-def _without_unread_shapes(recipe: Recipe, runs: list[Trained]) -> tuple[Recipe, list[Trained]]:
-    """The recipe without the kinds of shapes that no network reads, and networks without weights for these."""
-    if not recipe.shapes:
+def _without_unread(recipe: Recipe, runs: list[Trained]) -> tuple[Recipe, list[Trained]]:
+    """The recipe without the kinds of what is wide that no network reads, and networks without weights for these."""
+    sizes = [*recipe.widths["shapes"], recipe.widths["fine"]]
+    if not sum(sizes):
         return recipe, runs
-    sizes = [one.size for one in recipe.shapes]
     count = runs[0].weights["linear.weight"].shape[1]
     others, *places = np.split(np.arange(count), count - sum(sizes) + np.cumsum([0, *sizes[:-1]]))
     read = [any(run.weights["linear.weight"][:, own].any() for run in runs) for own in places]
     kept = np.concatenate([others, *compress(places, read)])
     cut = [{"linear.weight": np.ascontiguousarray(run.weights["linear.weight"][:, kept])} for run in runs]
     runs = [replace(run, weights=run.weights | one) for run, one in zip(runs, cut, strict=True)]
-    return replace(recipe, shapes=tuple(compress(recipe.shapes, read))), runs
+    assert recipe.summary is not None
+    summary = recipe.summary if read[-1] else recipe.summary.without_fine()
+    return replace(recipe, shapes=tuple(compress(recipe.shapes, read)), summary=summary), runs
 
 
 def _together(head: Head, runs: list[_Network]) -> list[Trained]:
@@ -221,12 +223,13 @@ def begun(series: list[Series], head: Head, schema: TableSchema, settings: Train
 
 def recipe_of(series: list[Series], schema: TableSchema, design: Design, whole: bool) -> Recipe:
     """The recipe learnt from some series as the design says."""
-    clipping, merging, summary, aligned, linear, shapes, products = (
+    clipping, merging, summary, aligned, linear, shapes, products, fine = (
         name not in design.without for name in FIT_MECHANISMS
     )
     return Recipe.learn(
         series, schema, clipping=clipping, events=design.events, cycles=design.cycles, summary=summary,
-        aligned=aligned, shapes=linear and shapes, products=products, merging=whole and merging, by_row=not whole,
+        aligned=aligned, shapes=linear and shapes, products=products, fine=linear and fine,
+        merging=whole and merging, by_row=not whole,
     )  # fmt: skip
 
 

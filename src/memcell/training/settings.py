@@ -11,11 +11,12 @@ _CHEAP, _BEARABLE = 500_000, 2_000_000  # rows up to which so many networks are 
 
 __all__ = ["FIT_MECHANISMS", "Design", "TrainingSettings"]
 
-FIT_MECHANISMS = ("clipping", "merging", "summary", "aligned", "linear", "shapes", "products")
+FIT_MECHANISMS = ("clipping", "merging", "summary", "aligned", "linear", "shapes", "products", "fine")
 """Mechanisms that a fit can be told to go without, beside those of the model: cutting outliers and not seeing
 impossible values; merging rows; summaries of each channel that a head reads, of whole series or of the rows so far.
 There are only with those of whole series: the values of rows that all series have alike, mean products of each two
-channels, and what is linear beside a network, of which how often each of many shapes is there is a part."""
+channels, and what is linear beside a network, of which parts are how often each of many shapes is there, and statistics
+in fine pieces."""
 
 
 @dataclass(frozen=True)
