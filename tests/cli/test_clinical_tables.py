@@ -110,7 +110,7 @@ def test_tags_of_rows(run: Run) -> None:
 def test_an_unknown_category_is_counted(run: Run) -> None:
     assert run("fit", "events.csv", *FIT, "--target", "died", "--task", "classify", "--out", "m").code == 0
     text = Path("events.csv").read_text()
-    count = text.count(",icu\n")
+    count = sum(line.endswith(",icu") for line in set(text.splitlines()))  # equal values of one time count once
     Path("other.csv").write_text(text.replace(",icu\n", ",moon\n") + "s1,3.0,Mood,7\n")
     ended = run("predict", "m", "other.csv", *KNOWN, "--out", "p.csv")
     assert ended.code == 0

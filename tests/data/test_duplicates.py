@@ -70,3 +70,10 @@ def test_one_time_in_two_series_is_no_duplicate():
 
 def test_without_times_rows_are_never_duplicates():
     assert len(read(pl.DataFrame({"a": [1, 1, 1]}))[0]) == 3
+
+
+def test_equal_values_of_one_time_count_once_in_a_long_table() -> None:
+    rows = {"id": [1] * 4, "t": [0, 0, 0, 1], "channel": ["hr"] * 4, "value": [80.0, 80.0, 90.0, 80.0]}
+    (one,) = read(pl.DataFrame(rows), id="id", time="t", channel="channel", value="value")
+    assert one.observations.value.tolist() == [80.0, 90.0, 80.0]
+    assert one.values[:, 0].tolist() == [85.0, 80.0]

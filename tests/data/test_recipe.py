@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from model.random_models import CHANNELS, HORIZON, TARGET, WEEK, Spacing, schema_of, series_of
 
 from memcell import InputError, Series
+from memcell.data import TableSchema
 from memcell.data.cadence import Cadence
 from memcell.data.channels import NumberChannel
 from memcell.data.grid import on_grid
@@ -279,3 +280,18 @@ def test_json_with_a_target_that_is_no_channel_is_refused() -> None:
 def test_json_that_is_no_recipe_is_refused(data: object) -> None:
     with pytest.raises(InputError, match="fields it should have"):
         Recipe.from_json(data)
+
+
+@pytest.mark.parametrize("unit", [60.0, 0.1, 1e-3, 3.7, 1 / 8766])
+@pytest.mark.parametrize("start", [0.0, 1000.0])
+def test_rows_are_merged_alike_in_any_unit_of_time(unit: float, start: float) -> None:
+    minutes = np.arange(101.0) * 0.7  # of which many lie at the border of a fiftieth
+    values = np.where(np.eye(4, dtype=bool)[np.arange(101) % 4], np.arange(101.0)[:, None], np.nan)
+    schema = TableSchema(None, "t", (), tuple("abcd"), "number", date_only=False)
+    masks = []
+    for times in (minutes, (start + minutes) * unit):
+        one = Series(values, times, tuple("abcd"), time_kind="number")
+        recipe = Recipe.learn([one] * 3, schema, merging=True)
+        assert recipe.span > 0
+        masks.append(recipe.apply([one]).mask)
+    np.testing.assert_array_equal(*masks)

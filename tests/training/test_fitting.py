@@ -9,8 +9,8 @@ import pytest
 import torch
 from training.small_series import SCHEMA, levels, settings, small_classifier, small_forecaster, wave
 
-from memcell import InputError, Series
-from memcell.data import read_table
+from memcell import DataWarning, InputError, Series, as_series
+from memcell.data import TableSchema, read_table
 from memcell.data.recipe import Recipe
 from memcell.model import Model, save
 from memcell.training import Design, TrainingSettings, fit_classifier, fit_forecaster, forecaster
@@ -224,3 +224,26 @@ def test_held_out_series_say_whether_sparse_numbers_are_columns(
     model = fit_classifier(series, [k % 2 for k in range(20)], schema, settings(), Design(hidden_size=4, members=1))
     assert (model.config.channels == 80) == as_columns
     assert bool(model.config.events) != as_columns
+
+
+@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_channel_without_any_value_changes_nothing(place: int, sparse: bool) -> None:
+    random = np.random.default_rng(0)
+    values = random.normal(size=(30, 20, 2)) + np.arange(30)[:, None, None] % 2
+    values[random.random(values.shape) < 0.3 * sparse] = np.nan
+    more = np.insert(values, place, np.nan, axis=2)
+    facts = np.arange(30.0)[:, None]
+    models = []
+    for given, known in ((values, facts), (more, np.insert(facts, 0, np.nan, axis=1))):
+        series = as_series(list(given), facts=known)
+        schema = TableSchema("id", None, (), series[0].channels, "order", False, facts=series[0].fact_names)
+        models.append(fit_classifier(series, [k % 2 for k in range(30)], schema, settings(), Design(members=1)))
+        models[-1].recipe.from_json(models[-1].recipe.to_json())
+        models.append(models[-1].predict_proba(series))
+    assert bool(models[0].recipe.shapes) != sparse
+    np.testing.assert_array_equal(models[1], models[3])
+    more[0, 0, place] = 5.0
+    series = as_series(list(more), facts=np.insert(facts, 0, np.nan, axis=1))
+    with pytest.warns(DataWarning, match=f"'x{place}' has values, of which training had none; they are not used"):
+        np.testing.assert_array_equal(models[2].predict_proba(series), models[1])

@@ -72,5 +72,7 @@ def _channel(one: Channel) -> str:
     if isinstance(one, WordChannel):
         shown = ", ".join(one.words[:8]) + (", ..." if len(one.words) > 8 else "")
         return f"{one.name}: {one.kind}, {len(one.words)} words: {shown}"
+    if one.silent:
+        return f"{one.name}: no value in training, not read"
     how = ", as events" if one.events else ""
     return f"{one.name}: mean {one.center:.6g}, standard deviation {one.scale:.6g}{how}"

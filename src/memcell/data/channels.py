@@ -58,6 +58,7 @@ class NumberChannel:
         impossible: scaled values beyond it are errors, and count as not seen; None: none do, as where training saw too
             few values to tell.
         events: whether its values enter as events, each with the channel's embedding, and not as a column of their own.
+        silent: whether training saw no value of it; then it is not read.
     """
 
     kind: ClassVar[str] = "number"
@@ -67,6 +68,7 @@ class NumberChannel:
     cut: float | None = None
     impossible: float | None = None
     events: bool = False
+    silent: bool = False
 
     @property
     def features(self) -> int:
@@ -81,7 +83,7 @@ class NumberChannel:
             InputError: values too large to be scaled.
         """
         if not len(seen):
-            return cls(name, 0.0, 1.0, _CUT if clipping else None, None, events)
+            return cls(name, 0.0, 1.0, silent=True)
         largest = float(np.abs(seen).max())
         if largest > _LARGEST:
             raise InputError(
@@ -227,6 +229,7 @@ def channel_to_json(channel: Channel) -> dict[str, Any]:
     return {
         "name": channel.name, "kind": "number", "center": channel.center, "scale": channel.scale,
         "cut": channel.cut, "impossible": channel.impossible, "events": channel.events,
+        "silent": channel.silent,
     }  # fmt: skip
 
 

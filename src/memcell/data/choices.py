@@ -32,6 +32,7 @@ _MOST_MULTIPLIED = 16  # channels of which each two are multiplied
 _SUMMARISED = 5000  # series at most, from which it is learnt how statistics of a summary are scaled
 _ROWS_SUMMARISED = 4  # rows of each of them, where it is rows that come with a summary
 _ENOUGH, _FEW = 200, 8  # series from which on, and columns up to which, statistics come in fine pieces too
+_FINE_VALUES = 50_000  # of each statistic up to which they do
 _MOST_ALIGNED = 1000  # values of a series that are features each
 _COMPLETE = 0.98  # share of values that even and complete series have
 _WIDEST = 64  # columns of a patch at most
@@ -77,13 +78,13 @@ def patch_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ..
     rows = float(np.median([len(one) for one in series])) if series else 0.0
     if rows <= _LONG or not _complete(series, channels) or not _even(series, cadence):
         return 1
-    return max(1, min(round(rows / _PATCHES), _WIDEST // len(channels)))
+    return max(1, min(round(rows / _PATCHES), _WIDEST // len(_columns(channels))))
 
 
 def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
     """The rows that all series have alike: as many, as far apart, and complete; 0 where they differ."""
     rows = len(series[0]) if series else 0
-    if not 0 < rows * len(channels) <= _MOST_ALIGNED or not _complete(series, channels):
+    if not 0 < rows * len(_columns(channels)) <= _MOST_ALIGNED or not _complete(series, channels):
         return 0
     first = cadence.steps_between(series[0].times[:1], series[0].times)
     for one in series:
@@ -100,7 +101,7 @@ def shapes_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, .
         return ()
     encoding = Encoding(channels, ())
     scaled = [np.nan_to_num(encoding.scaled(encoding.columns_of(one))) for one in series]
-    return tuple(Shapes.learn(scaled, len(channels), changes=changes) for changes in (False, True))
+    return tuple(Shapes.learn(scaled, len(encoding.columns), changes=changes) for changes in (False, True))
 
 
 def summary_of(
@@ -122,7 +123,8 @@ def summary_of(
 
     some = series[:: -(-len(series) // _SUMMARISED) or 1]
     each = [statistics(one) for one in some if len(one) or not by_row]
-    fine &= not by_row and len(series) >= _ENOUGH and len(encoding.columns) <= _FEW
+    columns = len(encoding.columns)
+    fine &= not by_row and _ENOUGH <= len(series) <= _FINE_VALUES // max(1, columns) and columns <= _FEW
     return SummaryScaling.learn(
         np.concatenate([np.empty((0, *nothing.statistics().shape)), *each]), linear=by_row, fine=fine
     )
@@ -130,7 +132,7 @@ def summary_of(
 
 def products_of(series: list[Series], channels: tuple[Channel, ...]) -> bool:
     """Whether products of channels are features: where these are several, not many, and complete."""
-    return 1 < len(channels) <= _MOST_MULTIPLIED and _complete(series, channels)
+    return 1 < len(_columns(channels)) <= _MOST_MULTIPLIED and _complete(series, channels)
 
 
 def _even(series: list[Series], cadence: Cadence) -> bool:
@@ -140,15 +142,21 @@ def _even(series: list[Series], cadence: Cadence) -> bool:
 
 
 def _complete(series: list[Series], channels: tuple[Channel, ...]) -> bool:
-    """Whether all channels are columns of numbers, of which hardly a value is missing."""
-    if not channels or not all(isinstance(one, NumberChannel) and not one.events for one in channels):
+    """Whether all channels that have a value are columns of numbers, of which hardly one is missing."""
+    columns = _columns(channels)
+    if not len(columns) or len(columns) < sum(isinstance(one, WordChannel) or not one.silent for one in channels):
         return False
-    return sum(len(one.observations) for one in series) >= _COMPLETE * sum(map(len, series)) * len(channels)
+    return sum(len(one.observations) for one in series) >= _COMPLETE * sum(map(len, series)) * len(columns)
+
+
+def _columns(channels: tuple[Channel, ...]) -> NDArray[np.int64]:
+    return Encoding(channels, ()).columns
 
 
 def sparse_or_sets(series: list[Series], numbers: NDArray[np.bool_]) -> bool:
     """Whether the channels of numbers are many and sparse, or have several values at a time."""
     seen = [one.observations.select(numbers[one.observations.channel]) for one in series]
     values, surplus = sum(map(len, seen)), sum(one.surplus for one in seen)
-    cells = sum(map(len, series)) * int(numbers.sum())
-    return (numbers.sum() > _MANY and values < _SPARSE * cells) or surplus > _SETS * values
+    there = np.unique(np.concatenate([np.empty(0, np.int32), *(np.unique(one.channel) for one in seen)]))
+    cells = sum(map(len, series)) * len(there)
+    return (len(there) > _MANY and values < _SPARSE * cells) or surplus > _SETS * values

@@ -36,12 +36,12 @@ class Encoding:
     @cached_property
     def event_kinds(self) -> tuple[tuple[str, int], ...]:
         """Of each channel that enters as events what it holds and how many features it has, in their order."""
-        return tuple((one.kind, one.features) for one in self.channels if not _is_column(one))
+        return tuple((one.kind, one.features) for one in self.channels if _is_event(one))
 
     @property
     def fact_width(self) -> int:
         """S: of a fact of numbers its value and whether it is known, of words one for each."""
-        return sum(2 if isinstance(one, NumberChannel) else one.features for one in self.facts)
+        return sum(map(_features_of_fact, self.facts))
 
     def columns_of(self, rows: Series) -> Array:
         """[T, D], the values of the channels that are columns, as the series has them; NaN where missing."""
@@ -73,13 +73,15 @@ class Encoding:
         result = np.zeros(self.fact_width, np.float32)
         begin = 0
         for c, one in enumerate(self.facts):
+            if not _features_of_fact(one):
+                continue
             seen = rows.facts.value[rows.facts.channel == c]
             if isinstance(one, WordChannel):
                 result[begin + self._features_of(one, rows.fact_levels[one.name])[seen.astype(np.int64)]] = 1.0
             elif len(seen):
                 value = scaled(seen.mean(), np.array(one.scaling))
                 result[begin : begin + 2] = (0.0, 0.0) if np.isnan(value) else (value, 1.0)
-            begin += 2 if isinstance(one, NumberChannel) else one.features
+            begin += _features_of_fact(one)
         return result
 
     def _features_of(self, channel: Channel, words: tuple[str, ...]) -> NDArray[np.int64]:
@@ -102,10 +104,10 @@ class Encoding:
 
     @cached_property
     def _first_feature(self) -> NDArray[np.int64]:
-        """[C], the first feature of each channel's events; -1 for a column."""
-        sizes = [0 if _is_column(one) else one.features for one in self.channels]
+        """[C], the first feature of each channel's events; -1 for what is none."""
+        sizes = [one.features if _is_event(one) else 0 for one in self.channels]
         begins = np.cumsum([0, *sizes])[:-1]
-        return np.where([_is_column(one) for one in self.channels], -1, begins).astype(np.int64)
+        return np.where([_is_event(one) for one in self.channels], begins, -1).astype(np.int64)
 
     @cached_property
     def _worded(self) -> NDArray[np.bool_]:
@@ -120,7 +122,7 @@ class Encoding:
 
 def strange_values(encoding: Encoding, series: list[Series]) -> list[str]:
     """What the user should know of values that training did not know: words, and numbers far out of its range."""
-    notes: list[str] = []
+    notes = _unread(encoding.channels, series)
     for place, levels, known in (
         ("observations", "levels", encoding.channels), ("facts", "fact_levels", encoding.facts),
     ):  # fmt: skip
@@ -147,6 +149,15 @@ def strange_values(encoding: Encoding, series: list[Series]) -> list[str]:
     return notes
 
 
+def _unread(channels: tuple[Channel, ...], series: list[Series]) -> list[str]:
+    """Of each channel that training had no value of, that it has values now."""
+    silent = np.array([isinstance(one, NumberChannel) and one.silent for one in channels], bool)
+    if not silent.any():
+        return []
+    found = {int(c) for each in series for c in np.unique(each.observations.channel[silent[each.observations.channel]])}
+    return [f"{channels[c].name!r} has values, of which training had none; they are not used." for c in sorted(found)]
+
+
 def _far_numbers(known: tuple[Channel, ...], seen: list[Observations]) -> list[str]:
     """Of each channel of numbers how many values count as not seen, because they are impossible."""
     every = [one.scaling if isinstance(one, NumberChannel) else (0.0, 1.0, 1.0, np.inf) for one in known]
@@ -166,4 +177,14 @@ def _far_numbers(known: tuple[Channel, ...], seen: list[Observations]) -> list[s
 
 
 def _is_column(channel: Channel) -> bool:
-    return isinstance(channel, NumberChannel) and not channel.events
+    return isinstance(channel, NumberChannel) and not channel.events and not channel.silent
+
+
+def _is_event(channel: Channel) -> bool:
+    return isinstance(channel, WordChannel) or (channel.events and not channel.silent)
+
+
+def _features_of_fact(fact: Channel) -> int:
+    if isinstance(fact, WordChannel):
+        return fact.features
+    return 0 if fact.silent else 2

@@ -13,6 +13,7 @@ from memcell.data.series import Series
 __all__ = ["merged", "on_grid", "patched", "places_of", "spans_of"]
 
 _LONGEST_GRID = 50  # cells a row
+_TIE = 1e-6  # of a span, within which a time is at the border, in whatever unit it came
 
 
 def on_grid(series: Series, cadence: Cadence, start: float | None = None, after: int = -1) -> Series:
@@ -75,7 +76,7 @@ def patched(series: Series, size: int) -> Series:
 
 def spans_of(width: float, start: float, times: NDArray[np.float64]) -> NDArray[np.float64]:
     """The number of the span of time, from 0 at ``start``, that each time lies in; whole numbers as float64."""
-    return np.floor((times - start) / width)
+    return np.floor((times - start) / width + _TIE)
 
 
 def places_of(cadence: Cadence, start: float, times: NDArray[np.float64]) -> NDArray[np.float64]:

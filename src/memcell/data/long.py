@@ -27,7 +27,8 @@ def long_rows(
 ) -> tuple[Rows, dict[str, Kind]]:
     """The rows of a long table, and what its channels hold.
 
-    Channels come in the order of their names. Several values of one channel at one time are a set.
+    Channels come in the order of their names. Several values of one channel at one time are a set, of which equal
+    ones count once.
 
     Raises:
         InputError: a row without a channel, or a value that its channel cannot hold.
@@ -60,7 +61,7 @@ def long_rows(
     begins[1:] = (np.diff(codes) != 0) | (np.diff(times) != 0)
     row = np.full(len(channel), -1)
     row[order] = np.cumsum(begins) - 1
-    seen = Observations.of(row[known], channel[known], values[known])
+    seen = Observations.of(row[known], channel[known], values[known]).distinct()
     counts = Counter({"Values beside another one of the same id, time and channel, read as a set": seen.surplus})
     for c, name in enumerate(wanted):
         if kinds.get(name) == "text":

@@ -65,6 +65,12 @@ class Observations:
         """How many observations there are beyond one a row and channel."""
         return int(self.repeated.sum())
 
+    def distinct(self) -> Observations:
+        """The same, equal values of one row and channel once."""
+        again = self.repeated
+        again[1:] &= self.value[1:] == self.value[:-1]
+        return self.select(~again) if again.any() else self
+
     def dense(self, rows: int, channels: int) -> NDArray[np.float64]:
         """[rows, channels]; NaN where missing, of a set its mean."""
         result = np.full((rows, channels), np.nan)

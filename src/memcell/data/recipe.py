@@ -135,19 +135,20 @@ class Recipe:
             learn_channel(name, schema.kinds.get(name), seen, [one.levels for one in series], clipping, events)
             for name, seen in zip(schema.channels, split, strict=True)
         )
-        split = values_by_channel([one.facts for one in series], len(schema.facts))
+        of_facts = values_by_channel([one.facts for one in series], len(schema.facts))
         facts = tuple(
             learn_channel(
                 name, schema.fact_kinds.get(name), seen, [one.fact_levels for one in series], clipping, events=False
             )
-            for name, seen in zip(schema.facts, split, strict=True)
+            for name, seen in zip(schema.facts, of_facts, strict=True)
         )
         target_recipe = None
         if target is not None and horizon is not None:
             channel = schema.channels.index(target)
             grids = [on_grid(one, cadence).values[:, channel] for one in series]
             target_recipe = TargetRecipe.learn(grids, channel, horizon)
-        span = span_of(series, len(schema.channels)) if merging else 0.0
+        there = sum(bool(seen) for seen in split)
+        span = span_of(series, there) if merging else 0.0
         patch = patch_of(series, cadence, channels) if merging and not span else 1
         periods = periods_of(series, cycles)
         if by_row and sum(isinstance(one, NumberChannel) and not one.events for one in channels) > _MOST_BY_ROW:
@@ -265,8 +266,8 @@ class Recipe:
         counts = {name: record[name] for name in ("patch", "aligned")}
         if any(type(count) is not int or count < 0 for count in counts.values()) or not counts["patch"]:
             raise InputError(f"The recipe's patch and aligned rows are {counts}; they must be counts.")
-        shapes = tuple(Shapes.from_json(one, len(channels)) for one in record["shapes"])
         columns, products = len(Encoding(channels, facts).columns), record["products"] is True
+        shapes = tuple(Shapes.from_json(one, columns) for one in record["shapes"])
         summary = None if record["summary"] is None else SummaryScaling.from_json(record["summary"], columns)
         by_row = record["by_row"] is True
         if by_row and (shapes or products or counts["aligned"] or counts["patch"] > 1 or span):

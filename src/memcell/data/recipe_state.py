@@ -33,7 +33,7 @@ class RecipeState:
         self._recipe = recipe
         self._seen = LastSeen.nothing(len(recipe.encoding.columns))
         self._summary = Summary.nothing(len(recipe.row_encoding.columns), recipe.aligned, recipe.products)
-        self._shapes = [ShapeCounts.nothing(one, len(recipe.channels)) for one in recipe.shapes]
+        self._shapes = [ShapeCounts.nothing(one, len(recipe.row_encoding.columns)) for one in recipe.shapes]
         self._so_far = recipe.widths["so_far"]
         self._count = 0
         self._start: float | None = None

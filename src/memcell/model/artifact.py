@@ -23,7 +23,7 @@ from memcell.model.model import Model
 
 __all__ = ["FORMAT", "load", "save"]
 
-FORMAT = 5  # raised when an older memcell could not read a newer file
+FORMAT = 6  # raised when an older memcell could not read a newer file
 
 
 def save(model: Model, path: str | os.PathLike[str], overwrite: bool = False) -> None:

@@ -31,11 +31,12 @@ def export(
     A ``memcell.torch.LSTM`` reads ``input`` and gives ``output``, ``h_n`` and ``c_n`` in the shapes of the module. A
     trained ``Model`` reads what ``inputs_of`` makes of series, padded [B, T, .], and gives ``probabilities``
     [B, classes], or ``quantiles`` [B, K, 3] of 0.1, 0.5 and 0.9 in the target's unit (of a regression also their
-    ``mean`` [B, K]), after each series' last row. With "states", for a stream that goes on, it also reads ``h_0`` and
-    ``c_0`` [layers, B, H] and gives ``h_n`` and ``c_n``.
+    ``mean`` [B, K]), after each series' last row; of a tagger ``probabilities`` [B, T,
+    classes]. With "states", for a stream that goes on, it also reads ``h_0`` and ``c_0`` [layers, B, H] and gives
+    ``h_n`` and ``c_n``.
 
     Args:
-        source: a ``memcell.torch.LSTM`` or a ``memcell.Model``.
+        source: a ``memcell.torch.LSTM`` or a ``memcell.model.Model``.
         path: of the file; nothing is left of it if anything fails.
         inputs: what else the graph reads: "lengths" (int64 [B]), "states" (``h_0`` and ``c_0`` of a layer), and of a
             layer "resets" (bool), "gaps", "carry_h", "carry_c" (float32), as ``LSTM.forward`` takes them, with one

@@ -172,6 +172,8 @@ def _listed(what: str, known: tuple[Channel, ...]) -> Html:
 def _contents(one: Channel) -> str:
     if isinstance(one, WordChannel):
         return f"{_count(len(one.words), 'word')}: {_named(one.words)}" if one.words else "no known words"
+    if one.silent:
+        return "none in training; it is not read"
     return f"mean {number(one.center)}, standard deviation {number(one.scale)}"
 
 
