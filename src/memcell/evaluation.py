@@ -17,7 +17,7 @@ from memcell.model import Model
 
 __all__ = [
     "ClassifierScore", "ForecastScore", "MultiLabelScore", "RegressionScore", "TaggerScore", "evaluate_classifier",
-    "evaluate_forecaster", "evaluate_model", "score_text",
+    "evaluate_forecaster", "evaluate_model", "reliability", "score_text",
 ]  # fmt: skip
 
 
@@ -175,11 +175,22 @@ def evaluate_model(model: Model, series: list[Series]) -> Any:
 
 
 def _calibration_error(confidence: NDArray[Any], right: NDArray[Any]) -> float:
-    same, counts = np.unique(confidence, return_inverse=True, return_counts=True)[1:]
-    right = (np.bincount(same, right) / counts)[same]  # of one confidence the mean, so that no order counts
-    order = np.argsort(confidence)
-    bins = [part for part in np.array_split(order, 10) if len(part)]
-    return float(sum(len(part) * abs(confidence[part].mean() - right[part].mean()) for part in bins) / len(order))
+    stated, true, sizes = reliability(confidence, right)
+    return float(np.average(np.abs(stated - true), weights=sizes))
+
+
+def reliability(
+    stated: NDArray[Any], right: NDArray[Any], bins: int = 10
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Mean stated probability [bins], how often it was true, and of how many, in bins of equally many.
+
+    Those that were given one probability count alike, whatever order they come in.
+    """
+    same, counts = np.unique(stated, return_inverse=True, return_counts=True)[1:]
+    true = (np.bincount(same, right) / counts)[same]
+    parts = [part for part in np.array_split(np.argsort(stated), bins) if len(part)]
+    means = [np.array([each[part].mean() for part in parts]) for each in (stated, true)]
+    return means[0], means[1], np.array([len(part) for part in parts])
 
 
 def _targets_of(series: list[Series]) -> NDArray[np.float64]:
@@ -235,21 +246,22 @@ def _evaluate_regressor(model: Model, series: list[Series]) -> RegressionScore:
         raise InputError("No series has a known target.")
     off = ((truth[:, :, None] - numbers) / unit[:, None])[known]
     error, square = off[:, :3], off[:, 3] ** 2
-    explained = [_r2(truth[there, k], numbers[there, k, 3]) for k, there in enumerate(known.T) if there.any()]
+    explained = np.array([_r2(truth[there, k], numbers[there, k, 3]) for k, there in enumerate(known.T)])
+    explained = explained[~np.isnan(explained)]  # of targets that are not all one number
     levels = np.array(QUANTILES)
     return RegressionScore(
         len(series),
         float(np.sqrt(square.mean())),
         float(np.abs(error[:, 1]).mean()),
-        float(np.mean(explained)),
+        float(explained.mean()) if len(explained) else float("nan"),
         float(((error[:, 0] >= 0) & (error[:, 2] <= 0)).mean()),
         float(np.maximum(levels * error, (levels - 1) * error).mean()),
     )
 
 
 def _r2(truth: NDArray[np.float64], mean: NDArray[np.float64]) -> float:
-    """NaN where all outcomes are the same."""
-    variance = ((truth - truth.mean()) ** 2).sum()
+    """NaN where all outcomes are the same, or there are none."""
+    variance = ((truth - truth.mean()) ** 2).sum() if len(truth) else 0.0
     return float(1 - ((truth - mean) ** 2).sum() / variance) if variance > 0 else float("nan")
 
 
@@ -264,13 +276,14 @@ def _evaluate_tagger(model: Model, series: list[Series]) -> TaggerScore:
     unknown = [tag for tag in tags[known] if tag not in model.classes]
     if unknown:
         raise InputError(
-            f"The tag {unknown[0]!r} is none of the model's classes, {', '.join(map(repr, model.classes))}."
+            f"The tag {unknown[0]!r} is none of the model's classes, {', '.join(map(repr, model.classes))}. Leave it "
+            "blank to score the other rows."
         )
     codes = np.array([model.classes.index(tag) for tag in tags[known]])
     given = probabilities[known]
     best = given.argmax(axis=1)
     return TaggerScore(
-        len(series),
+        sum(not all(map(is_unknown, cast("Any", one.tags))) for one in series),
         len(codes),
         float((best == codes).mean()),
         float(metrics.f1_score(codes, best, average="macro", zero_division=cast("Any", 0))),

@@ -18,7 +18,7 @@ from memcell.contract import InputError
 from memcell.data import TableSchema
 from memcell.data.observations import Observations
 from memcell.data.recipe import Recipe
-from memcell.evaluation import evaluate_forecaster, evaluate_model, score_text
+from memcell.evaluation import evaluate_forecaster, evaluate_model, reliability, score_text
 from memcell.heads import Classification
 from memcell.model import Model, ModelConfig
 from memcell.report import write_report
@@ -183,6 +183,17 @@ def test_influence_is_the_change_of_the_predicted_class() -> None:
     np.testing.assert_allclose(found.changes[found.names.index("note")], expected)
 
 
+def test_reliability_does_not_depend_on_the_order_of_ties() -> None:
+    right = np.array([True] * 80 + [False] * 20)
+    for order in (np.arange(100), np.random.default_rng(0).permutation(100)):
+        stated, true, sizes = reliability(np.full(100, 0.9), right[order])
+        np.testing.assert_allclose(stated, 0.9)
+        np.testing.assert_allclose(true, 0.8)
+        assert sizes.tolist() == [10] * 10
+    stated, true, _ = reliability(np.arange(4) / 4, np.array([0, 1, 0, 1]), 2)
+    assert (stated.tolist(), true.tolist()) == ([0.125, 0.625], [0.5, 0.5])
+
+
 def test_presence_counts_rows_and_facts() -> None:
     seen = Observations.of(row=[0, 0, 0, 3], channel=[0, 0, 1, 1], value=[1.0, 2.0, 3.0, 4.0])
     one = Series(seen, np.array([0.0, 1.0, 2.0, 10.0]), ("a", "b"), facts=np.ones(1), fact_names=("f",))  # type: ignore[arg-type]
@@ -190,7 +201,8 @@ def test_presence_counts_rows_and_facts() -> None:
     found = presence_of([one, other], 2, 1)
     np.testing.assert_allclose(found.shares, [0.25, 0.5])
     np.testing.assert_allclose(found.facts, [0.5])
-    np.testing.assert_allclose(found.by_time[:, 0], [1.0, 1.0])
+    assert found.by_time.shape == (2, 4)  # no more parts than a series has rows
+    np.testing.assert_allclose(found.by_time[:, 0], [1 / 3, 1 / 3])
     np.testing.assert_allclose(found.by_time[:, -1], [0.0, 1.0])
     assert np.isnan(found.by_time[0, 1])
     assert parts_of_time(one, 10).tolist() == [0, 1, 2, 9]

@@ -1,5 +1,6 @@
 """What estimators refuse, and what they take as scikit-learn's users have it."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from sklearn.model_selection import cross_val_predict
 from training.small_series import levels
 
-from memcell import InputError
+from memcell import DataWarning, InputError, as_series
+from memcell.evaluation import evaluate_model
 from memcell.sklearn import SequenceClassifier, SequenceForecaster, SequenceRegressor, SequenceTagger
 
 FAST: dict[str, Any] = {"hidden_size": 4, "epochs": 2, "progress": False}
@@ -142,6 +144,32 @@ def test_classes_do_not_change_while_training_goes_on() -> None:
 def test_the_target_that_is_no_number_is_named() -> None:
     with pytest.raises(InputError, match=r"The target must be numbers: series 3 is '12,2'. Write numbers plainly"):
         SequenceRegressor(members=1, **FAST).fit(X, [1.0, 2.0, 3.0, "12,2", *[0.0] * 36])
+
+
+@pytest.mark.parametrize("other", ["constant", "zeros"])
+def test_a_target_that_says_little_does_not_spoil_the_others(other: str) -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(160, 8, 2))
+    y = np.abs(x[:, 2:4].sum(axis=1)) * np.sign(x[:, -1]) + 0.1 * random.normal(size=(160, 2))
+    more = np.full(160, 5.0) if other == "constant" else np.where(random.random(160) < 0.05, 3.0, 0.0)
+    options: dict[str, Any] = {"members": 1, "epochs": 40, "progress": False, "hidden_size": 8}
+    both, three = (SequenceRegressor(**options).fit(x[:120], one[:120]) for one in (y, np.column_stack([y, more])))
+    found = three.predict(x[120:])
+    errors = [np.sqrt(np.mean((one[:, :2] - y[120:]) ** 2)) for one in (both.predict(x[120:]), found)]
+    assert errors[1] < 1.15 * errors[0]
+    losses = [one.model_.record["validation_loss"] for one in (both, three)]
+    assert losses[1] > losses[0] - 2  # the logarithm of a scale that falls as it likes would rule all decisions
+    if other == "constant":
+        np.testing.assert_allclose(three.predict_quantiles(x[120:])[:, 2], 5.0, atol=1e-3)
+    scored = [
+        replace(one, label=tuple(row)) for one, row in zip(as_series(list(x)), np.column_stack([y, more]), strict=True)
+    ]
+    assert np.isfinite(evaluate_model(three.model_, scored).r2)
+
+
+def test_a_class_whose_groups_are_all_held_out_is_told() -> None:
+    with pytest.warns(DataWarning, match="without any series of a class: whole groups are held out"):
+        SequenceClassifier(members=1, **FAST).fit(X, Y[:, 0], groups=Y[:, 0])
 
 
 def test_numbers_have_at_most_two_axes() -> None:

@@ -58,6 +58,20 @@ def control_c(at: int) -> Hook:
     return lambda step: os.kill(os.getpid(), signal.SIGINT) if step == at else None
 
 
+def test_a_step_without_a_finite_gradient_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    loss, count = SequenceModule.loss, 0
+
+    def sometimes_none(self: SequenceModule, batch: Any) -> Any:
+        nonlocal count
+        count += 1
+        return loss(self, batch) * (float("nan") if count % 3 == 1 else 1.0)
+
+    monkeypatch.setattr(SequenceModule, "loss", sometimes_none)
+    model = small_classifier(epochs=4)
+    assert all(np.isfinite(one).all() for one in model.members[0].values())
+    assert np.isfinite(model.record["validation_loss"])
+
+
 def test_the_best_weights_are_kept_not_the_last(watched: list[Trained], monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([0.6, 0.4, 0.5, 0.7, 0.9])
     averages: list[dict[str, Any]] = []

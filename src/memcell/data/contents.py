@@ -221,7 +221,9 @@ def _silent(parts: Sequence[Part]) -> list[str]:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(map(repr, names))
+    every = list(names)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(map(repr, every[:_SHOWN])) + more
 
 
 def notes_of(parts: Sequence[Part], roles: Roles, schema: TableSchema | None, name: str) -> list[str]:

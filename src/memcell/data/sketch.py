@@ -34,8 +34,13 @@ def share_in(sketch: Sequence[int], series: Iterable[Series]) -> float:
 
 
 def _checksum(one: Series) -> int:
-    """Of times and numbers; what words are numbered as is chance."""
+    """Of times, numbers and words; what words are numbered as is chance."""
     seen = one.observations
     numbers = np.array([name not in one.levels for name in one.channels], bool)[seen.channel]
     parts = (one.times, seen.row[numbers], seen.channel[numbers], seen.value[numbers])
-    return zlib.crc32(b"".join(np.ascontiguousarray(part).tobytes() for part in parts))
+    worded = seen.select(~numbers)
+    words = sorted(
+        f"{row} {channel} {one.levels[one.channels[channel]][int(code)]}"
+        for row, channel, code in zip(worded.row, worded.channel, worded.value, strict=True)
+    )
+    return zlib.crc32(b"".join(np.ascontiguousarray(part).tobytes() for part in parts) + "\n".join(words).encode())

@@ -62,7 +62,10 @@ def open_table(source: object, known: bool = False) -> Table:
     """
     table = _open_file(Path(source).expanduser()) if isinstance(source, (str, Path)) else _open_frame(source)
     if not table.frame.height:
-        raise InputError(f"No rows in {table.name}.")
+        raise InputError(
+            f"No rows in {table.name}. Where nothing is known but facts, give their table as the main one, its columns "
+            "as facts."
+        )
     return replace(table, known=known)
 
 

@@ -1,9 +1,10 @@
 """The report as one file."""
 
 import os
+import warnings
 from pathlib import Path
 
-from memcell.contract import InputError
+from memcell.contract import DataWarning, InputError
 from memcell.data import Series, check_output, replacing
 from memcell.model import Model
 from memcell.report.about import head, learning
@@ -61,12 +62,14 @@ def report_on(
         raise InputError("A forecaster has no rivals that learn from a table. Leave out `training`.")
     series = model.series_of(series)
     training = None if training is None else model.series_of(training)
-    sections = [
-        learning(model),
-        scores(model, series, training),
-        outcomes(model, series),
-        presence(model, series),
-        influence(model, series),
-        examples(model, series),
-    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # what there is to know has been told
+        sections = [
+            learning(model),
+            scores(model, series, training),
+            outcomes(model, series),
+            presence(model, series),
+            influence(model, series),
+            examples(model, series),
+        ]
     return page(f"Report on {name or 'a model'}", head(model, series, source), sections)

@@ -37,7 +37,7 @@ def presence(model: Model, series: list[Series]) -> Html:
         rows = [(names[c], float(found.shares[c]), f"{100 * found.shares[c]:.1f} %") for c in shown]
         parts.append(bars("Rows in which a channel is observed", rows, most=1.0))
         about = "; ".join(
-            f"{names[c]}: first tenth {_percent(found.by_time[c, :2])}, last tenth {_percent(found.by_time[c, -2:])}"
+            f"{names[c]}: at first {_percent(found.by_time[c, :2])}, at last {_percent(found.by_time[c, -2:])}"
             for c in shown
         )
         heading = "The same over the time of a series"
@@ -59,7 +59,8 @@ def presence(model: Model, series: list[Series]) -> Html:
         more = len(model.recipe.facts) - SHOWN
         parts.append(paragraph(f"{more} more facts are not drawn." if more > 0 else ""))
     intro = (
-        "A cell of the map is a twentieth of a series' time; the fuller its colour, the more rows there have a value."
+        f"A cell of the map is one of {found.by_time.shape[1]} equal parts of a series' time; the fuller its colour, "
+        "the more rows there have a value."
     )
     return section("missing", title, paragraph(intro if found.rows and names else ""), *parts)
 

@@ -69,12 +69,13 @@ class Influence:
 
 def presence_of(series: list[Series], channels: int, facts: int) -> Presence:
     """Of each channel and fact how often it is there."""
-    rows = np.zeros(_BINS)
-    seen = np.zeros((channels, _BINS))
+    count = _at_most(_BINS, series)
+    rows = np.zeros(count)
+    seen = np.zeros((channels, count))
     known = np.zeros(facts)
     for one in series:
-        bins = parts_of_time(one, _BINS)
-        rows += np.bincount(bins, minlength=_BINS)
+        bins = parts_of_time(one, count)
+        rows += np.bincount(bins, minlength=count)
         found = one.observations.select(~one.observations.repeated)
         np.add.at(seen, (found.channel, bins[found.row]), 1.0)
         known[np.unique(one.facts.channel)] += 1
@@ -83,6 +84,11 @@ def presence_of(series: list[Series], channels: int, facts: int) -> Presence:
         shares = seen.sum(axis=1) / total if total else np.full(channels, np.nan)
         by_time = np.where(rows > 0, seen / rows, np.nan)
         return Presence(int(total), shares, by_time, known / max(1, len(series)))
+
+
+def _at_most(count: int, series: list[Series]) -> int:
+    """So many parts of time, or as many as the longest series has rows."""
+    return max(1, min(count, max((len(one) for one in series), default=1)))
 
 
 def parts_of_time(one: Series, count: int) -> NDArray[np.int64]:
@@ -110,7 +116,7 @@ def influence_of(model: Model, series: list[Series]) -> Influence | None:
         counts += np.bincount(one.observations.channel, minlength=len(counts))
     tried = [int(c) for c in np.argsort(-counts, kind="stable")[:SHOWN] if target is None or c != target.channel]
     facts = list(range(min(len(model.recipe.facts), SHOWN)))
-    slices = _SLICES if target is None else 0
+    slices = _at_most(_SLICES, series) if target is None else 0
     runs = 1 + len(tried) + len(facts) + slices
     rows = _BUDGET // (runs * max(1, model.config.members))
     if len(counts) > SHOWN:
@@ -137,7 +143,7 @@ def influence_of(model: Model, series: list[Series]) -> Influence | None:
         moved = change([_without_fact(one, c) for one in sample])
         found.append((f"{name} (fact)" if name in known else name, moved))
     found.sort(key=lambda one: -one[1])
-    times = [change([_without_time(one, k) for one in sample]) for k in range(slices)]
+    times = [change([_without_time(one, k, slices) for one in sample]) for k in range(slices)]
     left_out = len(counts) - (target is not None) - len(tried) + len(model.recipe.facts) - len(facts)
     names = tuple(name for name, _ in found)
     return Influence(names, np.array([moved for _, moved in found]), np.array(times), len(sample), cut, left_out)
@@ -184,6 +190,6 @@ def _without_fact(one: Series, c: int) -> Series:
     return replace(one, facts=one.facts.select(one.facts.channel != c))
 
 
-def _without_time(one: Series, k: int) -> Series:
-    hidden = parts_of_time(one, _SLICES) == k
+def _without_time(one: Series, k: int, slices: int) -> Series:
+    hidden = parts_of_time(one, slices) == k
     return replace(one, observations=one.observations.select(~hidden[one.observations.row]))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from memcell.data import Series
+from memcell.evaluation import reliability
 from memcell.heads import Regression
 from memcell.model import Model
 from memcell.report.charts import Line, Panel, heat, panels
@@ -151,6 +152,8 @@ def _confusion(classes: tuple[Any, ...], codes: NDArray[Any], best: NDArray[Any]
     np.add.at(counts, (place[codes], place[best]), 1)
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
+    if len(names) < len(classes):
+        shares[-1, -1] = 0.0  # others taken for others, which may be right or not
     texts = [[_short_count(count) for count in row] for row in counts.tolist()]
     told = "; ".join(
         f"true {names[r]}: " + ", ".join(f"{names[c]} {counts[r, c]}" for c in range(len(names)))
@@ -167,11 +170,7 @@ def _short_count(count: int) -> str:
 
 def _reliability(stated: Array, right: NDArray[np.bool_], low: float) -> Html:
     """How often what was given a probability is true, in bins of equally many; whiskers by Wilson (1927)."""
-    order = np.argsort(stated, kind="stable")
-    bins = [part for part in np.array_split(order, _BINS) if len(part)]
-    x = [float(stated[part].mean()) for part in bins]
-    y = np.array([float(right[part].mean()) for part in bins])
-    count = np.array([len(part) for part in bins])
+    x, y, count = reliability(stated, right, _BINS)
     z = 1.96
     middle = (y + z**2 / (2 * count)) / (1 + z**2 / count)
     reach = z * np.sqrt(y * (1 - y) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
@@ -181,5 +180,5 @@ def _reliability(stated: Array, right: NDArray[np.bool_], low: float) -> Html:
     ]
     told = "; ".join(f"stated {a:.2f}, true {b:.2f}" for a, b in zip(x, y, strict=True))
     panel = Panel("how often it was true", lines, 200, (0.0, 1.0))
-    title = f"Reliability, {number(len(order))} probabilities"
+    title = f"Reliability, {number(len(stated))} probabilities"
     return panels(title, [panel], "stated probability", x_range=(low, 1.0), about=told)

@@ -1,5 +1,6 @@
 """The networks of a model: recipe, split, start and training of each, put together."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import compress
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from memcell.contract import DataWarning
 from memcell.data import Series, TableSchema
 from memcell.data.channels import NumberChannel
 from memcell.data.recipe import Recipe
@@ -63,6 +65,11 @@ def fit_members(
     count = design.members_for(len(series), sum(map(len, series)))
     splits = held_out(len(series), settings.validation or 0.2, settings.seed, codes, groups, count)
     training = splits[0][0]
+    if codes is not None and any(len(np.unique(codes[kept])) < len(np.unique(codes)) for kept, _ in splits):
+        warnings.warn(
+            "A network is trained without any series of a class: whole groups are held out, and all of that class are "
+            "in one of them. Give finer groups, or none.", DataWarning, stacklevel=4,
+        )  # fmt: skip
     if len(series) > _MOST_SERIES or sum(map(len, series)) > _MOST_SHAPED:
         design = replace(design, without=(*design.without, "shapes"))
     learnt_from = _enough([series[k] for k in training])

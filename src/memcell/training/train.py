@@ -173,6 +173,8 @@ class _Run:
         loss = self.module.loss(batch)
         (gradient,) = torch.autograd.grad(loss, [self.module.vector])
         norm = float(torch.linalg.vector_norm(gradient))
+        if not math.isfinite(norm):  # as a series a thousand times as long as all others can have it
+            return loss.item()
         if norm > _LARGEST_NORM:
             gradient.mul_(_LARGEST_NORM / norm)
         self.moments.move(self.module.vector, gradient, rate)

@@ -30,6 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 _HELD = 256  # held-out series a batch
+_NOISE = 0.1  # in units of its spread, on a target that is one number for half of the series
 _QUARTILES_APART = 1.349  # of a normal distribution, in standard deviations
 
 ClassWeight = Mapping[Any, float] | str | None
@@ -160,15 +161,25 @@ def fit_regressor(
     # Quartiles, which outliers do not move; the deviation where half of the targets are one number.
     low, center, high = np.nanquantile(targets, [0.25, 0.5, 0.75], axis=0)
     spread = np.where(high > low, (high - low) / _QUARTILES_APART, np.nanstd(targets, axis=0))
-    scale = np.where(spread > 1e-12 * np.abs(center), spread, 1.0)
+    varies = spread > 1e-12 * np.abs(center)
+    scale = np.where(varies, spread, 1e-6 * np.maximum(np.abs(center), 1.0))
     head = Regression(tuple(names), tuple(center.tolist()), tuple(scale.tolist()), (OF_T,) * len(names))
     if partial and partial.model:
         head = partial.model.config.head
         assert isinstance(head, Regression)
     weights = np.array([one.weight for one in series], np.float32)
     record = {"targets": {name: int(count) for name, count in zip(names, known.sum(axis=0), strict=True)}}
-    problem = _Problem(head, head.standard(targets), weights, None, record)
-    return _fit(series, problem, schema, settings, design or Design(), checkpoint, partial)
+    # One number of half of the series would be learnt to the last digit, and outweigh the other targets; of all series
+    # there is nothing to learn.
+    random, standard = np.random.default_rng(0), head.standard(targets)
+    standard[:, ~varies] = np.nan
+    noise = _NOISE * (high == low) * random.standard_normal(targets.shape)
+    problem = _Problem(head, (standard + noise).astype(np.float32), weights, None, record)
+    model = _fit(series, problem, schema, settings, design or Design(), checkpoint, partial)
+    if partial is None:
+        with suppress(KeyboardInterrupt):  # which the model is good without
+            model = calibrated(model, series, standard, weights)
+    return model
 
 
 def _fit(
@@ -207,11 +218,7 @@ def _fit(
         model = partial.model or begun(series, problem.head, schema, settings, design)
         return pass_once(series, model, settings, batches)
     model = fit_members(series, problem.head, schema, settings, design, batches, problem.codes, checkpoint)
-    model = replace(model, record=record_of(series) | model.record | problem.record)
-    if isinstance(problem.head, Regression):
-        with suppress(KeyboardInterrupt):  # which the model is good without
-            model = calibrated(model, series, problem.targets, problem.weights)
-    return model
+    return replace(model, record=record_of(series) | model.record | problem.record)
 
 
 def counting(series: list[Series], given: Any) -> tuple[list[Series], Any]:
