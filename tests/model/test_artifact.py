@@ -104,8 +104,8 @@ def test_more_bytes_than_there_should_be_are_refused(path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"memcell_format": "6"}, r"has format 6, from a newer memcell; this one reads 5\. Update it"),
-        ({"memcell_format": "4"}, "has format 4, from an older memcell; this one reads 5. Fit it again"),
+        ({"memcell_format": "7"}, r"has format 7, from a newer memcell; this one reads 6\. Update it"),
+        ({"memcell_format": "5"}, "has format 5, from an older memcell; this one reads 6. Fit it again"),
         ({"memcell_format": "9" * 25}, "from a newer memcell"),
         ({"memcell_format": ""}, "does not say which format"),
         ({"memcell_format": "-1"}, "does not say which format"),
