@@ -11,13 +11,14 @@ from memcell.contract import InputError
 from memcell.data import Series
 from memcell.data.grid import on_grid
 from memcell.data.series import is_unknown
+from memcell.data.sketch import share_in
 from memcell.heads import QUANTILES, Regression
 from memcell.heads.regression import check_targets
 from memcell.model import Model
 
 __all__ = [
     "ClassifierScore", "ForecastScore", "MultiLabelScore", "RegressionScore", "TaggerScore", "evaluate_classifier",
-    "evaluate_forecaster", "evaluate_model", "reliability", "score_text",
+    "evaluate_forecaster", "evaluate_model", "reliability", "score_text", "share_trained_on",
 ]  # fmt: skip
 
 
@@ -177,6 +178,12 @@ def evaluate_model(model: Model, series: list[Series]) -> Any:
 def _calibration_error(confidence: NDArray[Any], right: NDArray[Any]) -> float:
     stated, true, sizes = reliability(confidence, right)
     return float(np.average(np.abs(stated - true), weights=sizes))
+
+
+def share_trained_on(model: Model, series: list[Series]) -> float:
+    """The share of series, as ``model.series_of`` gives them, that the model was trained on, as far as it remembers."""
+    sketch = model.record.get("sketch")
+    return share_in(sketch, series) if isinstance(sketch, list) else 0.0
 
 
 def reliability(

@@ -167,6 +167,18 @@ def test_a_target_that_says_little_does_not_spoil_the_others(other: str) -> None
     assert np.isfinite(evaluate_model(three.model_, scored).r2)
 
 
+def test_passes_over_equal_targets_are_no_constant() -> None:
+    x = np.random.default_rng(0).normal(size=(40, 5, 3))
+    regressor = SequenceRegressor(members=1, learning_rate=0.02, progress=False, hidden_size=4)
+    regressor.partial_fit(x[:8], np.full(8, 2.0))
+    before = regressor.predict(x)
+    for _ in range(3):
+        regressor.partial_fit(x[:8], np.full(8, 4.0))  # which are learnt, though they do not differ
+    assert regressor.predict(x).mean() > before.mean() + 0.1
+    regressor.partial_fit(x, np.linspace(0.0, 10.0, 40))
+    assert np.abs(regressor.predict(x)).max() < 20
+
+
 def test_a_class_whose_groups_are_all_held_out_is_told() -> None:
     with pytest.warns(DataWarning, match="without any series of a class: whole groups are held out"):
         SequenceClassifier(members=1, **FAST).fit(X, Y[:, 0], groups=Y[:, 0])

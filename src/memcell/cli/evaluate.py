@@ -9,7 +9,6 @@ from typer import Argument, Option
 from memcell.cli.roles import StaticOption, TargetsOption
 from memcell.cli.tables import OnDuplicates, note, read_for
 from memcell.contract import InputError
-from memcell.data.sketch import share_in
 from memcell.model import load
 
 __all__ = ["evaluate"]
@@ -28,15 +27,20 @@ def evaluate(
     ] = OnDuplicates.error,
 ) -> None:
     """Score a model: by the targets of the table, or a forecaster by forecasts of the table's last part."""
-    from memcell.evaluation import evaluate_forecaster, evaluate_model, score_text  # loads scikit-learn
+    from memcell.evaluation import (
+        evaluate_forecaster,
+        evaluate_model,
+        score_text,
+        share_trained_on,
+    )  # loads scikit-learn
 
     trained = load(model)
     forecasts = trained.task == "forecast"
     if origins is not None and not forecasts:
         raise InputError(f"--origins is for forecasts; this model's task is to {trained.task}. Leave it out.")
     series = read_for(trained, table, duplicates, with_labels=not forecasts, static=static, targets=targets)
-    sketch = trained.record.get("sketch")
-    if isinstance(sketch, list) and (share := share_in(sketch, trained.series_of(series))):
+    series = trained.series_of(series)
+    if share := share_trained_on(trained, series):
         note(f"{100 * share:.0f} % of the series are among those the model was trained on: scores flatter it.")
     score: Any = evaluate_forecaster(trained, series, origins) if forecasts else evaluate_model(trained, series)
     for name, value in asdict(score).items():

@@ -124,9 +124,7 @@ def fit(
         note(message)
     _check_results(task, target, contents)
     if task is Task.tag and contents.schema.id is None:
-        raise InputError(
-            "--id is missing: --task tag learns from many series, and --id names the column that tells them apart."
-        )
+        raise _without_id(task)
     if cycles == ["calendar"] and contents.schema.time_kind != "date":
         times = "numbers" if contents.schema.time else "the order of its rows"
         raise InputError(f"--cycles calendar needs dates; the times are {times}. Give periods in them, or 'detect'.")
@@ -166,10 +164,7 @@ def _check_task(
     if task is not Task.forecast and horizon is not None:
         raise InputError(f"--horizon is for --task forecast, not for --task {task.value}. Leave it out.")
     if task in (Task.classify, Task.regress) and id is None:
-        raise InputError(
-            f"--id is missing: --task {task.value} learns from many series, and --id names the column that tells them "
-            "apart."
-        )
+        raise _without_id(task)
     if len(target) > 1 and task in (Task.tag, Task.forecast):
         raise InputError(f"--task {task.value} has one --target; got {', '.join(target)}.")
     if len(target) > 1 and class_weight is not None:
@@ -186,6 +181,13 @@ def _check_task(
     ):
         if given and task not in tasks:
             raise InputError(f"{option} is for --task {' or '.join(tasks)}, not for --task {task.value}. Leave it out.")
+
+
+def _without_id(task: Task) -> InputError:
+    return InputError(
+        f"--id is missing: --task {task.value} learns from many series, and --id names the column that tells them "
+        "apart."
+    )
 
 
 def _check_results(task: Task, target: list[str], contents: TableContents) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_SHOWN = 20  # names that a message lists at most
+
 
 class InputError(ValueError):
     """A user's mistake in data, options or files.
@@ -19,6 +21,18 @@ class DataWarning(UserWarning):
 
 class OutputError(Exception):
     """A result could not be written. The message names the path and the reason."""
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names for a message: the first twenty, and how many more there are.
+
+    Example:
+        >>> listed(["pulse", "ph"]), listed(range(22))[-19:]
+        ("'pulse', 'ph'", '18, 19 and 2 more')
+    """
+    every = list(names)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(map(repr, every[:_SHOWN])) + more
 
 
 def closest(name: str, candidates: Iterable[str]) -> str:

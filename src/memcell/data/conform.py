@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.contract.errors import InputError
+from memcell.contract.errors import InputError, listed
 from memcell.data.channels import Channel, WordChannel
 from memcell.data.encoding import Encoding, strange_values
 from memcell.data.observations import Observations
@@ -18,8 +18,6 @@ from memcell.data.series import Series
 from memcell.data.texts import in_words, word_sets
 
 __all__ = ["conformed"]
-
-_SHOWN = 20  # names that a message lists at most
 
 Role = Literal["channel", "fact"]
 _FIELDS: dict[Role, tuple[str, str, str, str]] = {
@@ -49,18 +47,13 @@ def conformed(series: Sequence[Series], encoding: Encoding) -> tuple[list[Series
             one = layout.applied(one)
         result.append(one)
     lacking = dict.fromkeys(name for layouts in found.values() for one in layouts.values() for name in one.lacking)
-    notes = [] if not lacking else [f"No value of {_listed(lacking)} in some series; it counts as missing there."]
+    notes = [] if not lacking else [f"No value of {listed(lacking)} in some series; it counts as missing there."]
     return result, [*notes, *strange_values(encoding, result)]
 
 
 def _identity(thing: object) -> int:
     """Series of one reading share their words and schema; the list of them keeps these alive."""
     return id(thing) if thing else 0
-
-
-def _listed(names: Any) -> str:
-    some = list(names)
-    return ", ".join(map(repr, some[:_SHOWN])) + (", ..." if len(some) > _SHOWN else "")
 
 
 @dataclass(frozen=True)
@@ -97,7 +90,7 @@ class _Layout:
         may_lack = role == "fact" or (one.schema is not None and one.schema.channel is not None)
         if lacking and not (may_lack and len(lacking) < len(wanted)):
             raise InputError(
-                f"The series lack the {role} {_listed(lacking)}; the model reads {_listed(wanted)}. Read the table "
+                f"The series lack the {role} {listed(lacking)}; the model reads {listed(wanted)}. Read the table "
                 "that has it, or name the columns of arrays (`channels`, `facts`)."
             )
         place = np.array([wanted.index(name) if name in wanted else -1 for name in given], np.int64)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.contract.errors import InputError, closest
+from memcell.contract.errors import InputError, closest, listed
 from memcell.data.columns import is_text, label_values
 from memcell.data.dates import TimeForm, TimeKind
 from memcell.data.duplicates import Duplicates, groups_of
@@ -29,8 +29,6 @@ from memcell.data.wide import wide_rows
 from memcell.data.words import counts_of, kind_by
 
 __all__ = ["Part", "columns_of", "kinds_in", "notes_of", "part_of", "series_of", "times_of"]
-
-_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -161,8 +159,7 @@ def columns_of(parts: Sequence[Part], roles: Roles, name: str) -> tuple[tuple[st
         raise InputError(f"`kinds` names {strange[0]!r}, which is no channel of {name}.{closest(strange[0], entries)}")
     if roles.channel is not None and (lacking := [one for one in roles.channels or () if one not in entries]):
         raise InputError(
-            f"No channel {_listed(lacking)} in column {roles.channel!r} of {name}; there are "
-            f"{_listed(sorted(entries)[:_SHOWN])}."
+            f"No channel {listed(lacking)} in column {roles.channel!r} of {name}; there are {listed(sorted(entries))}."
         )
     found: dict[str, int] = {}  # of a channel's vector how many places there are
     kinds: dict[str, Kind] = {}
@@ -177,7 +174,7 @@ def columns_of(parts: Sequence[Part], roles: Roles, name: str) -> tuple[tuple[st
                     "All must have one length: mend them, or leave cells empty."
                 )
     if not found and not roles.facts:
-        which = f": {_listed(_silent(parts))} missing in every row" if roles.channel is None else ""
+        which = f": {listed(_silent(parts))} missing in every row" if roles.channel is None else ""
         raise InputError(f"No value in any channel of {name}{which}.")
     if len(parts) == 1:
         return parts[0].rows.channels, kinds
@@ -220,12 +217,6 @@ def _silent(parts: Sequence[Part]) -> list[str]:
     return [name for name in parts[0].rows.silent if all(name in part.rows.silent for part in parts)]
 
 
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
-    return ", ".join(map(repr, every[:_SHOWN])) + more
-
-
 def notes_of(parts: Sequence[Part], roles: Roles, schema: TableSchema | None, name: str) -> list[str]:
     """What the user should know of the rows of the table ``name``.
 
@@ -239,14 +230,14 @@ def notes_of(parts: Sequence[Part], roles: Roles, schema: TableSchema | None, na
         if schema.channels and len(silent) == len(schema.channels):
             raise InputError(
                 f"Column {roles.channel!r} of {name} has none of the model's channels, "
-                f"{_listed(schema.channels[:_SHOWN])}; it has {_listed(sorted(entries)[:_SHOWN])}."
+                f"{listed(schema.channels)}; it has {listed(sorted(entries))}."
             )
     if silent and schema is None:
-        notes.append(f"Dropped {_listed(silent)}: missing in every row of {name}.")
+        notes.append(f"Dropped {listed(silent)}: missing in every row of {name}.")
     elif silent:
-        notes.append(f"No value of {_listed(silent)} in {name}, though the model was trained with it.")
+        notes.append(f"No value of {listed(silent)} in {name}, though the model was trained with it.")
     if schema is not None and (strange := sorted(entries - set(schema.channels))):
-        notes.append(f"Not used, because the model does not know them: {_listed(strange)}.")
+        notes.append(f"Not used, because the model does not know them: {listed(strange)}.")
     counts = sum((part.rows.counts for part in parts), Counter[str]())
     return [*notes, *(f"{what}: {count}." for what, count in counts.items())]
 

@@ -139,8 +139,10 @@ class RecipeState:
         scaling = self._recipe.summary
         if scaling is None or self._recipe.by_row:
             return _NOTHING
-        wide = [*(one.features() for one in self._shapes), scaling.fine_features(self._summary.statistics())]
-        return {"summary": self._summary.features(scaling)[None, :], "wide": np.concatenate(wide)[None, :]}
+        statistics = self._summary.statistics()
+        summary = self._summary.features(scaling, statistics)
+        wide = [*(one.features() for one in self._shapes), scaling.fine_features(statistics)]
+        return {"summary": summary[None, :], "wide": np.concatenate(wide)[None, :]}
 
     def _remember(self, rows: Series, numbers: NDArray[np.float64]) -> NDArray[np.float32] | None:
         """Rows, and the values of their columns, of which ``whole`` is to say something; of a recipe by row the

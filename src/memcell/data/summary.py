@@ -247,14 +247,15 @@ class Summary:
         every = (self.last, mean, self.largest, self.least, deviation, np.log1p(values), self.first, trend, change)
         return np.where((values > 0)[..., None, :], np.stack(every, axis=-2), np.nan)
 
-    def features(self, scaling: SummaryScaling) -> NDArray[np.float32]:
+    def features(self, scaling: SummaryScaling, statistics: Array | None = None) -> NDArray[np.float32]:
         """[D x scaling.per_column + pairs + A x D]: the statistics as features, then mean products of each two
-        channels, then the aligned rows. All are 0 for a channel without values."""
+        channels, then the aligned rows. All are 0 for a channel without values. ``statistics``: if they are known."""
         products = np.empty(0)
         if self.products is not None:
             total, both = (one[pairs_of(len(one))] for one in self.products)
             products = total / np.maximum(both, 1)
-        parts = [scaling.features(self.statistics()), products, self.aligned.reshape(-1)]
+        statistics = self.statistics() if statistics is None else statistics
+        parts = [scaling.features(statistics), products, self.aligned.reshape(-1)]
         return np.concatenate(parts).astype(np.float32)
 
 

@@ -5,8 +5,7 @@ from typing import Any, cast
 
 from memcell.contract import InputError
 from memcell.data import Series
-from memcell.data.sketch import share_in
-from memcell.evaluation import evaluate_forecaster, evaluate_model
+from memcell.evaluation import evaluate_forecaster, evaluate_model, share_trained_on
 from memcell.model import Model
 from memcell.report.page import Html, bold, details, paragraph, score, section, table
 from memcell.report.rivals import Rival, constant, learnt, naive
@@ -137,8 +136,7 @@ def _left_out(known: list[Series], series: list[Series]) -> str:
 
 
 def _maybe_seen(model: Model, known: list[Series]) -> str:
-    sketch = model.record.get("sketch")
-    share = share_in(sketch, known) if isinstance(sketch, list) else 0.0
+    share = share_trained_on(model, known)
     return f"{100 * share:.0f} % of the series are among those it was trained on: scores flatter it." if share else ""
 
 

@@ -75,17 +75,17 @@ def fit_members(
     learnt_from = _enough([series[k] for k in training])
     recipe = recipe_of(learnt_from, schema, design, head.whole)
 
-    def train_on(recipe: Recipe, steps: Steps, first: int, last: int, name: str) -> list[_Network]:
+    def train_on(recipe: Recipe, steps: Steps, design: Design, first: int, last: int, name: str) -> list[_Network]:
         """Networks on the splits from ``first`` up to ``last``; fewer where Ctrl-C came."""
-        config = config_of(recipe, head, _without_constants(design, steps, training), len(training))
+        config = config_of(recipe, head, design, len(training))
         runs: list[_Network] = []
         for k in range(first, last):
-            own = replace(settings, seed=(settings.seed + k) % 2**32)
+            seeded = replace(settings, seed=(settings.seed + k) % 2**32)
             title = f"{name} {k + 1} of {count}" if count > 1 else name
-            start = start_of(config, recipe, design, series, own.seed)
-            batches = batches_of(steps, *splits[k], min(own.batch_size or 1, len(splits[k][0])))
+            start = start_of(config, recipe, design, series, seeded.seed)
+            batches = batches_of(steps, *splits[k], min(seeded.batch_size or 1, len(splits[k][0])))
             center = _center_of(steps, splits[k][0], head.whole) if config.summarised else None
-            run, linear = train(config, start, batches, own, title, checkpoint=checkpoint, center=center), None
+            run, linear = train(config, start, batches, seeded, title, checkpoint=checkpoint, center=center), None
             try:
                 linear = None if "linear" in design.without else fit_linear(config, run, batches)
             except KeyboardInterrupt:
@@ -98,16 +98,18 @@ def fit_members(
     other, title = _another(recipe, learnt_from, design, head.whole)
     trials = min(count, _TRIALS) if other else count
     steps, name = recipe.apply(series), "Network"
-    runs = train_on(recipe, steps, 0, trials, name)
+    own = _without_constants(design, steps, training)
+    runs = train_on(recipe, steps, own, 0, trials, name)
     if other and not runs[-1][0].interrupted:
         other_steps = other.apply(series)
-        others = train_on(other, other_steps, 0, trials, title)
+        other_own = _without_constants(design, other_steps, training)
+        others = train_on(other, other_steps, other_own, 0, trials, title)
         if not others[-1][0].interrupted:
             if _mean_loss(_together(head, others)) < _mean_loss(_together(head, runs)):
-                recipe, steps, runs, name = other, other_steps, others, title
-            runs += train_on(recipe, steps, trials, count, name)
+                recipe, steps, own, runs, name = other, other_steps, other_own, others, title
+            runs += train_on(recipe, steps, own, trials, count, name)
     recipe, trained = _without_unread(recipe, _together(head, runs))
-    config = config_of(recipe, head, _without_constants(design, steps, training), len(training))
+    config = config_of(recipe, head, own, len(training))
     record: dict[str, Any] = {
         "validation_series": len(splits[0][1]),
         "validation_loss": round(_mean_loss(trained), 6),

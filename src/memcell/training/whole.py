@@ -162,23 +162,25 @@ def fit_regressor(
     low, center, high = np.nanquantile(targets, [0.25, 0.5, 0.75], axis=0)
     spread = np.where(high > low, (high - low) / _QUARTILES_APART, np.nanstd(targets, axis=0))
     varies = spread > 1e-12 * np.abs(center)
-    scale = np.where(varies, spread, 1e-6 * np.maximum(np.abs(center), 1.0))
+    still = 1e-6 * np.maximum(np.abs(center), 1.0) if partial is None else 1.0  # later passes may bring other numbers
+    scale = np.where(varies, spread, still)
     head = Regression(tuple(names), tuple(center.tolist()), tuple(scale.tolist()), (OF_T,) * len(names))
     if partial and partial.model:
         head = partial.model.config.head
         assert isinstance(head, Regression)
     weights = np.array([one.weight for one in series], np.float32)
     record = {"targets": {name: int(count) for name, count in zip(names, known.sum(axis=0), strict=True)}}
+    design, standard = design or Design(), head.standard(targets)
+    if partial is not None:
+        return _fit(series, _Problem(head, standard, weights, None, record), schema, settings, design, None, partial)
     # One number of half of the series would be learnt to the last digit, and outweigh the other targets; of all series
     # there is nothing to learn.
-    random, standard = np.random.default_rng(0), head.standard(targets)
     standard[:, ~varies] = np.nan
-    noise = _NOISE * (high == low) * random.standard_normal(targets.shape)
+    noise = _NOISE * (high == low) * np.random.default_rng(0).standard_normal(targets.shape)
     problem = _Problem(head, (standard + noise).astype(np.float32), weights, None, record)
-    model = _fit(series, problem, schema, settings, design or Design(), checkpoint, partial)
-    if partial is None:
-        with suppress(KeyboardInterrupt):  # which the model is good without
-            model = calibrated(model, series, standard, weights)
+    model = _fit(series, problem, schema, settings, design, checkpoint, None)
+    with suppress(KeyboardInterrupt):  # which the model is good without
+        model = calibrated(model, series, standard, weights)
     return model
 
 
@@ -191,9 +193,7 @@ def _fit(
     checkpoint: Checkpoint | None,
     partial: Partial | None,
 ) -> Model:
-    kept = np.flatnonzero(problem.weights)
-    if not len(kept):
-        raise InputError("The weight of every series is zero; give some a weight above it, or nothing is learnt.")
+    kept = _above_zero(problem.weights)
     if len(kept) < len(series):  # series of a class that counts nothing
         series = [series[k] for k in kept]
         codes = None if problem.codes is None else problem.codes[kept]
@@ -227,12 +227,18 @@ def counting(series: list[Series], given: Any) -> tuple[list[Series], Any]:
     Raises:
         InputError: none is left.
     """
-    kept = [k for k, one in enumerate(series) if one.weight]
-    if not kept:
-        raise InputError("The weight of every series is zero; give some a weight above it, or nothing is learnt.")
+    kept = _above_zero(np.array([one.weight for one in series]))
     if len(kept) == len(series):
         return series, given
     return [series[k] for k in kept], given[kept] if isinstance(given, np.ndarray) else [given[k] for k in kept]
+
+
+def _above_zero(weights: NDArray[Any]) -> NDArray[np.int64]:
+    """The series that count."""
+    kept = np.flatnonzero(weights)
+    if not len(kept):
+        raise InputError("The weight of every series is zero; give some a weight above it, or nothing is learnt.")
+    return kept
 
 
 def class_weights(classes: list[Any], counts: NDArray[np.int64], given: ClassWeight) -> NDArray[np.float64]:
