@@ -28,7 +28,9 @@ PUBLIC = {
         "HEADS", "QUANTILES", "Classification", "Head", "MultiLabel", "QuantileForecast", "Regression", "Tagging",
     ],
     "memcell.keras": ["LSTM", "LSTMCell"],
-    "memcell.model": ["MECHANISMS", "Forecast", "Model", "ModelConfig", "Stream", "load", "save"],
+    "memcell.model": [
+        "FIT_MECHANISMS", "MECHANISMS", "Forecast", "Model", "ModelConfig", "Stream", "load", "save",
+    ],
     "memcell.onnx": ["export", "inputs_of", "load_lstm"],
     "memcell.sklearn": ["SequenceClassifier", "SequenceForecaster", "SequenceRegressor", "SequenceTagger"],
     "memcell.torch": ["LSTM", "LSTMCell", "convert", "lstm", "lstm_loop"],

@@ -1,6 +1,7 @@
 """Small tables for the command line, and the options that go with them."""
 
 import datetime
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +36,9 @@ def co2(weeks: int = 80, seed: int = 0) -> str:
 def write(path: str | Path, text: str) -> None:
     """Make a file of a text."""
     Path(path).write_text(text, encoding="utf-8")
+
+
+def csv(header: str, rows: Iterable[Iterable[object]], separator: str = ",") -> str:
+    """Text of a table; None is an empty cell."""
+    lines = [separator.join("" if cell is None else str(cell) for cell in row) for row in rows]
+    return "\n".join([header.replace(",", separator), *lines]) + "\n"

@@ -155,24 +155,6 @@ def test_evaluate_prints_scores(run: Run) -> None:
     assert scores.split()[1] == "3"
 
 
-def test_show_prints_recipe_shape_and_record(run: Run) -> None:
-    shown = run("show", "stays.memcell").out
-    for part in ("classify", "stay", "hour (numbers)", "died", "no, yes", "pulse: mean", "ph: mean", "of 4 units"):
-        assert part in shown
-    shown = run("show", "co2.memcell").out
-    for part in ("forecast", "date (dates)", "604800 seconds", "co2, 4 steps", "peephole full", "validation loss"):
-        assert part in shown
-
-
-def test_epochs_are_shown_of_each_network(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = memcell.load("stays.memcell")
-    assert len(model.members) > 1
-    assert "epochs           2\n" in run("show", "stays.memcell").out
-    model.record["history"][0] *= 3
-    monkeypatch.setattr("memcell.cli.show.load", lambda _: model)
-    assert "epochs           2 to 6\n" in run("show", "stays.memcell").out
-
-
 def test_options_of_the_model_reach_it(run: Run) -> None:
     options = ("--num-layers", 2, "--peephole", "diagonal", "--channels", "ph", "--batch-size", 3)
     assert run("fit", "stays.csv", *CLASSIFY, *QUICK, *options, "--out", "m").code == 0

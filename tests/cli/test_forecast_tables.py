@@ -1,5 +1,7 @@
 """Tables of forecasts: which channels are read, what is said of times, and words beside numbers."""
 
+import json
+
 import polars as pl
 import pytest
 from cli.conftest import Run
@@ -22,7 +24,7 @@ def test_the_channels_that_are_asked_for_are_read(run: Run, given: list[str]) ->
     write("t.csv", hours("%Y-%m-%d %H:%M"))
     options = [part for name in given for part in ("--channels", name)]
     assert run("fit", "t.csv", "--time", "t", *FORECAST, *options, *QUICK, "--out", "m").code == 0
-    shown = [line.split()[1].rstrip(":") for line in run("show", "m").out.splitlines() if line.startswith("channel")]
+    shown = json.loads(run("show", "m", "--json").out)["recipe"]["schema"]["channels"]
     assert sorted(shown) == sorted({"y", *given})
     pl.read_csv("t.csv").select("t", *shown).write_csv("few.csv")
     assert run("predict", "m", "few.csv", "--out", "p.csv").code == 0

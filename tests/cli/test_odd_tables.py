@@ -8,18 +8,12 @@ import numpy as np
 import polars as pl
 import pytest
 from cli.conftest import Run
-from cli.tables import CLASSIFY, QUICK, stays, write
+from cli.tables import CLASSIFY, QUICK, csv, stays, write
 
 pytestmark = pytest.mark.usefixtures("folder")
 
 RANDOM = np.random.default_rng(0)
 Cells = Iterable[tuple[object, ...]]
-
-
-def csv(header: str, rows: Cells, separator: str = ",") -> str:
-    """Text of a table; None is an empty cell."""
-    lines = [separator.join("" if cell is None else str(cell) for cell in row) for row in rows]
-    return "\n".join([header.replace(",", separator), *lines]) + "\n"
 
 
 def text_columns(path: str) -> pl.DataFrame:
@@ -56,7 +50,9 @@ def test_labelled_series(run: Run, case: str) -> None:
     assert run("fit", "t.csv", *CLASSIFY, *QUICK, "--out", "m").code == 0
     assert run("predict", "m", "t.csv", "--out", "p.csv").code == 0
     assert run("evaluate", "m", "t.csv").code == 0
-    assert f"classes          {', '.join(classes)}" in run("show", "m").out
+    shown = run("show", "m").out
+    for label in classes:
+        assert f"{label} (" in shown
     frame = text_columns("p.csv")
     assert frame.columns == ["stay", "prediction", *(f"prob_{label}" for label in classes)]
     assert frame["stay"][0] == first
@@ -158,7 +154,7 @@ def test_a_zero_does_not_throw_a_forecast_of_logarithms(run: Run) -> None:
     write("t.csv", csv("m,y", zip(months, growth, strict=True)))
     options = ("--time", "m", "--target", "y", "--task", "forecast", "--horizon", 6)
     assert run("fit", "t.csv", *options, *QUICK, "--out", "m").code == 0
-    assert "in logarithms" in run("show", "m").out
+    assert "of logarithms" in run("show", "m").out
     growth[-3] = 0.0
     write("t.csv", csv("m,y", zip(months, growth, strict=True)))
     assert run("predict", "m", "t.csv", "--out", "p.csv").code == 0

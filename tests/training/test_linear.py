@@ -193,8 +193,8 @@ def test_kinds_of_shapes_that_no_network_reads_are_left_out(read: tuple[bool, bo
     recipe = replace(RECIPE, shapes=SHAPES)
     config, run = started(CASES["classify"][0], 1.0, recipe)
     weight = np.random.default_rng(0).normal(size=run.weights["linear.weight"].shape).astype(np.float32)
-    begin = weight.shape[1] - sum(config.shapes)
-    for one, own in zip(read, np.split(weight[:, begin:], [config.shapes[0]], axis=1), strict=True):
+    begin, sizes = weight.shape[1] - config.wide, [size for _, size in config.shapes]
+    for one, own in zip(read, np.split(weight[:, begin:], [sizes[0]], axis=1), strict=True):
         own *= one
     run.weights["linear.weight"] = weight
     less, (cut,) = networks._without_unread(recipe, [run])

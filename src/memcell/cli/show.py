@@ -1,78 +1,48 @@
 """``memcell show``: what a model reads, predicts and is made of."""
 
-from dataclasses import asdict
+import json
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
-from typer import Argument
+from typer import Argument, Option
 
-from memcell.cli.tables import written
-from memcell.data.channels import Channel, WordChannel
-from memcell.model import MECHANISMS, Model, load
+from memcell.model import load
+from memcell.model.artifact import document_of
+from memcell.model.description import Part, described
 
 __all__ = ["show"]
 
+_MOST = 60  # rows of a table
+_WIDTH = 110  # of a line
 
-def show(model: Annotated[Path, Argument(help="Model that `memcell fit` wrote.")]) -> None:
+
+def show(
+    model: Annotated[Path, Argument(help="Model that `memcell fit` wrote.")],
+    every: Annotated[bool, Option("--all", help="All channels, also where they are many.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Recipe, configuration and record as JSON, for programs.")] = False,
+) -> None:
     """Print a model's recipe, shape and training record."""
-    for name, value in _lines(load(model)):
-        print(f"{name:16} {value}")
+    trained = load(model)
+    if as_json:
+        print(json.dumps(document_of(trained), indent=1))
+        return
+    print("\n\n".join(_text(part, every) for part in described(trained)))
 
 
-def _lines(model: Model) -> list[tuple[str, str]]:
-    recipe, config = model.recipe, model.config
-    schema, target = recipe.schema, recipe.target
-    unit = {"date": "seconds", "number": "units of time", "order": "rows"}[schema.time_kind]
-    step = f"{recipe.cadence.size:g} {'months' if recipe.cadence.kind == 'months' else unit}"
-    lines = [
-        ("task", model.task),
-        ("id column", schema.id or "none: one series"),
-        ("time column", f"{schema.time} ({schema.time_kind}s)" if schema.time else "none: the order of rows"),
-        ("usual step", step),
-    ]
-    if schema.channel is not None:
-        lines.append(("long table", f"channels in {schema.channel}, values in {schema.value}"))
-    if target is not None:
-        name = schema.channels[target.channel]
-        lines.append(("forecasts", f"{name}, {target.horizon} steps{', in logarithms' if target.log else ''}"))
-    else:
-        lines.append(("target column", ", ".join(schema.label) or schema.tag or "not from a table"))
-        if model.task != "regress":
-            lines.append(("classes", ", ".join(map(written, model.classes))))
-    lines += [("channel", _channel(one)) for one in recipe.channels]
-    lines += [("fact", _channel(one)) for one in recipe.facts]
-    if recipe.cycles:
-        lines.append(("cycles", ", ".join(f"{period:g} {unit}" for period in recipe.cycles)))
-    cell = config.spec
-    count = sum(weight.size for weight in model.members[0].values())
-    ways = ", both ways" if config.bidirectional else ""
-    lines.append(("layers", f"{config.num_layers} of {config.hidden_size} units{ways}, {count} weights"))
-    lines.append(("networks", str(config.members)))
-    for one in recipe.shapes:
-        of = "rows" if one.scales is None else "changes"
-        lines.append(("shapes", f"{one.size} of {of}, over {one.reach + 1} rows at most"))
-    lines.append(("mechanisms", ", ".join(name for name in MECHANISMS if config.has(name)) or "none"))
-    lines.append(("cell", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(cell).items())))
-    record = model.record | _epochs(model)
-    lines += [(name.replace("_", " "), str(value)) for name, value in record.items() if name not in _UNSHOWN]
-    return lines
-
-
-def _epochs(model: Model) -> dict[str, str]:
-    """Epochs of each network in place of their sum."""
-    counts = {len(run) for run in model.record.get("history", ())}
-    alike = len(counts) == 1
-    return {"epochs": f"{min(counts)}" if alike else f"{min(counts)} to {max(counts)}"} if counts else {}
-
-
-_UNSHOWN = ("history", "held_out", "sketch")
-
-
-def _channel(one: Channel) -> str:
-    if isinstance(one, WordChannel):
-        shown = ", ".join(one.words[:8]) + (", ..." if len(one.words) > 8 else "")
-        return f"{one.name}: {one.kind}, {len(one.words)} words: {shown}"
-    if one.silent:
-        return f"{one.name}: no value in training, not read"
-    how = ", as events" if one.events else ""
-    return f"{one.name}: mean {one.center:.6g}, standard deviation {one.scale:.6g}{how}"
+def _text(part: Part, every: bool) -> str:
+    """A part as lines, columns below each other."""
+    rows = part.rows if every else part.rows[:_MOST]
+    lines = [part.header, *rows] if part.header else rows
+    # The last cell of a row may be as long as it likes.
+    widths = [max(len(row[k]) for row in lines if k < len(row) - 1) for k in range(max(map(len, lines)) - 1)]
+    text = [part.title]
+    for row in lines:
+        begin = "".join(f"{cell:{width}}  " for cell, width in zip(row[:-1], widths, strict=False))
+        text.append(fill(row[-1], max(_WIDTH, len(begin) + 40), initial_indent=f"  {begin}",
+                         subsequent_indent=" " * (len(begin) + 2)) or f"  {begin}".rstrip())  # fmt: skip
+    if len(rows) < len(part.rows):
+        text.append(f"  ... and {len(part.rows) - len(rows):,} more; --all prints them.")
+    if part.note:
+        text.append(fill(part.note, _WIDTH, initial_indent="  ", subsequent_indent="  "))
+    return "\n".join(text)

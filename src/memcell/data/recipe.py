@@ -194,7 +194,7 @@ class Recipe:
             "so_far": self.by_row * statistics,
             "products": products,
             "aligned": self.aligned * single,
-            "shapes": tuple(one.size for one in self.shapes),
+            "shapes": tuple((one.name, one.size) for one in self.shapes),
             "fine": 0 if self.summary is None else self.summary.fine_size,
         }  # fmt: skip
 

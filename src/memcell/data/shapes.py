@@ -89,6 +89,11 @@ class Shapes:
         return replace(blank, thresholds=tuple(thresholds), widths=tuple(widths))
 
     @property
+    def name(self) -> str:
+        """What is counted."""
+        return "shapes of rows" if self.scales is None else "shapes of changes"
+
+    @property
     def size(self) -> int:
         """How many features a series has."""
         return len(self.thresholds) * len(self.thresholds[0])

@@ -30,6 +30,7 @@ class Classification:
     """
 
     task: ClassVar[str] = "classify"
+    measure: ClassVar[str] = "log loss"
     whole: ClassVar[bool] = True
     spreads: ClassVar[int] = 0
     classes: tuple[Any, ...]
@@ -77,6 +78,7 @@ class Tagging(Classification):
     """Probabilities of classes at every row, from the outputs there."""
 
     task: ClassVar[str] = "tag"
+    measure: ClassVar[str] = "log loss of rows"
     whole: ClassVar[bool] = False
 
 
@@ -89,6 +91,7 @@ class MultiLabel:
     """
 
     task: ClassVar[str] = "multilabel"
+    measure: ClassVar[str] = "log loss, the mean of all labels"
     whole: ClassVar[bool] = True
     spreads: ClassVar[int] = 0
     labels: tuple[str, ...]

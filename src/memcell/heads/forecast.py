@@ -33,6 +33,7 @@ class QuantileForecast:
     """
 
     task: ClassVar[str] = "forecast"
+    measure: ClassVar[str] = "pinball loss, in units of the usual change"
     whole: ClassVar[bool] = False
     spreads: ClassVar[int] = 0
     horizon: int

@@ -36,6 +36,7 @@ class Regression:
     """
 
     task: ClassVar[str] = "regress"
+    measure: ClassVar[str] = "negative log-likelihood of a t distribution, but for a constant, in spreads, summed"
     whole: ClassVar[bool] = True
     names: tuple[str, ...]
     center: tuple[float, ...]

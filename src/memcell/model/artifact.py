@@ -21,13 +21,14 @@ from memcell.data.recipe import Recipe
 from memcell.model.config import ModelConfig
 from memcell.model.model import Model
 
-__all__ = ["FORMAT", "load", "save"]
+__all__ = ["FORMAT", "document_of", "load", "save"]
 
-FORMAT = 6  # raised when an older memcell could not read a newer file
+FORMAT = 7  # raised when an older memcell could not read a newer file
 
 
 def save(model: Model, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-    """Nothing; afterwards ``path`` holds the model. An old file stays whole until the new one is complete.
+    """Nothing; afterwards ``path`` holds the model: one and the same model in the same bytes. An old file stays whole
+    until the new one is complete.
 
     Args:
         path: any name; ``.memcell`` is customary.
@@ -38,24 +39,21 @@ def save(model: Model, path: str | os.PathLike[str], overwrite: bool = False) ->
         OutputError: writing failed, for lack of space for instance.
     """
     check_output(Path(path), overwrite, suffixes=None)
-    text = json.dumps(
-        {
-            "recipe": model.recipe.to_json(),
-            "config": model.config.to_json(),
-            "record": model.record,
-        },
-        sort_keys=True,
-        allow_nan=False,
-    )
+    text = json.dumps(document_of(model), allow_nan=False)
     arrays = {
         f"member.{k}.{name}": np.ascontiguousarray(array)
         for k, weights in enumerate(model.members)
         for name, array in weights.items()
     }
     metadata = {"memcell_format": str(FORMAT), "memcell": text, "sha256": _digest(text, arrays)}
-    content = to_bytes(arrays, metadata)
+    content = _in_order(to_bytes(arrays, metadata))
     with replacing(Path(path)) as aside:
         aside.write_bytes(content)
+
+
+def document_of(model: Model) -> dict[str, Any]:
+    """Recipe, configuration and record as values that ``json.dumps`` takes."""
+    return {"recipe": model.recipe.to_json(), "config": model.config.to_json(), "record": model.record}
 
 
 def load(path: str | os.PathLike[str]) -> Model:
@@ -80,12 +78,22 @@ def load(path: str | os.PathLike[str]) -> Model:
             _check_format(path, metadata.get("memcell_format", ""))
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise InputError(f"{path} is no memcell model, or is cut short or damaged ({error}). Fit it again.") from error
+        raise InputError(
+            f"{path} is no memcell model, or is cut short or damaged ({error}). Give a file that `memcell fit` wrote."
+        ) from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
     if _digest(metadata["memcell"], weights) != metadata.get("sha256"):
         raise InputError(f"{path} was altered after it was written: its checksum does not match. Fit it again.")
     return _model_of(path, metadata["memcell"], weights)
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file with its header in order, which otherwise comes in any."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + content[8 + size :]
 
 
 def _check_format(path: Path, written: str) -> None:

@@ -6,22 +6,9 @@ from typing import Any
 
 from memcell.contract import InputError, LstmSpec
 from memcell.heads import HEADS, Head
+from memcell.model.mechanisms import MECHANISMS
 
-__all__ = ["MECHANISMS", "ModelConfig"]
-
-MECHANISMS = ("mask", "since", "input_decay", "state_decay", "time_decay", "facts_state", "local")
-"""What a model does about messy sequences, each of which it can be built without:
-
-- mask: whether a channel was observed enters beside its value.
-- since: the logarithm of the time since it was last observed enters.
-- input_decay: a missing value is the last one, decaying to the mean at a learnt rate (GRU-D, arXiv 1606.01865); without
-  it, the mean.
-- state_decay: the output that enters the next step decays with the times since channels were observed (GRU-D).
-- time_decay: every unit of the cell forgets at its own learnt rate with the time that passes.
-- facts_state: static facts set the state that a series starts from; without it they reach the head alone.
-- local: where several rows were made one, a cell of its own reads these one by one, starting anew in each, and its last
-  and largest outputs enter; without it, they enter side by side alone.
-"""
+__all__ = ["ModelConfig"]
 
 _LOCAL_SIZE = 32  # units of the cell within patches
 _SUMMARY_SIZE = 128  # units of the layer that reads summaries
@@ -46,7 +33,8 @@ class ModelConfig:
             beside the head.
         products: how many of them, before the aligned ones, are products of channels.
         aligned: how many of them, the last, it also reads as they are: values of rows that all series have alike.
-        shapes: features of each kind of the recipe's shapes, which are read beside the head alone.
+        shapes: of each kind of the recipe's shapes its name and how many features it has; the head reads them not, what
+            is linear beside it does.
         fine: statistics in fine pieces, which are read there too, after these.
         so_far: features that a row comes with of the rows so far; a head of rows reads them and the facts through a
             layer of their own.
@@ -68,7 +56,7 @@ class ModelConfig:
     summary: int = 0
     products: int = 0
     aligned: int = 0
-    shapes: tuple[int, ...] = ()
+    shapes: tuple[tuple[str, int], ...] = ()
     fine: int = 0
     so_far: int = 0
     bidirectional: bool = False
@@ -83,14 +71,20 @@ class ModelConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InputError(f"`{name}` is {value!r}; it must be a whole number of at least {least}.")
-        if not all(type(size) is int and size > 0 for size in self.shapes):
-            raise InputError(f"`shapes` is {self.shapes!r}; it must be whole numbers of at least 1.")
+        if not all(type(name) is str and type(size) is int and size > 0 for name, size in self.shapes):
+            raise InputError(f"`shapes` is {self.shapes!r}; it must be names, each with a whole number of at least 1.")
         if isinstance(self.without, str) or not set(self.without) <= set(MECHANISMS):
             raise InputError(f"`without` is {self.without!r}; it must be a list of some of {', '.join(MECHANISMS)}.")
         object.__setattr__(self, "without", tuple(sorted(set(self.without))))
 
     def has(self, mechanism: str) -> bool:
-        """Whether the model has one of ``MECHANISMS``, and something for it to work on."""
+        """Whether the model has one of ``MECHANISMS``, and something for it to work on.
+
+        Raises:
+            InputError: there is no such mechanism of the network; those of the recipe are seen in it.
+        """
+        if mechanism not in MECHANISMS:
+            raise InputError(f"`mechanism` is {mechanism!r}; it must be one of {', '.join(MECHANISMS)}.")
         on_columns = mechanism in ("mask", "since", "input_decay", "state_decay")
         needs = {"facts_state": self.facts > 0, "local": self.patch > 1}
         return needs.get(mechanism, self.channels > 0 or not on_columns) and mechanism not in self.without
@@ -125,7 +119,7 @@ class ModelConfig:
     @property
     def wide(self) -> int:
         """Width of what is read beside the head alone."""
-        return sum(self.shapes) + self.fine
+        return sum(size for _, size in self.shapes) + self.fine
 
     @property
     def read_size(self) -> int:
@@ -186,7 +180,7 @@ class ModelConfig:
             "summary": self.summary,
             "products": self.products,
             "aligned": self.aligned,
-            "shapes": list(self.shapes),
+            "shapes": [list(one) for one in self.shapes],
             "fine": self.fine,
             "so_far": self.so_far,
             "bidirectional": self.bidirectional,
@@ -208,7 +202,7 @@ class ModelConfig:
             record: dict[str, Any] = dict(data)
             head = HEADS[record.pop("task")].from_json(dict(record.pop("head")))
             events = tuple((str(kind), int(size)) for kind, size in record.pop("events"))
-            shapes = tuple(record.pop("shapes"))
+            shapes = tuple((name, size) for name, size in record.pop("shapes"))
             return cls(head=head, spec=LstmSpec(**record.pop("spec")), events=events, shapes=shapes, **record)
         except (AssertionError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"The model's configuration does not have the fields it should have: {error}.") from error

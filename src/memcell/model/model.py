@@ -47,7 +47,7 @@ class Model:
         recipe: what the columns mean and how they are scaled.
         config: the model's shape.
         members: float32 arrays by name, of each network whose predictions are averaged.
-        record: how it was trained: data, epochs, scores, versions.
+        record: what it was trained on, how, and how that went; ``memcell show`` says it in words.
 
     Example:
         >>> model = memcell.load("icu.memcell")                                            # doctest: +SKIP
@@ -60,6 +60,13 @@ class Model:
     config: ModelConfig
     members: tuple[dict[str, NDArray[np.float32]], ...]
     record: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        schema, config = self.recipe.schema, self.config
+        return (
+            f"<memcell.Model: {self.task}, {len(schema.channels)} channels, {len(schema.facts)} facts, "
+            f"{config.members} networks of {config.hidden_size} units>"
+        )
 
     @property
     def task(self) -> str:

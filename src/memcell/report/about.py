@@ -8,9 +8,10 @@ import numpy as np
 
 from memcell.data import Series
 from memcell.data.channels import Channel, WordChannel
-from memcell.model import MECHANISMS, Model
+from memcell.model import Model
+from memcell.model.description import described, duration
 from memcell.report.charts import Line, Panel, panels
-from memcell.report.page import UNKNOWN, Html, bold, details, escaped, number, paragraph, section, short, table
+from memcell.report.page import Html, bold, details, escaped, number, paragraph, section, short, table
 
 __all__ = ["head", "learning"]
 
@@ -18,6 +19,7 @@ _NAMED = 12  # classes, channels or words that are named in a sentence
 _LISTED = 40
 _FEW = 3  # epochs, up to which they are dotted
 _DRAWN = 12  # networks whose curves are drawn
+_PARTS = ("How it was trained", "Mechanisms")
 
 
 def head(model: Model, series: list[Series], source: str) -> list[Html]:
@@ -36,10 +38,6 @@ def head(model: Model, series: list[Series], source: str) -> list[Html]:
         ("usual step", _step(model)),
         ("networks", _networks(model)),
         ("gates see the cell", f"peepholes: {model.config.spec.peephole}"),
-        (
-            "for gaps and facts",
-            ", ".join(one.replace("_", " ") for one in MECHANISMS if model.config.has(one)) or UNKNOWN,
-        ),
     ]
     leaks = model.record.get("leaks")
     warning = (
@@ -53,6 +51,11 @@ def head(model: Model, series: list[Series], source: str) -> list[Html]:
         warning,
         paragraph(data),
         table(("", ""), known, "The model", numbers=False),
+        *(
+            details(part.title, table(part.header or ("", ""), part.rows, part.title, numbers=False))
+            for part in described(model)
+            if part.title in _PARTS
+        ),
         _listed("channels", model.recipe.channels),
         _listed("facts", model.recipe.facts),
     ]
@@ -152,12 +155,7 @@ def _step(model: Model) -> str:
     cadence, kind = model.recipe.cadence, model.recipe.schema.time_kind
     if cadence.kind == "months":
         return _count(int(cadence.size), "month")
-    if kind != "date":
-        return f"{number(cadence.size)} {'in units of time' if kind == 'number' else 'row'}"
-    for size, name in ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute")):
-        if cadence.size >= size:
-            return f"{number(cadence.size / size)} {name}{'' if cadence.size == size else 's'}"
-    return f"{number(cadence.size)} seconds"
+    return duration(cadence.size, kind, model.recipe.schema.time)
 
 
 def _listed(what: str, known: tuple[Channel, ...]) -> Html:

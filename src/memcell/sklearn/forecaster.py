@@ -27,7 +27,7 @@ class SequenceForecaster(SequenceEstimator):
         hidden_size: units of each layer; None: 48.
         num_layers: layers, each reading the one below.
         peephole, output_peek: the cell, see ``memcell.LstmSpec``.
-        without: mechanisms to leave out, of ``memcell.model.MECHANISMS`` and ``memcell.training.FIT_MECHANISMS``.
+        without: mechanisms to leave out, of ``memcell.model.MECHANISMS`` and ``FIT_MECHANISMS``.
         cycles: periods whose phase is a feature, in the unit of time; ``"calendar"`` or ``"detect"``.
         epochs: at most, of 20 steps each; training stops early when the loss on the last part of the time no longer
             falls, and is then repeated on everything for as long. None: 30.

@@ -28,7 +28,7 @@ class SequenceTagger(ClassifierMixin, SequenceEstimator):
         peephole, output_peek: the cell, see ``memcell.LstmSpec``.
         members: networks, each with another part of the series held out, whose predictions are averaged; None: five,
             ten of many series, fewer of many rows.
-        without: mechanisms to leave out, of ``memcell.model.MECHANISMS`` and ``memcell.training.FIT_MECHANISMS``.
+        without: mechanisms to leave out, of ``memcell.model.MECHANISMS`` and ``FIT_MECHANISMS``.
         events: whether numbers enter as events, each with an embedding of its channel; None: where channels are many
             and sparse, or hold several values at a time.
         cycles: periods whose phase is a feature, in the unit of time; ``"calendar"`` or ``"detect"``.

@@ -19,7 +19,8 @@ from memcell.heads import QuantileForecast
 from memcell.model import Model, ModelConfig
 from memcell.training.batches import Batch, Batches
 from memcell.training.checkpoint import Checkpoint
-from memcell.training.networks import config_of, record_of, start_of
+from memcell.training.networks import config_of, start_of
+from memcell.training.record import record_of, record_of_network, record_of_training
 from memcell.training.settings import Design, TrainingSettings
 from memcell.training.train import Trained, train
 
@@ -62,7 +63,9 @@ def fit_forecaster(
         raise InputError(f"The target {target!r} holds words; only numbers can be forecast.")
     if not isinstance(horizon, int) or isinstance(horizon, bool) or horizon < 1:
         raise InputError(f"`horizon` is {horizon!r}; it must be a whole number of at least 1.")
-    design, settings = _forecasting(design or Design()), _with_defaults(settings)
+    design = _forecasting(design or Design())
+    told = record_of_training(settings, _with_defaults(settings), design)
+    settings = _with_defaults(settings)
 
     def learn(training: list[Series]) -> Recipe:
         return Recipe.learn(
@@ -73,7 +76,7 @@ def fit_forecaster(
     cadence = step_of(series)
     channel = schema.channels.index(target)
     series, grids = _long_enough(series, [on_grid(one, cadence) for one in series], cadence, channel, target, horizon)
-    cuts = [_cut(one.values[:, channel], settings.validation or 0.15) for one in grids]
+    cuts = [_cut(one.values[:, channel], settings.validation) for one in grids]
     early = [one.between(0, cut) for one, cut in zip(grids, cuts, strict=True)]
     recipe = learn(early)
     config = config_of(recipe, QuantileForecast(horizon), design, len(series))
@@ -95,14 +98,19 @@ def fit_forecaster(
         interrupted = final is None
         if final is not None:
             weights, recipe, config = final.weights, everything, wider
-    record = record_of(series) | {
-        "target": target,
-        "validation_loss": round(first.validation_loss, 6),
-        "steps": first.step,
-        "epochs": len(first.history),
-        "interrupted": interrupted,
-        "history": [first.history],
-    }
+    record = (
+        record_of(series)
+        | told
+        | {
+            "target": target,
+            "networks": [record_of_network(first, first, np.empty(0, np.int64))],
+            "validation_loss": round(first.validation_loss, 6),
+            "steps": first.step,
+            "epochs": len(first.history),
+            "interrupted": interrupted,
+            "history": [first.history],
+        }
+    )
     return Model(recipe, replace(config, head=QuantileForecast(horizon, band)), (weights,), record)
 
 
@@ -122,7 +130,7 @@ def _forecasting(design: Design) -> Design:
 def _with_defaults(settings: TrainingSettings) -> TrainingSettings:
     return replace(
         settings, epochs=settings.epochs or 30, batch_size=settings.batch_size or 32, patience=settings.patience or 12,
-        learning_rate=settings.learning_rate or 4e-3,
+        learning_rate=settings.learning_rate or 4e-3, validation=settings.validation or 0.15,
     )  # fmt: skip
 
 

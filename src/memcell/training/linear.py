@@ -47,24 +47,29 @@ class _Wide:
         return cls(torch.cat(wide), torch.cat(targets), torch.cat(weights))
 
 
-def _places(config: ModelConfig) -> list[list[NDArray[np.int64]]]:
+def _places(config: ModelConfig) -> list[dict[str, NDArray[np.int64]]]:
     """Of each kind of features that there is, where they stand in ``linear.weight``, which reads summaries (products
     and the aligned rows last), facts, shapes and fine pieces.
 
-    Kinds are statistics and facts, products of channels, the values of aligned rows, shapes of rows, shapes of changes.
-    The first comes in two ways where there are fine pieces, one of which is read.
+    Kinds are statistics and facts, products of channels, the values of aligned rows, and each kind of shapes. The first
+    comes in two ways where there are fine pieces, one of which is read; ways go by their names.
     """
     statistics = config.summary - config.products - config.aligned
-    sizes = statistics, config.products, config.aligned, config.facts, *config.shapes, config.fine
+    names, widths = [name for name, _ in config.shapes], [width for _, width in config.shapes]
+    sizes = statistics, config.products, config.aligned, config.facts, *widths, config.fine
     first, products, aligned, facts, *shapes, fine = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
-    ways = [np.concatenate([one, facts]) for one in ((first, fine) if len(fine) else (first,))]
-    return [ways, *([one] for one in (products, aligned, *shapes) if len(one))]
+    ways = {"statistics": np.concatenate([first, facts])}
+    if len(fine):
+        ways["statistics in fine pieces"] = np.concatenate([fine, facts])
+    others = zip(("products", "aligned rows", *names), (products, aligned, *shapes), strict=True)
+    return [ways, *({name: one} for name, one in others if len(one))]
 
 
 @dataclass(frozen=True)
 class _Reading:
     """A linear map of the features at some places, and what it says of the held-out series."""
 
+    name: str
     places: NDArray[np.int64]
     weight: Tensor
     bias: Tensor
@@ -97,15 +102,16 @@ def fit_linear(config: ModelConfig, run: Trained, batches: Batches) -> Linear | 
     held, training = (_Wide.of(some) for some in (batches.validation, batches.draw(np.random.default_rng(0))))
     if not held.weight.any():
         return None
-    (statistics, *fine), *others = _places(config)
+    ways, *others = _places(config)
 
-    def read(places: NDArray[np.int64], fits: _Fits) -> list[_Reading]:
+    def read(name: str, places: NDArray[np.int64], fits: _Fits) -> list[_Reading]:
         found = fits(config.head, training.features[:, places], training)
         features = held.features[:, places]
-        return [_Reading(places, weight, bias, features @ weight.T + bias) for weight, bias in found]
+        return [_Reading(name, places, weight, bias, features @ weight.T + bias) for weight, bias in found]
 
-    first = read(statistics, _fits) + [reading for places in fine for reading in read(places, _fits_of_many)]
-    readings = [first, *([reading for places in ways for reading in read(places, _fits_of_many)] for ways in others)]
+    fits = dict.fromkeys(ways, _fits_of_many) | {"statistics": _fits}
+    first = [reading for name, places in ways.items() for reading in read(name, places, fits[name])]
+    readings = [first, *([one for way in kind.items() for one in read(*way, _fits_of_many)] for kind in others)]
     module = SequenceModule(config, 0.0, {name: torch.from_numpy(one) for name, one in run.weights.items()})
     deep = torch.cat([module.answers(batch) for batch in batches.validation])
     return Linear(readings, deep, held.target, held.weight)
@@ -237,4 +243,6 @@ def _mixed(
         "head.bias": own * run.weights["head.bias"] + np.sum(bias, axis=0),
         "linear.weight": wide,
     }
-    return replace(run, weights=weights, validation_loss=float(np.average(losses, weights=beside.weight)))
+    each = {"network": float(own)} | {one.name: float(share) for one, share in zip(readings, others, strict=True)}
+    loss = float(np.average(losses, weights=beside.weight))
+    return replace(run, weights=weights, validation_loss=loss, shares=each)

@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import compress
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,19 +13,19 @@ from memcell.contract import DataWarning
 from memcell.data import Series, TableSchema
 from memcell.data.channels import NumberChannel
 from memcell.data.recipe import Recipe
-from memcell.data.sketch import sketch_of
 from memcell.data.steps import Steps
 from memcell.heads import Head
-from memcell.model import Model, ModelConfig
+from memcell.model import FIT_MECHANISMS, Model, ModelConfig
 from memcell.training.batches import Batches
 from memcell.training.checkpoint import Checkpoint
 from memcell.training.linear import Linear, fit_linear, with_linear
 from memcell.training.module import initial_weights
-from memcell.training.settings import FIT_MECHANISMS, Design, TrainingSettings
+from memcell.training.record import record_of_network, record_of_training
+from memcell.training.settings import Design, TrainingSettings
 from memcell.training.splits import held_out
 from memcell.training.train import Trained, train
 
-__all__ = ["begun", "config_of", "fit_members", "pass_once", "record_of", "start_of"]
+__all__ = ["begun", "config_of", "fit_members", "pass_once", "start_of"]
 
 _FEW = 200  # series, below which networks are smaller
 _LONG = 200  # rows of a series from which on gates start out remembering over its length
@@ -61,6 +60,7 @@ def fit_members(
     ..., so that they have about ``_ENOUGH`` observations.
     """
     groups = None if all(one.group is None for one in series) else [one.group for one in series]
+    record = record_of_training(settings, settings.for_data(len(series)), design)
     settings = settings.for_data(len(series))
     count = design.members_for(len(series), sum(map(len, series)))
     splits = held_out(len(series), settings.validation or 0.2, settings.seed, codes, groups, count)
@@ -110,7 +110,10 @@ def fit_members(
             runs += train_on(recipe, steps, own, trials, count, name)
     recipe, trained = _without_unread(recipe, _together(head, runs))
     config = config_of(recipe, head, own, len(training))
-    record: dict[str, Any] = {
+    each = zip((run for run, _ in runs), trained, (validation for _, validation in splits), strict=False)
+    record |= {
+        "learnt_from": len(learnt_from),
+        "networks": [record_of_network(*one) for one in each],
         "validation_series": len(splits[0][1]),
         "validation_loss": round(_mean_loss(trained), 6),
         "steps": sum(run.step for run in trained),
@@ -120,11 +123,6 @@ def fit_members(
         "history": [run.history for run in trained],
     }
     return Model(recipe, replace(config, members=len(trained)), tuple(run.weights for run in trained), record)
-
-
-def record_of(series: list[Series]) -> dict[str, Any]:
-    """What a model remembers of the series it was trained on."""
-    return {"series": len(series), "rows": sum(map(len, series)), "sketch": sketch_of(series)}
 
 
 def _enough(series: list[Series]) -> list[Series]:
@@ -175,7 +173,7 @@ def _another(recipe: Recipe, series: list[Series], design: Design, whole: bool) 
 
 def _without_unread(recipe: Recipe, runs: list[Trained]) -> tuple[Recipe, list[Trained]]:
     """The recipe without the kinds of what is wide that no network reads, and networks without weights for these."""
-    sizes = [*recipe.widths["shapes"], recipe.widths["fine"]]
+    sizes = [*(size for _, size in recipe.widths["shapes"]), recipe.widths["fine"]]
     if not sum(sizes):
         return recipe, runs
     count = runs[0].weights["linear.weight"].shape[1]
@@ -211,13 +209,13 @@ def pass_once(series: list[Series], model: Model, settings: TrainingSettings, ba
     ]  # fmt: skip
     history = [{"history": [*before, *run.history], "steps": run.step}
                for before, run in zip(model.record["history"], runs, strict=True)]  # fmt: skip
-    record = {
+    record = model.record | {
         "passes": model.record.get("passes", 0) + 1,
         "steps": model.record["steps"] + sum(one["steps"] for one in history),
         "history": [one["history"] for one in history],
         "interrupted": runs[-1].interrupted,
     }
-    return replace(model, members=tuple(run.weights for run in runs), record=model.record | record)
+    return replace(model, members=tuple(run.weights for run in runs), record=record)
 
 
 def begun(series: list[Series], head: Head, schema: TableSchema, settings: TrainingSettings, design: Design) -> Model:
@@ -227,7 +225,8 @@ def begun(series: list[Series], head: Head, schema: TableSchema, settings: Train
     config = replace(config_of(recipe, head, design, len(series)), members=count)
     starts = [start_of(config, recipe, design, series, (settings.seed + k) % 2**32) for k in range(count)]
     members = tuple({name: one.numpy() for name, one in start.items()} for start in starts)
-    return Model(recipe, config, members, {"steps": 0, "history": [[] for _ in members], "held_out": []})
+    record = record_of_training(settings, settings.for_data(len(series)), design)
+    return Model(recipe, config, members, record | {"steps": 0, "history": [[] for _ in members], "held_out": []})
 
 
 def recipe_of(series: list[Series], schema: TableSchema, design: Design, whole: bool) -> Recipe:

@@ -4,19 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from memcell.contract import InputError, LstmSpec
-from memcell.model import MECHANISMS
+from memcell.model.mechanisms import FIT_MECHANISMS, MECHANISMS
 
 _MANY = 1000  # series from which on steps are smaller, networks more, and less is held out for each
 _CHEAP, _BEARABLE = 500_000, 2_000_000  # rows up to which so many networks are trained, or three
 
-__all__ = ["FIT_MECHANISMS", "Design", "TrainingSettings"]
-
-FIT_MECHANISMS = ("clipping", "merging", "summary", "aligned", "linear", "shapes", "products", "fine")
-"""Mechanisms that a fit can be told to go without, beside those of the model: cutting outliers and not seeing
-impossible values; merging rows; summaries of each channel that a head reads, of whole series or of the rows so far.
-There are only with those of whole series: the values of rows that all series have alike, mean products of each two
-channels, and what is linear beside a network, of which parts are how often each of many shapes is there, and statistics
-in fine pieces."""
+__all__ = ["Design", "TrainingSettings"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +85,7 @@ class Design:
         bidirectional: whether layers also run from the end; for tags that may look ahead.
         members: networks, each with another part of the data held out, whose predictions are averaged. None: five,
             ten of many series, fewer of many rows.
-        without: mechanisms to leave out, see ``memcell.model.MECHANISMS`` and ``FIT_MECHANISMS``.
+        without: mechanisms to leave out, of ``memcell.model.MECHANISMS`` and ``FIT_MECHANISMS``.
         events: whether numbers enter as events; None: where channels are many and sparse, or hold sets.
         cycles: periods whose phase is a feature, ``"calendar"`` or ``"detect"``.
         chrono: whether gates start out remembering over the length of a series; None: where series are long.

@@ -16,7 +16,8 @@ from memcell.heads import Tagging
 from memcell.model import Model
 from memcell.training.batches import Batch, Batches, Held
 from memcell.training.checkpoint import Checkpoint
-from memcell.training.networks import fit_members, record_of
+from memcell.training.networks import fit_members
+from memcell.training.record import record_of
 from memcell.training.settings import Design, TrainingSettings
 from memcell.training.whole import ClassWeight, class_weights, classes_of, counting
 
@@ -103,5 +104,8 @@ def fit_tagger(
 
     head, design = Tagging(tuple(classes)), design or Design()
     model = fit_members(series, head, schema, settings, design, batches, None, checkpoint)
-    record = {"classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)}}
+    record = {
+        "classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)},
+        "class_weights": None if class_weight is None else each.tolist(),
+    }
     return replace(model, record=record_of(series) | record | model.record)

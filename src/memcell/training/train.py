@@ -36,6 +36,7 @@ class Trained:
         validation_loss: theirs; infinite without validation.
         interrupted: Ctrl-C ended the run early.
         history: losses of every epoch.
+        shares: of the network and, by its name, of each kind of what is linear beside it, in the answer.
     """
 
     weights: dict[str, NDArray[np.float32]] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Trained:
     validation_loss: float = math.inf
     interrupted: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
+    shares: dict[str, float] = field(default_factory=dict)
 
     @property
     def epochs_since_best(self) -> int:

@@ -1,6 +1,7 @@
 """Training of what is read from whole series: a class, several labels, or numbers."""
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.contract import InputError
+from memcell.contract import DataWarning, InputError
 from memcell.data import Series, TableSchema
 from memcell.data.series import check_weight
 from memcell.data.steps import Steps
@@ -21,7 +22,8 @@ from memcell.training.batches import Batch, Batches, Held
 from memcell.training.calibration import calibrated
 from memcell.training.checkpoint import Checkpoint
 from memcell.training.leaks import leaking_channels
-from memcell.training.networks import begun, fit_members, pass_once, record_of
+from memcell.training.networks import begun, fit_members, pass_once
+from memcell.training.record import record_of
 from memcell.training.settings import Design, TrainingSettings
 
 __all__ = [
@@ -91,6 +93,7 @@ def fit_classifier(
     weights = np.array([one.weight for one in series]) * each[codes]
     record = {
         "classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)},
+        "class_weights": None if class_weight is None else each.tolist(),
         "leaks": leaking_channels(series, codes),
     }
     targets = np.eye(len(classes), dtype=np.float32)[codes]
@@ -230,6 +233,9 @@ def counting(series: list[Series], given: Any) -> tuple[list[Series], Any]:
     kept = _above_zero(np.array([one.weight for one in series]))
     if len(kept) == len(series):
         return series, given
+    count = len(series) - len(kept)
+    told = f"{count:,} of {len(series):,} series have a weight of 0 and are left out."
+    warnings.warn(told, DataWarning, stacklevel=4)
     return [series[k] for k in kept], given[kept] if isinstance(given, np.ndarray) else [given[k] for k in kept]
 
 

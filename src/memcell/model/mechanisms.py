@@ -1,0 +1,67 @@
+"""What is done about messy sequences, by name: each can be left out, and a model says which it has."""
+
+from typing import NamedTuple
+
+__all__ = ["FIT_MECHANISMS", "MECHANISMS", "Mechanism"]
+
+
+class Mechanism(NamedTuple):
+    """What a mechanism does, and where there is one."""
+
+    does: str
+    where: str
+
+
+_COLUMNS = "columns of numbers"
+_WHOLE = "targets of whole series"
+
+MECHANISMS = {
+    "mask": Mechanism("whether a channel was observed enters beside its value", _COLUMNS),
+    "since": Mechanism("the logarithm of the time since it was last observed enters", _COLUMNS),
+    "input_decay": Mechanism(
+        "a missing value is the last one, decaying to the mean at a learnt rate (GRU-D, arXiv 1606.01865); without it, "
+        "the mean", _COLUMNS,
+    ),
+    "state_decay": Mechanism(
+        "the output that enters the next step decays with the times since channels were observed (GRU-D)", _COLUMNS
+    ),
+    "time_decay": Mechanism("every unit of the cell forgets at its own learnt rate with the time that passes", ""),
+    "facts_state": Mechanism(
+        "static facts set the state that a series starts from; without it they reach the head alone", "facts"
+    ),
+    "local": Mechanism(
+        "where several rows were made one, a cell of its own reads these one by one, starting anew in each, and its "
+        "last and largest outputs enter; without it, they enter side by side alone", "long, even and complete series",
+    ),
+}  # fmt: skip
+"""Those of the network."""
+
+FIT_MECHANISMS = {
+    "clipping": Mechanism(
+        "outliers do not move scales and are drawn in to a limit, and impossible values are not seen",
+        "channels of numbers",
+    ),
+    "merging": Mechanism(
+        "rows become one: within a span of time, or so many that follow each other",
+        f"{_WHOLE}, and many rows that see few channels each or are even and complete",
+    ),
+    "summary": Mechanism(
+        "statistics of each channel over all rows, or over the rows so far, reach the head through a small layer",
+        f"{_WHOLE}, or of rows with up to 100 channels",
+    ),
+    "aligned": Mechanism(
+        "each value of each row is a feature of its own",
+        f"{_WHOLE}, the same complete rows in all, and held-out series that gain by it",
+    ),
+    "linear": Mechanism("a linear reading of all these features has a share in the answer", _WHOLE),
+    "shapes": Mechanism(
+        "how often each of many shapes is there, read linearly",
+        f"{_WHOLE}, even and complete, 2,000 at most, and held-out series that gain by it",
+    ),
+    "products": Mechanism("mean products of each two channels", f"{_WHOLE} and 2 to 16 complete channels"),
+    "fine": Mechanism(
+        "statistics in fine pieces, read linearly",
+        f"{_WHOLE}, 200 or more, up to 8 channels, and held-out series that gain by it",
+    ),
+}  # fmt: skip
+"""Those of the recipe, and what is linear beside the networks."""
