@@ -68,7 +68,7 @@ def classifier(
     recipe = replace(Recipe.learn(training, schema_of(kind), summary=shapes), patch=patch)
     if shapes:
         scaled = [np.nan_to_num(recipe.scaled(recipe.encoding.columns_of(one))) for one in training]
-        found = (Shapes.learn(scaled, len(CHANNELS), changes=changes) for changes in (False, True))
+        found = (Shapes.learn(scaled, changes=changes) for changes in (False, True))
         few = tuple(replace(one, thresholds=tuple(levels[:1] for levels in one.thresholds)) for one in found)
         recipe = replace(recipe, products=True, shapes=few)
     head = Classification(("low", "middle", "high"))

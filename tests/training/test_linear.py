@@ -24,7 +24,7 @@ from memcell.training.train import Trained
 SERIES, LABELS = levels(60)
 RECIPE = Recipe.learn(SERIES, SCHEMA, summary=True)
 SCALED = [np.nan_to_num(RECIPE.encoding.scaled(RECIPE.encoding.columns_of(one))) for one in SERIES]
-SHAPES = tuple(Shapes.learn(SCALED, 1, changes=changes) for changes in (False, True))
+SHAPES = tuple(Shapes.learn(SCALED, changes=changes) for changes in (False, True))
 FINE = Recipe.learn(levels(260, seed=1)[0], SCHEMA, summary=True, fine=True)
 RECIPES = (RECIPE, replace(RECIPE, shapes=SHAPES[:1]), replace(RECIPE, shapes=SHAPES), replace(FINE, shapes=SHAPES))
 HIGH = np.array([label == "high" for label in LABELS], np.float32)[:, None]

@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 
 from memcell.data.cadence import Cadence
 from memcell.data.channels import Channel, NumberChannel, WordChannel
+from memcell.data.contests import Contests
 from memcell.data.encoding import Encoding
+from memcell.data.kernels import TAPS
 from memcell.data.observations import Observations
 from memcell.data.schema import Kind
 from memcell.data.series import Series
-from memcell.data.shapes import TAPS, Shapes
+from memcell.data.shape_counts import AnyShapes
+from memcell.data.shapes import Shapes
 from memcell.data.summary import Summary, SummaryScaling
 
 __all__ = [
@@ -93,15 +96,16 @@ def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel
     return rows
 
 
-def shapes_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> tuple[Shapes, ...]:
-    """Shapes of rows and of their changes, within series that are even and complete, with rows enough for one."""
+def shapes_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> tuple[AnyShapes, ...]:
+    """Shapes and contests of rows and of their changes, within series that are even and complete, with rows enough for
+    one."""
     if not series or np.median([len(one) for one in series]) < TAPS:
         return ()
     if not _complete(series, channels) or not _even(series, cadence):
         return ()
     encoding = Encoding(channels, ())
     scaled = [np.nan_to_num(encoding.scaled(encoding.columns_of(one))) for one in series]
-    return tuple(Shapes.learn(scaled, len(encoding.columns), changes=changes) for changes in (False, True))
+    return tuple(kind.learn(scaled, changes=changes) for kind in (Shapes, Contests) for changes in (False, True))
 
 
 def summary_of(

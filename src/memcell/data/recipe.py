@@ -28,7 +28,7 @@ from memcell.data.grid import on_grid
 from memcell.data.recipe_state import RecipeState
 from memcell.data.schema import TableSchema
 from memcell.data.series import Series
-from memcell.data.shapes import Shapes
+from memcell.data.shape_counts import AnyShapes, shapes_from_json
 from memcell.data.steps import Steps
 from memcell.data.summary import SummaryScaling, pairs_of
 from memcell.data.target import TargetRecipe
@@ -59,7 +59,8 @@ class Recipe:
         span: the time over which rows become one, 0 for none: rows that each see little become fewer that see more.
         patch: how many rows of an even and complete series become one with as many times the channels.
         aligned: rows of which each value is a feature of the summary, where all series have the same rows; 0 for none.
-        shapes: shapes within even and complete series, how often each comes being a feature: of rows, and of changes.
+        shapes: shapes within even and complete series, how often each comes being a feature, and contests, how often
+            each kernel wins being one: of rows, and of changes.
         products: whether the mean products of each two columns are among the summary.
         by_row: whether every row comes with a summary of the rows so far, and no series with one of all its rows.
 
@@ -81,7 +82,7 @@ class Recipe:
     span: float = 0.0
     patch: int = 1
     aligned: int = 0
-    shapes: tuple[Shapes, ...] = ()
+    shapes: tuple[AnyShapes, ...] = ()
     products: bool = False
     by_row: bool = False
 
@@ -194,7 +195,7 @@ class Recipe:
             "so_far": self.by_row * statistics,
             "products": products,
             "aligned": self.aligned * single,
-            "shapes": tuple((one.name, one.size) for one in self.shapes),
+            "shapes": tuple((one.name, one.each * len(one.kernels.dilations)) for one in self.shapes),
             "fine": 0 if self.summary is None else self.summary.fine_size,
         }  # fmt: skip
 
@@ -267,7 +268,7 @@ class Recipe:
         if any(type(count) is not int or count < 0 for count in counts.values()) or not counts["patch"]:
             raise InputError(f"The recipe's patch and aligned rows are {counts}; they must be counts.")
         columns, products = len(Encoding(channels, facts).columns), record["products"] is True
-        shapes = tuple(Shapes.from_json(one, columns) for one in record["shapes"])
+        shapes = tuple(shapes_from_json(one, columns) for one in record["shapes"])
         summary = None if record["summary"] is None else SummaryScaling.from_json(record["summary"], columns)
         by_row = record["by_row"] is True
         if by_row and (shapes or products or counts["aligned"] or counts["patch"] > 1 or span):

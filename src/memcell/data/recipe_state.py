@@ -11,7 +11,7 @@ from memcell.data.cycles import cycle_features
 from memcell.data.gaps import LastSeen, observe
 from memcell.data.grid import merged, on_grid, patched, places_of, spans_of
 from memcell.data.series import Series
-from memcell.data.shapes import ShapeCounts
+from memcell.data.shape_counts import ShapeCounts
 from memcell.data.steps import Steps
 from memcell.data.summary import Summary
 from memcell.data.target import TargetState
