@@ -59,7 +59,7 @@ def test_few_series_are_not_known_better_than_they_are() -> None:
 @given(st.lists(st.floats(-1e6, 1e6), max_size=60), st.integers(0, 2**32 - 1))
 def test_quantiles_of_any_errors_rise(errors: list[float], seed: int) -> None:
     weights = np.random.default_rng(seed).uniform(0.1, 10, len(errors)).astype(np.float32)
-    low, middle, high, mean = _distribution(np.array(errors), weights)
+    low, middle, high, mean = _distribution(np.array(errors), np.ones(len(errors)), weights)
     assert low < middle < high
     assert np.isfinite(mean)
     data = replace(HEAD, errors=((low, middle, high, mean),)).to_json()
@@ -70,15 +70,15 @@ def test_a_weight_counts_as_often_as_it_says() -> None:
     errors = np.random.default_rng(0).normal(size=400)
     weights = np.where(errors > 1, 3.0, 1.0).astype(np.float32)
     often = np.repeat(errors, weights.astype(int))
-    same = _distribution(often, np.ones(len(often), np.float32))
-    np.testing.assert_allclose(_distribution(errors, weights), same, atol=0.05)
-    assert _distribution(errors, weights)[3] > errors.mean() + 0.2
+    same = _distribution(often, np.ones(len(often)), np.ones(len(often)))
+    np.testing.assert_allclose(_distribution(errors, np.ones(len(errors)), weights), same, atol=0.05)
+    assert _distribution(errors, np.ones(len(errors)), weights)[3] > errors.mean() + 0.2
 
 
 def test_one_heavy_series_of_few_does_not_say_all() -> None:
     errors = np.random.default_rng(0).normal(size=40)
     weights = np.where(np.arange(40) == errors.argmax(), 1000.0, 1.0).astype(np.float32)
-    low, middle, high, mean = _distribution(errors, weights)
+    low, middle, high, mean = _distribution(errors, np.ones(len(errors)), weights)
     assert low < -0.8
     assert high > 0.8
     assert max(abs(middle), abs(mean)) < 1.0 < errors.max()

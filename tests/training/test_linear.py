@@ -193,11 +193,12 @@ def test_kinds_of_shapes_that_no_network_reads_are_left_out(read: tuple[bool, bo
     recipe = replace(RECIPE, shapes=SHAPES)
     config, run = started(CASES["classify"][0], 1.0, recipe)
     weight = np.random.default_rng(0).normal(size=run.weights["linear.weight"].shape).astype(np.float32)
-    begin, sizes = weight.shape[1] - config.wide, [size for _, size in config.shapes]
+    sizes = [size for _, size in config.shapes]
+    begin = weight.shape[1] - sum(sizes)
     for one, own in zip(read, np.split(weight[:, begin:], [sizes[0]], axis=1), strict=True):
         own *= one
     run.weights["linear.weight"] = weight
     less, (cut,) = networks._without_unread(recipe, [run])
-    assert less.shapes == tuple(one for one, there in zip(SHAPES, read, strict=True) if there)
+    assert less.shapes == tuple(one for one, there in zip(recipe.shapes, read, strict=True) if there)
     models = (Model(at, replace(config, **at.widths), (one.weights,), {}) for at, one in ((recipe, run), (less, cut)))
     np.testing.assert_allclose(*(one.predict_proba(SERIES[:5]) for one in models), atol=1e-6)

@@ -56,8 +56,8 @@ class Contests:
         return 2 * self.kernels.count
 
     def counted(self, at: int, values: Array) -> Array:
-        """[each], at how many rows each kernel of one dilation answers most strongly of its group and above 0, and least
-        and below it: where nothing changes, no kernel does."""
+        """[each], at how many rows each kernel of one dilation answers most strongly of its group and above 0, or least
+        and below it: where nothing changes, none does."""
         groups, reach = len(self.kernels.weights), (TAPS - 1) * self.kernels.dilations[at]
         total = np.zeros((2, groups, self.kernels.count // groups), np.int64)
         for begin in range(0, len(values) - reach, _BLOCK):

@@ -179,6 +179,11 @@ class Recipe:
         """E, features of a row beside its channels."""
         return 2 * len(self.cycles) + (0 if self.target is None else self.target.features)
 
+    @property
+    def whole(self) -> bool:
+        """Whether a series comes with what it is as a whole."""
+        return self.summary is not None and not self.by_row
+
     @cached_property
     def widths(self) -> dict[str, Any]:
         """What a model must expect, by the names of ``ModelConfig``."""
@@ -187,14 +192,14 @@ class Recipe:
         single = columns // self.patch
         statistics = 0 if self.summary is None else self.summary.per_column * single
         products = len(pairs_of(single)[0]) if self.products else 0
-        whole = not self.by_row
         return {
             "channels": columns, "extra": self.extra, "events": encoding.event_kinds, "facts": encoding.fact_width,
             "patch": self.patch,
-            "summary": whole * (statistics + products + self.aligned * single),
+            "summary": self.whole * (statistics + products + self.aligned * single),
             "so_far": self.by_row * statistics,
             "products": products,
             "aligned": self.aligned * single,
+            "blank": self.whole * (1 + encoding.fact_width),
             "shapes": tuple((one.name, one.each * len(one.kernels.dilations)) for one in self.shapes),
             "fine": 0 if self.summary is None else self.summary.fine_size,
         }  # fmt: skip
@@ -216,8 +221,17 @@ class Recipe:
         """The series as the stack reads them; what is too large for memory lies in files."""
         each = len(self.encoding.columns) + self.widths["so_far"]
         cells = sum(len(one) * each + len(one.observations) for one in series)
-        steps = (self.begin().advance(one) for one in series)
+        steps = map(self.steps_of, series)
         return Steps.in_files(steps) if cells > LARGE else Steps.concatenate(list(steps))
+
+    def steps_of(self, one: Series) -> Steps:
+        """A series as the stack reads it; where it is read as a whole, up to the last row that has a value: those after
+        it may be padding. One of which nothing is seen is as one without rows."""
+        if self.whole:
+            one = one.up_to_last_value()
+        state = self.begin()
+        steps = state.advance(one)
+        return self.begin().advance(one.between(0, 0)) if self.whole and state.blank and len(one) else steps
 
     def begin(self) -> "RecipeState":
         """The start of a series."""

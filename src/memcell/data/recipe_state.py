@@ -35,6 +35,9 @@ class RecipeState:
         self._summary = Summary.nothing(len(recipe.row_encoding.columns), recipe.aligned, recipe.products)
         self._shapes = [ShapeCounts.nothing(one, len(recipe.row_encoding.columns)) for one in recipe.shapes]
         self._so_far = recipe.widths["so_far"]
+        self._facts = np.empty(recipe.encoding.fact_width, np.float32)
+        self.blank = True
+        """Whether nothing was seen so far."""
         self._count = 0
         self._start: float | None = None
         self._time: float | None = None
@@ -117,6 +120,8 @@ class RecipeState:
         if len(last_time):
             self._time, self._place = float(last_time[0]), self._place + len(rows)
         event_row, event_feature, event_value = recipe.encoding.events_of(rows)
+        self._facts = recipe.encoding.facts_of(rows)
+        self.blank &= not (len(event_row) or observed.mask.any())
         return Steps(
             values=observed.values.astype(np.float32),
             mask=observed.mask.astype(np.float32),
@@ -128,7 +133,7 @@ class RecipeState:
             event_row=event_row,
             event_feature=event_feature,
             event_value=event_value.astype(np.float32),
-            facts=recipe.encoding.facts_of(rows)[None, :],
+            facts=self._facts[None, :],
             so_far=np.empty((len(rows), self._so_far), np.float32) if so_far is None else so_far,
             offsets=offsets_of([len(rows)]),
             **(self.whole() if whole else _NOTHING),
@@ -141,7 +146,8 @@ class RecipeState:
             return _NOTHING
         statistics = self._summary.statistics()
         summary = self._summary.features(scaling, statistics)
-        wide = [*(one.features() for one in self._shapes), scaling.fine_features(statistics)]
+        blank = np.concatenate([np.ones(1, np.float32), self._facts]) * np.float32(self.blank)
+        wide = [blank, *(one.features() for one in self._shapes), scaling.fine_features(statistics)]
         return {"summary": summary[None, :], "wide": np.concatenate(wide)[None, :]}
 
     def _remember(self, rows: Series, numbers: NDArray[np.float64]) -> NDArray[np.float32] | None:

@@ -106,6 +106,11 @@ class Series:
             self, observations=self.observations.between(start, stop), times=self.times[start:stop], tags=tags
         )
 
+    def up_to_last_value(self) -> Series:
+        """Without the rows after the last one that has a value, which may be padding."""
+        rows = int(self.observations.row[-1]) + 1 if len(self.observations) else 0
+        return self if rows == len(self) else self.between(0, rows)
+
     def _check_names(self, name: str) -> None:
         if self.time_kind not in TIME_KINDS:
             raise InputError(f"`time_kind` of {name} is {self.time_kind!r}; it must be one of {TIME_KINDS}.")

@@ -29,8 +29,8 @@ class Steps:
         event_feature: int64 [M], what was observed; event_value: [M], its scaled value, 0 for words.
         facts: [B, S], what is known of each series as a whole.
         summary: [B, .], what its columns did up to the last row, where the recipe has summaries.
-        wide: [B, .], what is read beside the head alone: how often each shape was there, then statistics in fine
-            pieces.
+        wide: [B, .], what is read beside the head alone: of a series of which nothing was seen 1 and its facts, else 0;
+            how often each shape was there; statistics in fine pieces.
         so_far: [N, .], what the columns did up to each row, where the recipe has summaries by row.
         offsets: int64 [B + 1].
     """

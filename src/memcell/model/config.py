@@ -33,6 +33,7 @@ class ModelConfig:
             beside the head.
         products: how many of them, before the aligned ones, are products of channels.
         aligned: how many of them, the last, it also reads as they are: values of rows that all series have alike.
+        blank: features of what is not seen at all: one, and the facts; they come first of what is linear alone.
         shapes: of each kind of the recipe's shapes its name and how many features it has; the head reads them not, what
             is linear beside it does.
         fine: statistics in fine pieces, which are read there too, after these.
@@ -56,6 +57,7 @@ class ModelConfig:
     summary: int = 0
     products: int = 0
     aligned: int = 0
+    blank: int = 0
     shapes: tuple[tuple[str, int], ...] = ()
     fine: int = 0
     so_far: int = 0
@@ -66,7 +68,8 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name, least in (
             ("channels", 0), ("extra", 0), ("hidden_size", 1), ("num_layers", 1), ("event_size", 1), ("patch", 1),
-            ("facts", 0), ("summary", 0), ("products", 0), ("aligned", 0), ("fine", 0), ("so_far", 0), ("members", 1),
+            ("facts", 0), ("summary", 0), ("products", 0), ("aligned", 0), ("blank", 0), ("fine", 0), ("so_far", 0),
+            ("members", 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -119,7 +122,7 @@ class ModelConfig:
     @property
     def wide(self) -> int:
         """Width of what is read beside the head alone."""
-        return sum(size for _, size in self.shapes) + self.fine
+        return self.blank + sum(size for _, size in self.shapes) + self.fine
 
     @property
     def read_size(self) -> int:
@@ -161,7 +164,7 @@ class ModelConfig:
         if self.summarised:
             shapes["summary.weight"] = (_SUMMARY_SIZE, self.summarised + self.facts)
             shapes["summary.bias"] = (_SUMMARY_SIZE,)
-        if self.summary and self.head.whole:
+        if self.head.whole and (self.summary or self.wide):
             shapes["linear.weight"] = (of_head["head.weight"][0], self.summary + self.facts + self.wide)
         return shapes | of_head
 
@@ -180,6 +183,7 @@ class ModelConfig:
             "summary": self.summary,
             "products": self.products,
             "aligned": self.aligned,
+            "blank": self.blank,
             "shapes": [list(one) for one in self.shapes],
             "fine": self.fine,
             "so_far": self.so_far,

@@ -245,7 +245,7 @@ class Model:
         batch: list[Steps] = []
         rows = 0
         for one in series:
-            batch.append(self.recipe.begin().advance(one))
+            batch.append(self.recipe.steps_of(one))
             rows += len(batch[-1].values)
             if one_by_one or rows >= _BATCH_ROWS:
                 yield Steps.concatenate(batch)

@@ -193,14 +193,13 @@ def answer_whole(config: ModelConfig, weights: Weights, state: State, steps: Ste
     apply = drop or (lambda x: x)
     facts, summary, wide = map(in_full, (steps.facts, steps.summary, steps.wide))
     parts = [*(apply(in_full(h)) for h in state.h[-len(config.directions) :]), apply(facts)]
-    if not config.summary:
-        return config.head.readout(weights, xp.concat(parts, axis=1), None)
+    known = xp.concat([summary, facts], axis=1)
     if config.aligned:
         parts.append(apply(summary[:, -config.aligned :]))
-    known = xp.concat([summary, facts], axis=1)
-    parts.append(apply(xp.clip(known @ weights["summary.weight"].T + weights["summary.bias"], 0)))
+    if config.summary:
+        parts.append(apply(xp.clip(known @ weights["summary.weight"].T + weights["summary.bias"], 0)))
     raw = config.head.readout(weights, xp.concat(parts, axis=1), None)
-    if "linear.weight" not in weights:  # in training, where they are 0
+    if "linear.weight" not in weights:  # there are none; in training, where they are 0, none are read
         return raw
     return raw + xp.concat([known, wide], axis=1) @ weights["linear.weight"].T
 

@@ -70,11 +70,11 @@ class Stream:
             facts=Observations.of(np.zeros(len(known)), known, values), fact_names=schema.facts,
             levels=levels, fact_levels=fact_levels,
         )  # fmt: skip
+        self._whole = model.recipe.whole
         self._engine = NativeEngine()
         features = model.recipe.begin()
         self._steps = features.advance(self._nothing, whole=False)  # the last ones
-        states = tuple(State.begin(model.config, weights, self._steps.facts) for weights in model.members)
-        self._now: _Reached = features, states
+        self._now: _Reached = features, self._states()
         self._before = self._now  # the last step that was run
         self._rows: tuple[_Row, ...] = ()  # of that step, and then those that wait
         self._run = 0  # how many of them were run
@@ -123,7 +123,8 @@ class Stream:
         before = self._rows
         self._rows = (*before, _Row(now, *observed("values", values, self._model.recipe.channels)))
         try:
-            if self._model.task == "forecast" or len(self._rows) - self._run >= _WAITING:
+            full = len(self._rows) - self._run >= _WAITING and (not self._whole or len(self._rows[-1].channel))
+            if self._model.task == "forecast" or full:
                 self._catch_up()
         except InputError:
             self._rows = before
@@ -166,22 +167,25 @@ class Stream:
         return self._decoded()[0, :, :3]
 
     def _catch_up(self) -> None:
-        """Run the rows that wait. Those of one step count together: where they share that of the last that were run,
-        it is taken back and run anew.
+        """Run the rows that wait; of a series that is read as a whole, those up to the last one with a value. Rows of
+        one step count together: where they share that of the last that were run, it is taken back and run anew.
 
         Raises:
             InputError: a forecast's rows are too far apart. The stream is then as it was before.
         """
-        if self._run == len(self._rows):
+        end = len(self._rows)
+        while self._whole and end > self._run and not len(self._rows[end - 1].channel):
+            end -= 1
+        if end == self._run:
             return
-        now, rows = self._now, self._rows[self._run :]
+        now, rows, later = self._now, self._rows[self._run : end], self._rows[end:]
         if now[0].shares_step(rows[0].time):
-            now, rows = self._before, self._rows
+            now, rows = self._before, self._rows[:end]
         numbers = now[0].steps_of(np.array([row.time for row in rows]))
         last = int(np.searchsorted(numbers, numbers[-1]))
         before = self._after(now, rows[:last])[0] if last else now
         self._now, self._last, self._steps = self._after(before, rows[last:])
-        self._before, self._rows, self._run = before, rows[last:], len(rows) - last
+        self._before, self._rows, self._run = before, rows[last:] + later, len(rows) - last
 
     def _after(self, before: "_Reached", rows: "tuple[_Row, ...]") -> "tuple[_Reached, list[tuple[Any, Any]], Steps]":
         """Where some rows lead, of each member the inputs and outputs of their steps, and these."""
@@ -198,10 +202,13 @@ class Stream:
         model = self._model
         head = model.config.head
         if head.whole:
-            steps = replace(self._steps, **self._now[0].whole())
+            features, states = self._now
+            steps = replace(self._steps, **features.whole())
+            if features.blank:  # rows of which nothing was seen are as none
+                states = self._states()
             answers = [
                 head.decode(answer_whole(model.config, weights, state, steps))
-                for weights, state in zip(model.members, self._now[1], strict=True)
+                for weights, state in zip(model.members, states, strict=True)
             ]
         elif not self._last:
             raise InputError("No row has been seen yet, so there is nothing to say of one.")
@@ -211,6 +218,10 @@ class Stream:
                 for weights, (x, h) in zip(model.members, self._last, strict=True)
             ]
         return np.mean(answers, axis=0)
+
+    def _states(self) -> tuple[State, ...]:
+        """Of each member the state before the first row."""
+        return tuple(State.begin(self._model.config, weights, self._steps.facts) for weights in self._model.members)
 
     def _series(self, rows: "tuple[_Row, ...]") -> Series:
         counts = [len(row.channel) for row in rows]

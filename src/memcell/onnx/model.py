@@ -234,11 +234,13 @@ def _read_whole(
     if summary is not None and config.aligned:
         ends = (graph.constant([one], np.int64) for one in (-config.aligned, np.iinfo(np.int64).max, 1))
         parts.append(graph.op("Slice", summary, *ends))
+    of_linear = [*of_facts, wide] if wide is not None else []
     if summary is not None:
         known = graph.op("Concat", summary, *of_facts, axis=1)
         linear = graph.op("MatMul", known, graph.constant(w["summary.weight"].T))
-        parts += [graph.op("Relu", graph.op("Add", linear, graph.constant(w["summary.bias"]))), known]
-    parts += [] if wide is None else [wide]
+        parts.append(graph.op("Relu", graph.op("Add", linear, graph.constant(w["summary.bias"]))))
+        of_linear = [summary, *of_facts, *of_linear[len(of_facts) :]]
+    parts += of_linear
     return graph.op("Concat", *parts, axis=1)
 
 

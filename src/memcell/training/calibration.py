@@ -16,6 +16,7 @@ __all__ = ["calibrated"]
 _ADDED = 10  # errors that the t distribution adds of its own, so that a few seen ones do not say all
 _LARGEST = 5 * OF_T[2]  # error in scales that larger ones are taken for
 _NARROWEST, _WIDEST = 0.3, 5.0  # what the t distribution may be stretched by
+_OUTLIERS = 2  # errors, and one in a hundred, that count no more than the next smaller one
 _LEAST_BAND = 0.05  # scales between two quantiles
 
 
@@ -41,25 +42,33 @@ def calibrated(model: Model, series: list[Series], targets: NDArray[np.float32],
         spread[held] += (high - low) / (OF_T[2] - OF_T[0])
         times[held] += 1
     seen = times[:, 0] > 0
-    errors = (targets[seen] * times[seen] - location[seen]) / spread[seen]
+    spread = spread[seen] / times[seen]
+    errors, weights = targets[seen] - location[seen] / times[seen], weights[seen].astype(np.float64)
     known = ~np.isnan(errors)
-    found = tuple(_distribution(one[there], weights[seen][there]) for one, there in zip(errors.T, known.T, strict=True))
+    each = zip(errors.T, spread.T, known.T, strict=True)
+    found = tuple(_distribution(one[there], wide[there], weights[there]) for one, wide, there in each)
     return replace(model, config=replace(model.config, head=replace(head, errors=found)))
 
 
-def _distribution(errors: NDArray[np.float64], weights: NDArray[np.float32]) -> tuple[float, float, float, float]:
-    """Quantiles 0.1, 0.5 and 0.9 and mean of errors, drawn to those of the t distribution where they are few."""
+def _distribution(
+    errors: NDArray[np.float64], scale: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[float, float, float, float]:
+    """Quantiles 0.1, 0.5 and 0.9 and mean of errors in units of scales, drawn to those of the t distribution where they
+    are few. With the mean, what is predicted is on average what there was, however uneven the errors are."""
     if not len(errors):
         return OF_T
-    errors, share = np.clip(errors, -_LARGEST, _LARGEST), weights.astype(np.float64) / weights.max()
-    share /= share.sum()
+    share = weights / weights.sum()
+    size = np.sort(np.abs(errors))
+    most = size[max(0, len(size) - 1 - _OUTLIERS - len(size) // 100)]  # a few wild ones do not say all
+    mean = float((share * np.clip(errors, -most, most)).sum() / (share * scale).sum())
+    errors = np.clip(errors / scale, -_LARGEST, _LARGEST)
     count = 1 / (share**2).sum()  # of errors that count alike and say as much
     level = min(1.0, 0.8 * (1 + 1 / count))  # the next error lies among as many as there are, and itself
     covering = _quantiles(np.abs(errors), share, [level])[0] / OF_T[2]
     of_t = np.clip(covering, _NARROWEST, _WIDEST) * stats.t.ppf((np.arange(_ADDED) + 0.5) / _ADDED, FREEDOM)
     errors, each = np.concatenate([errors, of_t]), np.concatenate([share * count, np.ones(_ADDED)])
     low, middle, high = _quantiles(errors, each, [0.1, 0.5, 0.9])
-    mean = float(np.average(errors, weights=each))
+    mean *= count / (count + _ADDED)
     return min(low, middle - _LEAST_BAND), middle, max(high, middle + _LEAST_BAND), mean
 
 

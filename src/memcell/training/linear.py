@@ -16,7 +16,7 @@ from memcell.training.batches import Batch, Batches
 from memcell.training.module import SequenceModule
 from memcell.training.train import Trained
 
-__all__ = ["Linear", "fit_linear", "with_linear"]
+__all__ = ["Linear", "fit_linear", "with_blank", "with_linear"]
 
 _PRIORS = (0.003, 0.03, 0.3, 3.0, 30.0, 300.0)  # variances of the weights
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of what is linear
@@ -56,8 +56,8 @@ def _places(config: ModelConfig) -> list[dict[str, NDArray[np.int64]]]:
     """
     statistics = config.summary - config.products - config.aligned
     names, widths = [name for name, _ in config.shapes], [width for _, width in config.shapes]
-    sizes = statistics, config.products, config.aligned, config.facts, *widths, config.fine
-    first, products, aligned, facts, *shapes, fine = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+    sizes = statistics, config.products, config.aligned, config.facts, config.blank, *widths, config.fine
+    first, products, aligned, facts, _, *shapes, fine = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
     ways = {"statistics": np.concatenate([first, facts])}
     if len(fine):
         ways["statistics in fine pieces"] = np.concatenate([fine, facts])
@@ -102,16 +102,17 @@ def fit_linear(config: ModelConfig, run: Trained, batches: Batches) -> Linear | 
     held, training = (_Wide.of(some) for some in (batches.validation, batches.draw(np.random.default_rng(0))))
     if not held.weight.any():
         return None
-    ways, *others = _places(config)
 
     def read(name: str, places: NDArray[np.int64], fits: _Fits) -> list[_Reading]:
         found = fits(config.head, training.features[:, places], training)
         features = held.features[:, places]
         return [_Reading(name, places, weight, bias, features @ weight.T + bias) for weight, bias in found]
 
-    fits = dict.fromkeys(ways, _fits_of_many) | {"statistics": _fits}
-    first = [reading for name, places in ways.items() for reading in read(name, places, fits[name])]
-    readings = [first, *([one for way in kind.items() for one in read(*way, _fits_of_many)] for kind in others)]
+    fits = {"statistics": _fits}
+    readings = [
+        [reading for name, places in ways.items() for reading in read(name, places, fits.get(name, _fits_of_many))]
+        for ways in _places(config)
+    ]
     module = SequenceModule(config, 0.0, {name: torch.from_numpy(one) for name, one in run.weights.items()})
     deep = torch.cat([module.answers(batch) for batch in batches.validation])
     return Linear(readings, deep, held.target, held.weight)
@@ -172,6 +173,39 @@ def _mean_of_best(
     return np.mean(possible[by <= _ERRORS * error], axis=0)
 
 
+def with_blank(config: ModelConfig, run: Trained, batches: Batches) -> Trained:
+    """The network with what it adds to its answer where nothing is seen of a series: so much that what it says by the
+    facts alone fits what it was trained on. Without facts it says how frequent each answer is.
+
+    Args:
+        config, run: the network.
+        batches: the series that it was trained on and those that it held out, of none of which anything is seen.
+    """
+    if run.interrupted or not (config.blank and batches.validation):
+        return run
+    module = SequenceModule(config, 0.0, {name: torch.from_numpy(one) for name, one in run.weights.items()})
+    held, training = list(batches.validation), list(batches.draw(np.random.default_rng(0)))
+    says, known = (torch.cat([module.answers(batch) for batch in some]) for some in (held, training))
+    check, learn = _Wide.of(held), _Wide.of(training)
+    if not check.weight.any():
+        return run
+    place = config.summary + config.facts
+    facts = slice(place + 1, place + config.blank)
+    fits: list[tuple[Tensor, Tensor]] = []
+    for prior in _PRIORS:
+        fits.append(_fit(config.head, learn.features[:, facts], learn, prior, fits[-1] if fits else None, known))
+
+    def loss(fit: tuple[Tensor, Tensor]) -> float:
+        weight, bias = fit
+        return float(config.head.loss(says + check.features[:, facts] @ weight.T + bias, check.target, check.weight))
+
+    weight, bias = min(fits, key=loss)
+    linear = run.weights["linear.weight"].copy()
+    linear[:, place] = bias.numpy()
+    linear[:, facts] = weight.numpy()
+    return replace(run, weights=run.weights | {"linear.weight": linear})
+
+
 _Fits = Callable[[Head, Tensor, _Wide], list[tuple[Tensor, Tensor]]]
 """Weights and bias of each prior, from features [B, .]."""
 
@@ -198,9 +232,15 @@ def _fits_of_many(head: Head, features: Tensor, training: _Wide) -> list[tuple[T
 
 
 def _fit(
-    head: Head, features: Tensor, training: _Wide, prior: float, start: tuple[Tensor, Tensor] | None
+    head: Head,
+    features: Tensor,
+    training: _Wide,
+    prior: float,
+    start: tuple[Tensor, Tensor] | None,
+    known: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Weights [K, .] and bias [K] of the least loss, with a normal prior on the weights; L-BFGS.
+    """Weights [K, .] and bias [K] of the least loss, with a normal prior on the weights, beside what is ``known`` to be
+    said [B, K]; L-BFGS.
 
     How sure an answer is does not depend on the features: of few series a line through these would learn how close it
     comes to each of them.
@@ -219,7 +259,8 @@ def _fit(
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = head.loss(features @ (read * linear).T + bias, training.target, weight)
+        says = features @ (read * linear).T + bias
+        value = head.loss(says if known is None else says + known, training.target, weight)
         value = value + shrinkage * linear.square().sum()
         value.backward()
         return value

@@ -18,7 +18,7 @@ from memcell.heads import Head
 from memcell.model import FIT_MECHANISMS, Model, ModelConfig
 from memcell.training.batches import Batches
 from memcell.training.checkpoint import Checkpoint
-from memcell.training.linear import Linear, fit_linear, with_linear
+from memcell.training.linear import Linear, fit_linear, with_blank, with_linear
 from memcell.training.module import initial_weights
 from memcell.training.record import record_of_network, record_of_training
 from memcell.training.settings import Design, TrainingSettings
@@ -110,6 +110,13 @@ def fit_members(
             runs += train_on(recipe, steps, own, trials, count, name)
     recipe, trained = _without_unread(recipe, _together(head, runs))
     config = config_of(recipe, head, own, len(training))
+    if "linear" not in design.without and config.blank:
+        blank = recipe.apply([one.between(0, 0) for one in series])
+        size = settings.batch_size or 1
+        trained = [
+            with_blank(config, run, batches_of(blank, *split, min(size, len(split[0]))))
+            for run, split in zip(trained, splits, strict=False)
+        ]
     each = zip((run for run, _ in runs), trained, (validation for _, validation in splits), strict=False)
     record |= {
         "learnt_from": len(learnt_from),

@@ -196,6 +196,7 @@ def _fit(
     checkpoint: Checkpoint | None,
     partial: Partial | None,
 ) -> Model:
+    series = [one.up_to_last_value() for one in series]
     kept = _above_zero(problem.weights)
     if len(kept) < len(series):  # series of a class that counts nothing
         series = [series[k] for k in kept]
