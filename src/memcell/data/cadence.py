@@ -16,6 +16,8 @@ from memcell.data.series import Series
 
 _LAST_DAY = 31
 _ONE = (0.6, 1.7)  # usual steps between rows that count as one
+_FEWEST, _OFTEN = 10, 0.2  # differences of a series, and their share that the smallest must have, to be the step
+_ROUNDING = 1e-6  # of a difference
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,8 @@ class Cadence:
 
 
 def step_of(series: Sequence[Series]) -> Cadence:
-    """The usual step between rows: the median of the differences over all `series`.
+    """The usual step between rows: the median of the differences over all `series`. Where many rows of one lack, so that
+    its differences are whole numbers of the smallest, which one in five has, they all count as that one.
 
     The median is a step that occurs (the lower one of two), so that it is never half a step. Dates that
     advance by whole calendar months, on one day of the month or on month ends, give months. Where no series
@@ -140,13 +143,13 @@ def step_of(series: Sequence[Series]) -> Cadence:
         Cadence(kind='fixed', size=0.5, day=31)
     """
     dates = any(one.time_kind == "date" for one in series)
-    steps = _concatenated(np.diff(one.times) for one in series)
+    steps = _concatenated(_filled(np.diff(one.times)) for one in series)
     if not steps.size:
         return Cadence("fixed", DAY if dates else 1.0)
     day = _common_day(series) if dates else None
     if day is None:
         return Cadence("fixed", _lower_median(steps))
-    months = _concatenated(np.diff(calendar_parts(one.times).month) for one in series)
+    months = _concatenated(_filled(np.diff(calendar_parts(one.times).month)) for one in series)
     return Cadence("months", _lower_median(months), day)
 
 
@@ -182,6 +185,17 @@ def _common_day(series: Sequence[Series]) -> int | None:
 
 def _concatenated(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
     return np.concatenate([np.empty(0), *parts])
+
+
+def _filled(steps: NDArray[Any]) -> NDArray[Any]:
+    """Differences of a series, all the smallest where it is plain that others skip rows."""
+    if len(steps) < _FEWEST:
+        return steps
+    smallest = steps.min()
+    times = steps / smallest
+    even = bool((np.abs(times - np.rint(times)) <= _ROUNDING * times).all())
+    often = np.count_nonzero(times < 1 + _ROUNDING) >= _OFTEN * len(steps)
+    return np.full(len(steps), smallest) if even and often else steps
 
 
 def _lower_median(steps: NDArray[Any]) -> float:

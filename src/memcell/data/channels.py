@@ -36,7 +36,8 @@ _CUT = 10.0  # scaled values beyond it are cut
 _IMPOSSIBLE = 100.0  # scaled values beyond it are errors, and count as not seen
 _ENOUGH = 50  # training values from which on it is known what is impossible
 _APART, _GAP = 0.05, 30.0  # share of the training values that may be errors of another unit; times the next smaller one
-_ERRORS = (1e5, 1e7)  # times the usual size, which such errors have
+_ERRORS = (1e5, 1e7)  # times the usual size, which such errors have; more, where that is no
+_ROUNDED = 1e-6  # size, which rounding may have left of zeros
 _RARE = 10  # values beside the usual one from which on these are no errors
 _LARGEST = 1e100  # squares of larger values leave float64
 _MOST_WORDS = 2000
@@ -108,10 +109,11 @@ class NumberChannel:
 
 
 def _without_errors(seen: Array) -> Array:
-    """The values without the few that are as if in another unit: around a million times too large.
+    """The values without the few that are as if in another unit, or stand for what is missing: a hundred thousand times
+    too large or more.
 
-    At most a twentieth, behind a gap, their median a hundred thousand to ten million times that of all. Nearer ones may
-    be events over a quiet baseline, and farther ones events over what rounding left of zeros.
+    At most a twentieth, behind a gap. Nearer ones may be events over a quiet baseline; ones that are more than ten
+    million times as large may be events over what rounding left of zeros.
     """
     size = np.abs(seen)
     usual = float(np.median(size))
@@ -120,7 +122,7 @@ def _without_errors(seen: Array) -> Array:
     far = np.sort(size)[int((1 - _APART) * len(seen)) :]
     begins = np.flatnonzero(far[1:] > _GAP * far[:-1]) + 1  # of what lies behind a gap
     typical = far[(begins + len(far)) // 2] / usual
-    errors = begins[(typical >= _ERRORS[0]) & (typical <= _ERRORS[1])]
+    errors = begins[(typical >= _ERRORS[0]) & ((typical <= _ERRORS[1]) | (usual > _ROUNDED))]
     return seen[size < far[errors[0]]] if len(errors) else seen
 
 

@@ -104,6 +104,7 @@ class Recipe:
         fine: bool = False,
         merging: bool = False,
         by_row: bool = False,
+        others: list[Series] | None = None,
     ) -> "Recipe":
         """Statistics of the series, which must be training series and, for a forecast, end where training ends.
 
@@ -121,6 +122,7 @@ class Recipe:
             fine: whether statistics come in fine pieces too, where series are enough and columns few.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
                 channels, in patches where they are even and complete.
+            others: more series, of which channels that ``series`` have no value of are learnt.
             by_row: whether summaries are of the rows up to each one, where columns are not too many; of whole series
                 otherwise.
 
@@ -132,16 +134,24 @@ class Recipe:
             numbers = np.array([name not in schema.kinds for name in schema.channels], bool)
             events = target is None and sparse_or_sets(series, numbers)
         split = values_by_channel([one.observations for one in series], len(schema.channels))
-        channels = tuple(
-            learn_channel(name, schema.kinds.get(name), seen, [one.levels for one in series], clipping, events)
-            for name, seen in zip(schema.channels, split, strict=True)
-        )
         of_facts = values_by_channel([one.facts for one in series], len(schema.facts))
+        known, facts_known = ([(seen, series) for seen in each] for each in (split, of_facts))
+        if others and not all(map(all, (split, of_facts))):
+            more = values_by_channel([one.observations for one in others], len(schema.channels))
+            more_facts = values_by_channel([one.facts for one in others], len(schema.facts))
+            known, facts_known = (
+                [(seen, which) if seen else (instead, others) for (seen, which), instead in zip(own, rest, strict=True)]
+                for own, rest in ((known, more), (facts_known, more_facts))
+            )
+        channels = tuple(
+            learn_channel(name, schema.kinds.get(name), seen, [one.levels for one in which], clipping, events)
+            for name, (seen, which) in zip(schema.channels, known, strict=True)
+        )
         facts = tuple(
             learn_channel(
-                name, schema.fact_kinds.get(name), seen, [one.fact_levels for one in series], clipping, events=False
+                name, schema.fact_kinds.get(name), seen, [one.fact_levels for one in which], clipping, events=False
             )
-            for name, seen in zip(schema.facts, of_facts, strict=True)
+            for name, (seen, which) in zip(schema.facts, facts_known, strict=True)
         )
         target_recipe = None
         if target is not None and horizon is not None:

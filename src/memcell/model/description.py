@@ -149,7 +149,7 @@ def _data(model: Model) -> list[tuple[str, str]]:
         rows.append(("times", f"{first} to {last}"))
     leaks = record.get("leaks")
     if leaks:
-        rows.append(("suspicious", f"{', '.join(leaks)}: whether it is missing tells the classes apart"))
+        rows.append(("suspicious", f"{', '.join(leaks)}: whether it is missing tells what is to be learnt"))
     return rows
 
 

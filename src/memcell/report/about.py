@@ -41,7 +41,7 @@ def head(model: Model, series: list[Series], source: str) -> list[Html]:
     ]
     leaks = model.record.get("leaks")
     warning = (
-        paragraph(f"Whether {_named(leaks)} is missing tells the classes apart. Is it known beforehand?", note=True)
+        paragraph(f"Whether {_named(leaks)} is missing tells what is to be learnt. Is it known beforehand?", note=True)
         if isinstance(leaks, Sequence) and leaks
         else Html("")
     )

@@ -23,6 +23,7 @@ from memcell.training.networks import config_of, start_of
 from memcell.training.record import record_of, record_of_network, record_of_training
 from memcell.training.settings import Design, TrainingSettings
 from memcell.training.train import Trained, train
+from memcell.training.usual import usual_torch
 
 __all__ = ["fit_forecaster"]
 
@@ -40,6 +41,7 @@ class _Part:
     outcomes: NDArray[np.float32]
 
 
+@usual_torch()
 def fit_forecaster(
     series: list[Series],
     target: str,
@@ -111,6 +113,8 @@ def fit_forecaster(
             "history": [first.history],
         }
     )
+    if interrupted:
+        warnings.warn("Training was interrupted: the best so far is kept.", DataWarning, stacklevel=4)
     return Model(recipe, replace(config, head=QuantileForecast(horizon, band)), (weights,), record)
 
 

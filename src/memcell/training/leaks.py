@@ -1,36 +1,72 @@
-"""Channels that give the answer away: those whose pattern of missing values alone tells the classes apart."""
+"""Channels that give the answer away: those whose pattern of missing values alone tells what is to be learnt."""
+
+import warnings
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
+from memcell.contract import DataWarning
+from memcell.contract.errors import listed
 from memcell.data import Series
 
-__all__ = ["leaking_channels"]
+__all__ = ["leaking_channels", "leaking_rows"]
 
-_FEWEST = 10  # series of a class from which on a perfect split is no chance
+_FEWEST = 10  # series, or rows, with an answer and without from which on telling them apart is no chance
+_TELLS = 0.95  # area under the ROC curve from which on it does
 
 
-def leaking_channels(series: list[Series], codes: NDArray[np.int64]) -> list[str]:
-    """Channels and facts whose share of observed rows never has the same value in two classes.
+def leaking_channels(series: list[Series], answers: NDArray[np.bool_]) -> list[str]:
+    """Channels and facts whose share of observed rows tells for some answer which series have it.
 
     Args:
         series: labelled.
-        codes: int64 [n], the class of each.
+        answers: [n, K], which series have which: a class, a label, a number above the median.
     """
-    classes, sizes = np.unique(codes, return_counts=True)
-    if not series or len(classes) < 2 or sizes.min() < _FEWEST:
+    told = np.array([len(one) > 0 or not len(one.channels) for one in series], bool)  # without rows nothing is said
+    series, answers = [one for one, tells in zip(series, told, strict=True) if tells], answers[told]
+    if not series:
         return []
-    names = (*series[0].channels, *series[0].fact_names)
-    width = len(series[0].channels)
+    names, width = (*series[0].channels, *series[0].fact_names), len(series[0].channels)
     shares = np.zeros((len(series), len(names)))
     for row, one in zip(shares, series, strict=True):
         first = ~one.observations.repeated
-        counts = np.bincount(one.observations.channel[first], minlength=width)
-        row[:width] = counts / len(one) if len(one) else np.nan  # a series without rows says nothing either way
+        row[:width] = np.bincount(one.observations.channel[first], minlength=width) / max(1, len(one))
         row[width + one.facts.channel] = 1.0
-    low = np.array([np.fmin.reduce(shares[codes == code]) for code in classes])
-    high = np.array([np.fmax.reduce(shares[codes == code]) for code in classes])
-    order = np.argsort(low, axis=0)
-    low, high = (np.take_along_axis(one, order, axis=0) for one in (low, high))
-    apart = (high[:-1] < low[1:]).all(axis=0)
-    return [name for name, leaks in zip(names, apart, strict=True) if leaks]
+    return _named(names, stats.rankdata(shares, axis=0).T @ answers, answers.sum(axis=0), len(series))
+
+
+def leaking_rows(series: list[Series], codes: list[NDArray[np.int64]], classes: int) -> list[str]:
+    """Channels of which it tells for some class which rows have it whether they were observed there.
+
+    Args:
+        series: with labels by row.
+        codes: of each series the class of each row, -1 where unknown.
+        classes: how many there are.
+    """
+    names = series[0].channels
+    seen, of_class = np.zeros((len(names), classes)), np.zeros(classes)
+    for one, code in zip(series, codes, strict=True):
+        first = ~one.observations.repeated
+        there, channel = code[one.observations.row[first]], one.observations.channel[first]
+        np.add.at(seen, (channel[there >= 0], there[there >= 0]), 1)
+        of_class += np.bincount(code[code >= 0], minlength=classes)
+    count, total = of_class.sum(), seen.sum(axis=1, keepdims=True)
+    # Rows without a value share the lower ranks, rows with one the upper ones.
+    lower, upper = (count - total + 1) / 2, count - (total - 1) / 2
+    return _named(names, seen * upper + (of_class - seen) * lower, of_class, int(count))
+
+
+def _named(names: tuple[str, ...], ranks: NDArray[np.float64], having: NDArray[np.float64], count: int) -> list[str]:
+    """Which of the channels tell an answer, by sums of ranks [C, K] of those that have it, and how many do [K]; a
+    ``DataWarning`` names them."""
+    enough = (having >= _FEWEST) & (count - having >= _FEWEST)
+    area = (ranks - having * (having + 1) / 2)[:, enough] / (having * (count - having))[enough]
+    leaks = (np.abs(area - 0.5) >= _TELLS - 0.5).any(axis=1)
+    found = [name for name, tells in zip(names, leaks, strict=True) if tells]
+    if found:
+        told = (
+            f"{listed(found)} may give the target away: whether it is missing tells nearly all. Is it known beforehand?"
+        )
+        warnings.warn(told, DataWarning, stacklevel=5)
+    return found

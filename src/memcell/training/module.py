@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from memcell.model.config import ModelConfig
@@ -27,7 +26,9 @@ _DECAYED = ("summary.weight", "summary.bias", "head.weight")
 _FROM_ZERO = ("state_decay.bias", "events.gate", "summary.bias")
 
 
-def initial_weights(config: ModelConfig, duration: float, chrono: float | None = None) -> dict[str, Tensor]:
+def initial_weights(
+    config: ModelConfig, duration: float, chrono: float | None = None, seed: int = 0
+) -> dict[str, Tensor]:
     """Weights to start from: the cell uniform in ±1/sqrt(H), decays slow and of many speeds, the head at zero.
 
     Args:
@@ -35,7 +36,9 @@ def initial_weights(config: ModelConfig, duration: float, chrono: float | None =
         duration: usual length of a series in steps of time, which sets the speeds of forgetting.
         chrono: rows over which to remember: biases of forget gates are logarithms of numbers uniform in 1 to this,
             those of input gates the opposite (Tallec and Ollivier, arXiv 1804.11188, eq. 16).
+        seed: of the draw.
     """
+    random = torch.Generator().manual_seed(seed)
     speeds = torch.logspace(*(math.log10(speed / min(max(duration, 1.0), _LONGEST)) for speed in _FORGETTING),
                             steps=config.hidden_size)  # fmt: skip
     weights: dict[str, Tensor] = {}
@@ -47,21 +50,22 @@ def initial_weights(config: ModelConfig, duration: float, chrono: float | None =
             weights[name] = torch.log(torch.expm1(speeds))  # the inverse of softplus
         elif name.startswith(("layers.", "local.")) and part != "bias":
             bound = 1 / math.sqrt(config.hidden_size if name.startswith("layers.") else config.local_shapes()["w_h"][1])
-            weights[name] = torch.empty(shape).uniform_(-bound, bound)
+            weights[name] = torch.empty(shape).uniform_(-bound, bound, generator=random)
         elif part == "bias":
             weights[name] = torch.zeros(shape)
             if name == "local.bias":
-                _set_chrono(config, weights[name], config.patch)
+                _set_chrono(config, weights[name], config.patch, random)
             elif chrono is not None:
-                _set_chrono(config, weights[name], chrono)
+                _set_chrono(config, weights[name], chrono, random)
         elif name == "summary.weight":
-            weights[name] = torch.randn(shape) * _unit_of(shape[1])
+            weights[name] = torch.randn(shape, generator=random) * _unit_of(shape[1])
         elif name.startswith("events."):
-            weights[name] = torch.randn(shape)
+            weights[name] = torch.randn(shape, generator=random)
         elif name == "state_decay.weight":
-            weights[name] = torch.empty(shape).uniform_(0.0, 0.05) / shape[1]  # their sum must not erase the state
+            # Their sum must not erase the state.
+            weights[name] = torch.empty(shape).uniform_(0.0, 0.05, generator=random) / shape[1]
         else:
-            weights[name] = torch.empty(shape).uniform_(0.0, 0.05)
+            weights[name] = torch.empty(shape).uniform_(0.0, 0.05, generator=random)
     return weights
 
 
@@ -70,14 +74,19 @@ def _unit_of(inputs: int) -> float:
     return _SUMMARY_GAIN / math.sqrt(inputs)
 
 
-def _set_chrono(config: ModelConfig, bias: Tensor, longest: float) -> None:
+def _set_chrono(config: ModelConfig, bias: Tensor, longest: float, random: torch.Generator) -> None:
     size = len(bias) // (3 if config.spec.coupled else 4)
-    remember = torch.log(torch.empty(size).uniform_(1.0, max(longest - 1.0, 1.0 + 1e-3)))
+    remember = torch.log(torch.empty(size).uniform_(1.0, max(longest - 1.0, 1.0 + 1e-3), generator=random))
     if not config.spec.coupled:
         bias[:size] = -remember
         bias[size : 2 * size] = remember
     else:
         bias[:size] = remember
+
+
+def _dropped(x: Tensor, share: float, random: torch.Generator) -> Tensor:
+    """With a share of the numbers 0, and the others so much larger."""
+    return x * torch.empty_like(x).bernoulli_(1 - share, generator=random).div_(1 - share) if share else x
 
 
 class SequenceModule(nn.Module):
@@ -89,7 +98,12 @@ class SequenceModule(nn.Module):
     """
 
     def __init__(
-        self, config: ModelConfig, dropout: float, start: Mapping[str, Tensor], center: Tensor | None = None
+        self,
+        config: ModelConfig,
+        dropout: float,
+        start: Mapping[str, Tensor],
+        center: Tensor | None = None,
+        seed: int = 0,
     ) -> None:
         """A module that starts from these weights.
 
@@ -101,9 +115,11 @@ class SequenceModule(nn.Module):
                 units of its first weights; None: as it is. Adam moves each weight by as much, and features that are
                 thousands and not around 0 would all move the answer one way (LeCun et al., "Efficient BackProp", 1998,
                 sections 4.3 and 4.6).
+            seed: of what is dropped.
         """
         super().__init__()
         self.config, self.dropout = config, dropout
+        self.random = torch.Generator().manual_seed(seed)  # of its own: other threads train too
         self._engine = TorchEngine()
         self._shapes = config.weight_shapes()
         self._linear = {name: start[name] for name in ("linear.weight",) if self._shapes.pop(name, None)}
@@ -177,7 +193,7 @@ class SequenceModule(nn.Module):
             answer, state = self._pass(weights, part, state, dropout, len(batch.parts) > 1)
             answers += [] if answer is None else [answer]
         if head.whole:
-            return answer_whole(config, weights, state, steps, partial(functional.dropout, p=dropout))
+            return answer_whole(config, weights, state, steps, partial(_dropped, share=dropout, random=self.random))
         return torch.cat(answers)
 
     def _pass(
@@ -189,11 +205,14 @@ class SequenceModule(nn.Module):
         come back (Chen et al., arXiv 1604.06174): memory is that of one part, and gradients are exact over all rows.
         """
 
+        seed = int(torch.randint(2**62, (), generator=self.random)) if dropout else 0
+
         def forward(state: State) -> tuple[Tensor | None, State]:
             x, h, after = run(self.config, weights, part.steps, self._engine, state)
             if part.rows is None:
                 return None, after
-            drop = partial(functional.dropout, p=dropout)
+            drop = partial(_dropped, share=dropout, random=torch.Generator().manual_seed(seed))  # the same again
             return answer_rows(self.config, weights, x, h, part.steps, part.rows, drop), after
 
-        return checkpoint(forward, state, use_reentrant=False) if several else forward(state)  # type: ignore[no-any-return]
+        again = partial(checkpoint, forward, use_reentrant=False, preserve_rng_state=False)
+        return again(state) if several else forward(state)  # type: ignore[no-any-return]

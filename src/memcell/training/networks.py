@@ -24,6 +24,7 @@ from memcell.training.record import record_of_network, record_of_training
 from memcell.training.settings import Design, TrainingSettings
 from memcell.training.splits import held_out
 from memcell.training.train import Trained, train
+from memcell.training.usual import usual_torch
 
 __all__ = ["begun", "config_of", "fit_members", "pass_once", "start_of"]
 
@@ -44,6 +45,7 @@ BatchesOf = Callable[[Steps, NDArray[np.int64], NDArray[np.int64], int], Batches
 """The batches of prepared series, those to train and to validate on, and a batch size."""
 
 
+@usual_torch()
 def fit_members(
     series: list[Series],
     head: Head,
@@ -73,7 +75,8 @@ def fit_members(
     if len(series) > _MOST_SERIES or sum(map(len, series)) > _MOST_SHAPED:
         design = replace(design, without=(*design.without, "shapes"))
     learnt_from = _enough([series[k] for k in training])
-    recipe = recipe_of(learnt_from, schema, design, head.whole)
+    every = _enough(series) if count > 1 else None  # a channel may be seen in what the first network holds out alone
+    recipe = recipe_of(learnt_from, schema, design, head.whole, every)
 
     def train_on(recipe: Recipe, steps: Steps, design: Design, first: int, last: int, name: str) -> list[_Network]:
         """Networks on the splits from ``first`` up to ``last``; fewer where Ctrl-C came."""
@@ -95,7 +98,7 @@ def fit_members(
                 break
         return runs
 
-    other, title = _another(recipe, learnt_from, design, head.whole)
+    other, title = _another(recipe, learnt_from, design, head.whole, every)
     trials = min(count, _TRIALS) if other else count
     steps, name = recipe.apply(series), "Network"
     own = _without_constants(design, steps, training)
@@ -129,6 +132,9 @@ def fit_members(
         "held_out": [validation.tolist() for _, validation in splits[: len(trained)]],
         "history": [run.history for run in trained],
     }
+    if record["interrupted"]:
+        told = f"Training was interrupted: the best so far is kept, of {len(trained)} of {count} networks."
+        warnings.warn(told, DataWarning, stacklevel=5)
     return Model(recipe, replace(config, members=len(trained)), tuple(run.weights for run in trained), record)
 
 
@@ -163,7 +169,9 @@ def _center_of(steps: Steps, index: NDArray[np.int64], whole: bool) -> torch.Ten
     return torch.from_numpy(np.concatenate([summary, steps.facts[some].mean(axis=0)]).astype(np.float32))
 
 
-def _another(recipe: Recipe, series: list[Series], design: Design, whole: bool) -> tuple[Recipe | None, str]:
+def _another(
+    recipe: Recipe, series: list[Series], design: Design, whole: bool, every: list[Series] | None
+) -> tuple[Recipe | None, str]:
     """Another recipe of which held-out series are to say whether it is the better one, and its name; or none.
 
     Whether rows that all series have alike also mean the same in each; whether sparse numbers do better as columns,
@@ -174,7 +182,7 @@ def _another(recipe: Recipe, series: list[Series], design: Design, whole: bool) 
     numbers = [isinstance(one, NumberChannel) and one.events for one in recipe.channels]
     few = sum(map(len, series)) * len(numbers) <= _COLUMNS
     if design.events is None and any(numbers) and few and not any(one.observations.surplus for one in series):
-        return recipe_of(series, recipe.schema, replace(design, events=False), whole), "As columns"
+        return recipe_of(series, recipe.schema, replace(design, events=False), whole, every), "As columns"
     return None, ""
 
 
@@ -204,6 +212,7 @@ def _mean_loss(runs: list[Trained]) -> float:
     return float(np.mean([run.validation_loss for run in runs]))
 
 
+@usual_torch()
 def pass_once(series: list[Series], model: Model, settings: TrainingSettings, batches_of: BatchesOf) -> Model:
     """The model after one more pass over some series, nothing of which is held out; its recipe stays."""
     settings = replace(settings.for_data(len(series)), epochs=1)
@@ -236,15 +245,17 @@ def begun(series: list[Series], head: Head, schema: TableSchema, settings: Train
     return Model(recipe, config, members, record | {"steps": 0, "history": [[] for _ in members], "held_out": []})
 
 
-def recipe_of(series: list[Series], schema: TableSchema, design: Design, whole: bool) -> Recipe:
-    """The recipe learnt from some series as the design says."""
+def recipe_of(
+    series: list[Series], schema: TableSchema, design: Design, whole: bool, others: list[Series] | None = None
+) -> Recipe:
+    """The recipe learnt from some series as the design says; from others, what these have no value of."""
     clipping, merging, summary, aligned, linear, shapes, products, fine = (
         name not in design.without for name in FIT_MECHANISMS
     )
     return Recipe.learn(
         series, schema, clipping=clipping, events=design.events, cycles=design.cycles, summary=summary,
         aligned=aligned, shapes=linear and shapes, products=products, fine=linear and fine,
-        merging=whole and merging, by_row=not whole,
+        merging=whole and merging, by_row=not whole, others=others,
     )  # fmt: skip
 
 
@@ -266,9 +277,7 @@ def start_of(
     rows = float(np.median([len(one) for one in series])) if series else 1.0
     long = rows > _LONG if design.chrono is None else design.chrono
     chrono = rows / recipe.patch if long else None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return initial_weights(config, _duration(series, recipe), chrono)
+    return initial_weights(config, _duration(series, recipe), chrono, seed)
 
 
 def _duration(series: list[Series], recipe: Recipe) -> float:

@@ -16,6 +16,7 @@ from memcell.heads import Tagging
 from memcell.model import Model
 from memcell.training.batches import Batch, Batches, Held
 from memcell.training.checkpoint import Checkpoint
+from memcell.training.leaks import leaking_rows
 from memcell.training.networks import fit_members
 from memcell.training.record import record_of
 from memcell.training.settings import Design, TrainingSettings
@@ -107,5 +108,6 @@ def fit_tagger(
     record = {
         "classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)},
         "class_weights": None if class_weight is None else each.tolist(),
+        "leaks": leaking_rows(series, codes, len(classes)),
     }
     return replace(model, record=record_of(series) | record | model.record)

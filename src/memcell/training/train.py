@@ -97,9 +97,8 @@ def train(
     total = settings.epochs * batches.steps_per_epoch
     limit = total if stop_after is None else min(total, stop_after)
     bar = ProgressBar(title, -(-limit // batches.steps_per_epoch), settings.progress)
-    with torch.random.fork_rng(devices=[]), Interrupt() as interrupt, bar:  # the caller's draws go on as before
-        torch.manual_seed(settings.seed)
-        run = _Run(SequenceModule(config, settings.dropout, start, center), settings)
+    with Interrupt() as interrupt, bar:
+        run = _Run(SequenceModule(config, settings.dropout, start, center, settings.seed), settings)
         kept = None if checkpoint is None else checkpoint.restore(title)
         if kept is not None:
             run.restore(*kept)
@@ -193,7 +192,7 @@ class _Run:
             return arrays, info
         arrays |= {f"optimizer.{name}": one.numpy() for name, one in vars(self.moments).items()}
         arrays |= {"vector": self.module.vector.detach().numpy(), "averaged": self.module.averaged_vector.numpy()}
-        arrays["torch_random"] = torch.get_rng_state().numpy()
+        arrays["torch_random"] = self.module.random.get_state().numpy()
         return arrays, info
 
     def restore(self, arrays: dict[str, NDArray[Any]], info: dict[str, Any]) -> None:
@@ -217,7 +216,7 @@ class _Run:
             for name, one in arrays.items()
             if name.startswith("optimizer.")
         })  # fmt: skip
-        torch.set_rng_state(torch.from_numpy(arrays["torch_random"].copy()))
+        self.module.random.set_state(torch.from_numpy(arrays["torch_random"].copy()))
 
 
 def _rise_and_fall(step: int, total: int) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract import DataWarning, InputError
+from memcell.contract.errors import listed
 from memcell.data import Series, TableSchema
 from memcell.data.series import check_weight
 from memcell.data.steps import Steps
@@ -91,12 +92,12 @@ def fit_classifier(
     counts = np.bincount(codes, minlength=len(classes))
     each = class_weights(classes, counts, class_weight)
     weights = np.array([one.weight for one in series]) * each[codes]
+    targets = np.eye(len(classes), dtype=np.float32)[codes]
     record = {
         "classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)},
         "class_weights": None if class_weight is None else each.tolist(),
-        "leaks": leaking_channels(series, codes),
+        "leaks": leaking_channels(series, targets > 0),
     }
-    targets = np.eye(len(classes), dtype=np.float32)[codes]
     problem = _Problem(Classification(tuple(classes)), targets, weights.astype(np.float32), codes, record)
     return _fit(series, problem, schema, settings, design or Design(), checkpoint, partial)
 
@@ -132,7 +133,10 @@ def fit_multilabel(
             )
     targets = given.astype(np.float64)
     weights = np.array([one.weight for one in series], np.float32)
-    record = {"labels": {name: int(count) for name, count in zip(names, targets.sum(axis=0), strict=True)}}
+    record = {
+        "labels": {name: int(count) for name, count in zip(names, targets.sum(axis=0), strict=True)},
+        "leaks": leaking_channels(series, targets > 0),
+    }
     problem = _Problem(MultiLabel(tuple(names)), targets.astype(np.float32), weights, None, record)
     return _fit(series, problem, schema, settings, design or Design(), checkpoint, partial)
 
@@ -172,7 +176,13 @@ def fit_regressor(
         head = partial.model.config.head
         assert isinstance(head, Regression)
     weights = np.array([one.weight for one in series], np.float32)
-    record = {"targets": {name: int(count) for name, count in zip(names, known.sum(axis=0), strict=True)}}
+    record = {
+        "targets": {name: int(count) for name, count in zip(names, known.sum(axis=0), strict=True)},
+        "leaks": leaking_channels(series, targets > center),
+    }
+    if partial is None and not varies.all():
+        still_ones = listed([name for name, there in zip(names, varies, strict=True) if not there])
+        warnings.warn(f"Nothing is to be learnt of {still_ones}: the same for all series.", DataWarning, stacklevel=4)
     design, standard = design or Design(), head.standard(targets)
     if partial is not None:
         return _fit(series, _Problem(head, standard, weights, None, record), schema, settings, design, None, partial)
@@ -196,7 +206,6 @@ def _fit(
     checkpoint: Checkpoint | None,
     partial: Partial | None,
 ) -> Model:
-    series = [one.up_to_last_value() for one in series]
     kept = _above_zero(problem.weights)
     if len(kept) < len(series):  # series of a class that counts nothing
         series = [series[k] for k in kept]
@@ -218,10 +227,11 @@ def _fit(
         parts = np.array_split(validation, -(-len(validation) // _HELD)) if len(validation) else []
         return Batches(draw, count, Held(lambda k: of(parts[k]), len(parts)))
 
+    read = [one.up_to_last_value() for one in series]
     if partial is not None:
-        model = partial.model or begun(series, problem.head, schema, settings, design)
-        return pass_once(series, model, settings, batches)
-    model = fit_members(series, problem.head, schema, settings, design, batches, problem.codes, checkpoint)
+        model = partial.model or begun(read, problem.head, schema, settings, design)
+        return pass_once(read, model, settings, batches)
+    model = fit_members(read, problem.head, schema, settings, design, batches, problem.codes, checkpoint)
     return replace(model, record=record_of(series) | model.record | problem.record)
 
 
