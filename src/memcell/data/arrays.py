@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,12 +12,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.contract.errors import InputError
+from memcell.contract.errors import DataWarning, InputError
 from memcell.data.dates import TimeKind, check_whole, dates_of, seconds_of
 from memcell.data.observations import Observations
 from memcell.data.series import Series
 
-__all__ = ["as_series", "as_series_for", "unmasked"]
+__all__ = ["as_series", "as_series_for", "plain_array"]
 
 
 def as_series(
@@ -31,7 +32,7 @@ def as_series(
     Args:
         x: a list of `Series`, returned as it is; a list of arrays, each [T_i, C] or, for one channel, [T_i];
             one array [n, T, C]; or one array [n, T] of n series of one channel. NaN is missing. Rows of NaN
-            at the end of a series are missing rows, not padding: for series of unequal length, give a list.
+            at the end of a series are read as padding where whole series are classified or regressed.
         times: one array [T_i] for each sequence, strictly increasing: numbers in the user's own unit, timedelta64
             (read as hours), dates (UTC, if they have no zone) or pandas periods (of which the start counts). Without it
             the order of the rows is the time, or the dates, durations or periods that index a data frame.
@@ -57,8 +58,15 @@ def as_series(
 
 
 def as_series_for(channels: Sequence[str], x: object) -> list[Series]:
-    """What ``as_series`` makes of arrays with these channels; of data frames all columns, by their own names."""
-    return _all_series(_items(x), None, channels, None, None)
+    """What ``as_series`` makes of arrays with these channels; of data frames all columns, by names of their own."""
+    items = _items(x)
+    if isinstance(x, np.ndarray) and x.ndim == 2 and len(channels) > 1:
+        raise InputError(
+            f"`x` has the shape {x.shape}, which is {len(x)} series of one channel; the model reads {len(channels)}. "
+            "Put a single series [T, C] into a list."
+        )
+    named = any(isinstance(label, str) for item in items for label in getattr(item, "columns", ()))
+    return _all_series(items, None, None if named else channels, None, None)
 
 
 def _chosen(number: int, item: Any, channels: Sequence[str] | None) -> Any:
@@ -94,6 +102,7 @@ def _all_series(
         return already
     if times is not None and len(times) != len(given):
         raise InputError(f"`times` must have one array a series; got {len(times)} for {len(given)} series.")
+    given = _in_one_order(given)
     series = [
         _one_series(number, item, None if times is None else times[number], channels)
         for number, item in enumerate(given)
@@ -102,6 +111,17 @@ def _all_series(
         series = _with_facts(series, facts, fact_names)
     _check_alike(series)
     return series
+
+
+def _in_one_order(given: list[Any]) -> list[Any]:
+    """Data frames with the columns of the first one in its order."""
+    first = list(getattr(given[0], "columns", ())) if given else []
+
+    def ordered(item: Any) -> Any:
+        own = list(getattr(item, "columns", ()))
+        return item[first] if own != first and len(set(own)) == len(own) and set(own) == set(first) else item
+
+    return [ordered(item) for item in given] if first else given
 
 
 def _with_facts(series: list[Series], facts: Any, names: Sequence[str] | None) -> list[Series]:
@@ -141,13 +161,16 @@ def _facts_by_name(facts: list[object], names: Sequence[str] | None) -> tuple[li
     return [[np.nan if one.get(name) is None else one[name] for name in names] for one in given], names
 
 
-def unmasked(x: Any) -> Any:
-    """Numbers of a masked array with NaN where it is masked; anything else as it is."""
+def plain_array(x: Any) -> Any:
+    """Numbers of a masked array, with NaN where it is masked, or of a PyTorch tensor; anything else as it is."""
+    if hasattr(x, "detach") and hasattr(x, "cpu"):
+        x = x.detach().cpu()
+        return (x.float() if str(x.dtype) == "torch.bfloat16" else x).numpy()
     return np.ma.filled(x.astype(np.float64), np.nan) if isinstance(x, np.ma.MaskedArray) else x
 
 
 def _items(x: Any) -> list[Any]:
-    x = unmasked(x)
+    x = plain_array(x)
     if isinstance(x, (list, tuple)):
         return list(cast("Sequence[Any]", x))
     if not isinstance(x, np.ndarray):
@@ -169,11 +192,9 @@ def _one_series(number: int, item: object, times: object, channels: Sequence[str
     columns = tuple(map(str, getattr(given, "columns", ())))
     if channels is None or set(columns) & set(channels):
         channels = columns or channels
-    index = getattr(given, "index", None)
-    if times is None and str(getattr(index, "dtype", "")).startswith(("datetime64", "timedelta64", "period")):
-        times = index
+    times = _index_of(given, number == 0) if times is None else times
     try:
-        array = np.asarray(unmasked(item))
+        array = np.asarray(plain_array(item))
         if array.dtype.kind in "USMmc" or (array.dtype == object and any(isinstance(one, str) for one in array.flat)):
             raise TypeError(f"it has {'text' if array.dtype.kind in 'USO' else array.dtype}")
         values = array.astype(np.float64)
@@ -189,6 +210,23 @@ def _one_series(number: int, item: object, times: object, channels: Sequence[str
         raise InputError(f"{name.capitalize()} of `x` has {width} channels; `channels` names {len(names)}: {names}.")
     stamps, kind = _times_of(name, times, len(values))
     return Series(cast("Observations", values), stamps, names, id=number, time_kind=kind)
+
+
+def _index_of(frame: Any, first: bool) -> object:
+    """The times that index a data frame: dates, durations or periods, of several levels the one that holds some. Of the
+    ``first`` one a ``DataWarning`` tells where its index may hold times too."""
+    index: Any = getattr(frame, "index", None)
+    levels = [index.get_level_values(k) for k in range(index.nlevels)] if getattr(index, "nlevels", 1) > 1 else [index]
+    kinds = [str(getattr(level, "dtype", "")) for level in levels]
+    timed = [level for level, kind in zip(levels, kinds, strict=True) if kind.startswith(_TIMES)]
+    if len(timed) == 1:
+        return timed[0]
+    if first and not timed and len(levels) == 1 and kinds[0].startswith("float"):
+        warnings.warn(
+            "The index of the series holds numbers, which are not read as times: the order of rows is. If they are "
+            "times, give them as `times`.", DataWarning, stacklevel=5,
+        )  # fmt: skip
+    return None
 
 
 def _times_of(name: str, times: object, length: int) -> tuple[NDArray[np.float64], TimeKind]:
@@ -234,4 +272,5 @@ def _check_alike(series: list[Series]) -> None:
                 )
 
 
+_TIMES = ("datetime64", "timedelta64", "period")  # kinds of an index that holds times
 _ALIKE = {"channels": "channels", "fact_names": "facts", "time_kind": "kind of time"}

@@ -127,8 +127,8 @@ class Cadence:
 
 
 def step_of(series: Sequence[Series]) -> Cadence:
-    """The usual step between rows: the median of the differences over all `series`. Where many rows of one lack, so that
-    its differences are whole numbers of the smallest, which one in five has, they all count as that one.
+    """The usual step between rows: the median of the differences over all `series`. Where many rows of one lack, so
+    that its differences are whole numbers of the smallest, which one in five has, they all count as that one.
 
     The median is a step that occurs (the lower one of two), so that it is never half a step. Dates that
     advance by whole calendar months, on one day of the month or on month ends, give months. Where no series

@@ -71,9 +71,8 @@ def _as_recorded(part: Callable[[Model], list[tuple[str, str]]], model: Model) -
 
 
 def _counts(record: Mapping[str, Any], name: str) -> Mapping[str, int]:
-    counts = record.get(name)
-    fit = isinstance(counts, Mapping) and all(type(one) is int for one in counts.values())
-    return counts if fit else {}
+    counts: Any = record.get(name)
+    return counts if isinstance(counts, Mapping) and all(type(one) is int for one in counts.values()) else {}
 
 
 def _task(model: Model) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from memcell.contract import InputError
 from memcell.data import Series
+from memcell.data.series import is_unknown
 from memcell.sklearn.estimator import SequenceEstimator
 from memcell.sklearn.inputs import names_of, one_column, schema_of, series_for_fit
 from memcell.training import Partial, fit_classifier, fit_multilabel
@@ -144,7 +145,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         labels, several = _labels(series, y, self.class_weight)
         if so_far is None and classes is None and not several:
             raise InputError("`classes` is missing: the first call of `partial_fit` must say all that there will be.")
-        known = () if several or classes is None else tuple(np.unique(np.asarray(classes)).tolist())
+        names = names_of(y, series, len(labels[0])) if several else ()
+        known = _classes(classes, names)
         if so_far is not None:
             if known and known != so_far.classes:
                 raise InputError(f"`classes` is {known}; the first call of `partial_fit` said {so_far.classes}.")
@@ -153,8 +155,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         schema = schema_of(series) if so_far is None else so_far.recipe.schema
         common = schema, self._settings(), self._design()
         if several:
-            names = names_of(y, series, len(labels[0]))
-            self.model_ = fit_multilabel(series, np.array(labels, object), names, *common, None, partial)
+            self.model_ = fit_multilabel(series, np.array(labels, object), known or names, *common, None, partial)
         else:
             self.model_ = fit_classifier(series, labels, *common, self.class_weight, None, partial)
         return self._fitted(series)
@@ -181,9 +182,27 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         labels = np.array(_labels(series, y, None)[0], object)
         if labels.shape != found.shape:
             raise InputError(f"`y` has the shape {labels.shape}; the model gives {found.shape} of these series.")
+        text = {isinstance(one, str) for one in self.model_.classes}
+        if labels.ndim == 1 and {isinstance(one, str) for one in labels.tolist()} != text:
+            kinds = {True: "text", False: "numbers"}
+            raise InputError(
+                f"`y` holds {kinds[text == {False}]}, the classes are {kinds[text == {True}]}. Write both alike."
+            )
         right = (labels == found).reshape(len(series), -1).all(axis=1)
         weights = None if sample_weight is None else [one.weight for one in series]
         return float(np.average(right, weights=weights))
+
+
+def _classes(given: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    """All classes that there will be, or the names of several labels in their order; () where nobody says."""
+    if given is None:
+        return ()
+    classes = tuple(np.asarray(given).tolist())
+    if names and len(set(classes)) != len(names):
+        raise InputError(f"`classes` names {len(set(classes))} labels, {classes}; `y` has {len(names)} columns.")
+    if not names and len(set(classes)) < 2:
+        raise InputError(f"`classes` is {classes}; give at least two.")
+    return tuple(map(str, classes)) if names else tuple(np.unique(np.asarray(given)).tolist())
 
 
 def _labels(series: list[Series], y: Any, class_weight: Any) -> tuple[list[Any], bool]:
@@ -194,7 +213,7 @@ def _labels(series: list[Series], y: Any, class_weight: Any) -> tuple[list[Any],
             "This estimator requires y to be passed, but the target y is None and the series carry no labels. Give "
             "`y`, or read the table with `label=`."
         )
-    unknown = next((one.id for one, label in zip(series, labels, strict=False) if label is None), None)
+    unknown = next((one.id for one, label in zip(series, labels, strict=False) if is_unknown(label)), None)
     if unknown is not None:
         raise InputError(f"Series {unknown!r} has no label. Leave it out, or give it one.")
     several = bool(labels) and (isinstance(labels[0], tuple | list) or np.ndim(labels[0]) == 1)

@@ -1,5 +1,6 @@
 """What the estimators share: how their parameters reach the training, resuming, and saving."""
 
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,12 @@ class SequenceEstimator(BaseEstimator):
     resume: bool = False
 
     def _settings(self) -> TrainingSettings:
+        if not isinstance(self.resume, bool):
+            raise InputError(f"`resume` is {self.resume!r}; it must be True or False.")
+        if self.resume and self.checkpoint is None:
+            raise InputError("`resume` is True, but `checkpoint` names no file to go on from. Give one.")
+        if not isinstance(self.checkpoint, str | os.PathLike | None):
+            raise InputError(f"`checkpoint` is {self.checkpoint!r}; it must be the path of a file, or None.")
         return TrainingSettings(**{field.name: self._plain(field.name) for field in fields(TrainingSettings)})
 
     def _design(self) -> Design:
@@ -34,7 +41,7 @@ class SequenceEstimator(BaseEstimator):
         spec = LstmSpec(*map(self._plain, _SPEC))
         values: dict[str, Any] = {name: self._plain(name) for name in given}
         without = values.get("without") or ()
-        values["without"] = without if isinstance(without, str) else tuple(without)
+        values["without"] = tuple(without) if isinstance(without, list | tuple | set) else without
         return Design(spec=spec, **values)
 
     def _plain(self, name: str) -> Any:
@@ -76,6 +83,8 @@ class SequenceEstimator(BaseEstimator):
     def save(self, path: Any, overwrite: bool = False) -> None:
         """Write the model to one file that ``memcell.load`` reads without torch."""
         check_is_fitted(self)
+        if not isinstance(path, str | os.PathLike):
+            raise InputError(f"`path` is {path!r}; it must be the path of a file.")
         save(self.model_, path, overwrite)
 
 

@@ -1,5 +1,6 @@
 """A forecaster of sequences in scikit-learn's manner."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from memcell.contract import InputError
+from memcell.contract import DataWarning, InputError
 from memcell.evaluation import evaluate_forecaster
 from memcell.sklearn.estimator import SequenceEstimator
 from memcell.sklearn.inputs import schema_of, series_for_fit
@@ -130,4 +131,8 @@ class SequenceForecaster(SequenceEstimator):
         forecast accuracy", 2006, with K as the season).
         """
         check_is_fitted(self)
-        return -evaluate_forecaster(self.model_, series_for_fit(X), origins=1).mase
+        score = -evaluate_forecaster(self.model_, series_for_fit(X), origins=1).mase
+        if np.isnan(score):
+            told = "No series has two horizons of rows with a change to scale errors by: there is no score."
+            warnings.warn(told, DataWarning, stacklevel=2)
+        return score

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_array
 
 from memcell.contract import InputError
 from memcell.data import Series, TableSchema, as_series
-from memcell.data.arrays import unmasked
+from memcell.data.arrays import plain_array
 from memcell.data.series import check_weight
 
 __all__ = ["checked_array", "names_of", "one_column", "schema_of", "series_for_fit"]
@@ -53,9 +53,11 @@ def checked_array(x: Any) -> Any:
     Raises:
         ValueError, TypeError: what scikit-learn says of sparse, complex, empty or infinite arrays, or of text.
     """
-    x = unmasked(x)
+    x = plain_array(x)
     is_array = isinstance(x, np.ndarray) and x.ndim > 1
     like_one = hasattr(x, "__array__") and not hasattr(x, "columns") and not isinstance(x, np.ndarray)
+    if isinstance(x, np.ndarray) and x.dtype.kind in "mM":
+        raise InputError(f"`X` holds {x.dtype}; give numbers.")
     if is_array or like_one or issparse(x):
         options: dict[str, Any] = {"allow_nd": True, "ensure_all_finite": "allow-nan", "dtype": np.float64}
         return check_array(x, input_name="X", **options)
@@ -66,7 +68,7 @@ def one_column(y: Any) -> Any:
     """y with what holds arrays as an array, and a single column [n, 1] as [n], of which a warning tells."""
     if not hasattr(y, "__array__"):
         return y
-    array = np.asarray(unmasked(y))
+    array = np.asarray(plain_array(y))
     if array.ndim == 2 and array.shape[1] == 1:
         message = "A column-vector y was passed when a 1d array was expected; it is read as one target."
         warnings.warn(message, DataConversionWarning, stacklevel=4)

@@ -43,10 +43,10 @@ def calibrated(model: Model, series: list[Series], targets: NDArray[np.float32],
         times[held] += 1
     seen = times[:, 0] > 0
     spread = spread[seen] / times[seen]
-    errors, weights = targets[seen] - location[seen] / times[seen], weights[seen].astype(np.float64)
+    errors, weight = targets[seen] - location[seen] / times[seen], weights[seen].astype(np.float64)
     known = ~np.isnan(errors)
     each = zip(errors.T, spread.T, known.T, strict=True)
-    found = tuple(_distribution(one[there], wide[there], weights[there]) for one, wide, there in each)
+    found = tuple(_distribution(one[there], wide[there], weight[there]) for one, wide, there in each)
     return replace(model, config=replace(model.config, head=replace(head, errors=found)))
 
 

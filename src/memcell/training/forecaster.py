@@ -30,6 +30,7 @@ __all__ = ["fit_forecaster"]
 _STEPS_PER_EPOCH = 20
 _HIDDEN_SIZE = 48
 _COPIES = 2  # of each series with stretches taken out, so that a forecast over a gap has been practised
+_HELD_OUT = 0.15  # of each series' time
 _COVERAGE = 0.8  # what the band from the 0.1 to the 0.9 quantile claims
 
 
@@ -78,7 +79,7 @@ def fit_forecaster(
     cadence = step_of(series)
     channel = schema.channels.index(target)
     series, grids = _long_enough(series, [on_grid(one, cadence) for one in series], cadence, channel, target, horizon)
-    cuts = [_cut(one.values[:, channel], settings.validation) for one in grids]
+    cuts = [_cut(one.values[:, channel], settings.validation or _HELD_OUT) for one in grids]
     early = [one.between(0, cut) for one, cut in zip(grids, cuts, strict=True)]
     recipe = learn(early)
     config = config_of(recipe, QuantileForecast(horizon), design, len(series))
@@ -134,7 +135,7 @@ def _forecasting(design: Design) -> Design:
 def _with_defaults(settings: TrainingSettings) -> TrainingSettings:
     return replace(
         settings, epochs=settings.epochs or 30, batch_size=settings.batch_size or 32, patience=settings.patience or 12,
-        learning_rate=settings.learning_rate or 4e-3, validation=settings.validation or 0.15,
+        learning_rate=settings.learning_rate or 4e-3, validation=settings.validation or _HELD_OUT,
     )  # fmt: skip
 
 

@@ -62,8 +62,7 @@ def _named(names: tuple[str, ...], ranks: NDArray[np.float64], having: NDArray[n
     ``DataWarning`` names them."""
     enough = (having >= _FEWEST) & (count - having >= _FEWEST)
     area = (ranks - having * (having + 1) / 2)[:, enough] / (having * (count - having))[enough]
-    leaks = (np.abs(area - 0.5) >= _TELLS - 0.5).any(axis=1)
-    found = [name for name, tells in zip(names, leaks, strict=True) if tells]
+    found = [names[k] for k in np.flatnonzero((np.abs(area - 0.5) >= _TELLS - 0.5).any(axis=1))]
     if found:
         told = (
             f"{listed(found)} may give the target away: whether it is missing tells nearly all. Is it known beforehand?"

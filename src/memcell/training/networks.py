@@ -74,6 +74,8 @@ def fit_members(
         )  # fmt: skip
     if len(series) > _MOST_SERIES or sum(map(len, series)) > _MOST_SHAPED:
         design = replace(design, without=(*design.without, "shapes"))
+    if not any(len(one.observations) for one in series):
+        warnings.warn("No series has a value in any channel.", DataWarning, stacklevel=5)
     learnt_from = _enough([series[k] for k in training])
     every = _enough(series) if count > 1 else None  # a channel may be seen in what the first network holds out alone
     recipe = recipe_of(learnt_from, schema, design, head.whole, every)

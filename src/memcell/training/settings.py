@@ -7,6 +7,7 @@ from memcell.contract import InputError, LstmSpec
 from memcell.model.mechanisms import FIT_MECHANISMS, MECHANISMS
 
 _MANY = 1000  # series from which on steps are smaller, networks more, and less is held out for each
+_LARGEST = 10_000  # units, of which weights take about 3 GB
 _CHEAP, _BEARABLE = 500_000, 2_000_000  # rows up to which so many networks are trained, or three
 
 __all__ = ["Design", "TrainingSettings"]
@@ -106,12 +107,21 @@ class Design:
 
     def __post_init__(self) -> None:
         known = (*MECHANISMS, *FIT_MECHANISMS)
-        if isinstance(self.without, str) or not set(self.without) <= set(known):
+        if not isinstance(self.without, list | tuple) or not set(map(str, self.without)) <= set(known):
             raise InputError(f"`without` is {self.without!r}; it must be a list of some of {', '.join(known)}.")
+        if not isinstance(self.cycles, str):
+            try:
+                object.__setattr__(self, "cycles", tuple(map(float, self.cycles)))
+            except (TypeError, ValueError) as error:
+                raise InputError(f"`cycles` is {self.cycles!r}; give periods, 'calendar' or 'detect'.") from error
         for name in ("events", "chrono"):
             value = getattr(self, name)
             if value not in (None, True, False) or isinstance(value, float):
                 raise InputError(f"`{name}` is {value!r}; it must be True, False, or None, which lets the data say.")
+        if self.hidden_size is not None and not (type(self.hidden_size) is int and 1 <= self.hidden_size <= _LARGEST):
+            raise InputError(
+                f"`hidden_size` is {self.hidden_size!r}; it must be a whole number from 1 to {_LARGEST:,}."
+            )
         if self.members is not None and (not isinstance(self.members, int) or self.members < 1):
             raise InputError(f"`members` is {self.members!r}; it must be a whole number of at least 1.")
 

@@ -36,8 +36,10 @@ def held_out(
     subjects = _subjects(count, groups)
     whole = len(np.unique(subjects))
     if whole < 2:
-        what = "series" if groups is None else "group"
-        raise InputError(f"There is one {what} only; at least two are needed, one to train on and one to validate on.")
+        what, cut = ("series", " Cut a long one into several.") if groups is None else ("group", "")
+        raise InputError(
+            f"There is one {what} only; at least two are needed, one to train on and one to validate on.{cut}"
+        )
     # Subjects of each class in a random order, from which every split takes the next ones, round and round.
     classes = np.zeros(count, np.int64) if codes is None or groups is not None else codes
     orders = [random.permutation(np.unique(subjects[classes == code])) for code in np.unique(classes)]
