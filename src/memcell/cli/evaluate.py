@@ -9,6 +9,7 @@ from typer import Argument, Option
 from memcell.cli.roles import StaticOption, TargetsOption
 from memcell.cli.tables import OnDuplicates, note, read_for
 from memcell.contract import InputError
+from memcell.heads import Regression
 from memcell.model import load
 
 __all__ = ["evaluate"]
@@ -42,6 +43,10 @@ def evaluate(
     series = trained.series_of(series)
     if share := share_trained_on(trained, series):
         note(f"{100 * share:.0f} % of the series are among those the model was trained on: scores flatter it.")
+    head = trained.config.head
+    if isinstance(head, Regression) and len(head.names) > 1:
+        units = ", ".join(f"{name} {scale:.4g}" for name, scale in zip(head.names, head.scale, strict=True))
+        note(f"rmse, mae and pinball are means over the targets, each in units of its spread in training: {units}.")
     score: Any = evaluate_forecaster(trained, series, origins) if forecasts else evaluate_model(trained, series)
     for name, value in asdict(score).items():
         print(f"{name:18} {score_text(value)}")

@@ -157,7 +157,7 @@ def other_steps(series: Sequence[Series], cadence: Cadence) -> str | None:
     """What the user should know of series whose usual step is another than the cadence; None where there are none."""
     found: list[object] = []
     for one in series:
-        steps = cadence.steps_between(one.times[:-1], one.times[1:])
+        steps = _filled(cadence.steps_between(one.times[:-1], one.times[1:]))
         if len(steps) > 1 and not _ONE[0] < np.median(steps) < _ONE[1]:
             found.append(one.id)
     if not found:

@@ -31,6 +31,13 @@ from memcell.data.words import counts_of, kind_by
 __all__ = ["Part", "columns_of", "kinds_in", "notes_of", "part_of", "series_of", "times_of"]
 
 
+_HALF_A_DAY = 12.0  # hours
+_BACK = (
+    "Series whose clock goes back by half a day or more, though it counts from the start (if it tells the time of day, "
+    "give dates with it)"
+)
+
+
 @dataclass(frozen=True)
 class Part:
     """The rows of whole series, read.
@@ -76,6 +83,8 @@ def part_of(
     else:
         rows, kinds = long_rows(members, times.values, roles, schema)
     tags = None if roles.tag is None else _tags_of(members, times.values, rows, roles, duplicates)
+    if times.form == "clock" and schema is None:
+        rows.counts[_BACK] += _clocks_that_go_back(members.codes, times.values)
     bounds = np.searchsorted(rows.codes, np.arange(len(members.ids) + 1))
     seen = np.searchsorted(rows.observations.row, bounds)
     first = np.repeat(bounds[:-1].astype(np.int32), np.diff(seen))
@@ -118,6 +127,13 @@ def _tags_of(
             "Correct one, or let the last one count: `duplicates='last'` (on the command line `--duplicates last`)."
         )
     return result
+
+
+def _clocks_that_go_back(codes: NDArray[Any], hours: NDArray[np.float64]) -> int:
+    """How many series have a clock that goes back by half a day from one row of the table to the next."""
+    order = np.argsort(codes, kind="stable")
+    back = (np.diff(hours[order]) < -_HALF_A_DAY) & (np.diff(codes[order]) == 0)
+    return len(np.unique(codes[order][1:][back])) if hours.max(initial=0.0) < 2 * _HALF_A_DAY else 0
 
 
 def _itself(array: NDArray[Any]) -> NDArray[Any]:
@@ -239,7 +255,7 @@ def notes_of(parts: Sequence[Part], roles: Roles, schema: TableSchema | None, na
     if schema is not None and (strange := sorted(entries - set(schema.channels))):
         notes.append(f"Not used, because the model does not know them: {listed(strange)}.")
     counts = sum((part.rows.counts for part in parts), Counter[str]())
-    return [*notes, *(f"{what}: {count}." for what, count in counts.items())]
+    return [*notes, *(f"{what}: {count}." for what, count in counts.items() if count)]
 
 
 def series_of(parts: Sequence[Part], known: Known, schema: TableSchema, spill: Spill | None) -> list[Series]:

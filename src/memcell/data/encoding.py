@@ -120,6 +120,9 @@ class Encoding:
         return np.array(every).reshape(len(every), 4).T
 
 
+_SOME = 0.02  # share of the values of a channel that may lie beyond its limits
+
+
 def strange_values(encoding: Encoding, series: list[Series]) -> list[str]:
     """What the user should know of values that training did not know: words, and numbers far out of its range."""
     notes = _unread(encoding.channels, series)
@@ -159,21 +162,30 @@ def _unread(channels: tuple[Channel, ...], series: list[Series]) -> list[str]:
 
 
 def _far_numbers(known: tuple[Channel, ...], seen: list[Observations]) -> list[str]:
-    """Of each channel of numbers how many values count as not seen, because they are impossible."""
-    every = [one.scaling if isinstance(one, NumberChannel) else (0.0, 1.0, 1.0, np.inf) for one in known]
-    center, scale, _, impossible = np.array(every).reshape(len(every), 4).T
-    count, total, example = np.zeros(len(known), np.int64), np.zeros(len(known), np.int64), np.zeros(len(known))
+    """Of each channel of numbers how many values count as not seen, because they are impossible, or are drawn in where
+    that is more than a few."""
+    every = [one.scaling if isinstance(one, NumberChannel) else (0.0, 1.0, np.inf, np.inf) for one in known]
+    center, scale, *limits = np.array(every).reshape(len(every), 4).T
+    count, total = np.zeros((2, len(known)), np.int64), np.zeros(len(known), np.int64)  # drawn in or not seen; not seen
+    example = np.zeros((2, len(known)))
     for one in seen:
-        far = np.abs(one.value - center[one.channel]) > (scale * impossible)[one.channel]
+        off = np.abs(one.value - center[one.channel])
         total += np.bincount(one.channel, minlength=len(known))
-        if far.any():
-            count += np.bincount(one.channel[far], minlength=len(known))
-            example[one.channel[far]] = one.value[far]
-    return [
-        f"{known[c].name!r} has {count[c]} of {total[c]} values far out of what training saw, such as {example[c]:g}; "
-        "they count as not seen. Are they in the same unit?"
-        for c in np.flatnonzero(count)
-    ]
+        for k, limit in enumerate(limits):
+            far = off > (scale * limit)[one.channel]
+            if far.any():
+                count[k] += np.bincount(one.channel[far], minlength=len(known))
+                example[k, one.channel[far]] = one.value[far]
+    notes: list[str] = []
+    for c in np.flatnonzero((count[1] > 0) | (count[0] > _SOME * total)).tolist():
+        drawn_in, unseen = int(count[0, c] - count[1, c]), int(count[1, c])
+        treated = [f"{drawn_in} are drawn in to its limits"] if drawn_in else []
+        treated += [f"{unseen} count as not seen"] if unseen else []
+        notes.append(
+            f"{known[c].name!r} has {count[0, c]} of {total[c]} values far out of what training saw, such as "
+            f"{example[1 if unseen else 0, c]:g}; {' and '.join(treated)}. Are they in the same unit?"
+        )
+    return notes
 
 
 def _is_column(channel: Channel) -> bool:

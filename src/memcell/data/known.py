@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from memcell.contract.errors import InputError
+from memcell.contract.errors import InputError, listed
 from memcell.data.columns import channel_values
 from memcell.data.grouping import Members, called, one_a_series
 from memcell.data.observations import Observations
@@ -19,7 +19,7 @@ from memcell.data.table_libraries import pl
 from memcell.data.texts import split_texts
 from memcell.data.words import kind_of, levels_of
 
-__all__ = ["Facts", "Known", "known_of"]
+__all__ = ["Facts", "Known", "known_of", "note_ids"]
 
 _SHOWN = 5
 
@@ -93,9 +93,9 @@ def known_of(tables: Sequence[Members], roles: Roles, fitting: bool, with_target
             notes += _also_elsewhere(tables[:-1], targets, roles)
         told = {*ids}
         unseen = [id for id in targets.ids if id not in told]
-        _note_left_out(notes, "Targets without any observation, left out", unseen)
+        note_ids(notes, "Targets without any observation, left out", unseen)
         without = [id for id in ids if labels.get(id) is None]
-        _note_left_out(notes, "Series without any target, left out", without)
+        note_ids(notes, "Series without any target, left out", without)
         ids = [id for id in ids if labels.get(id) is not None]
         if not ids:
             columns = ", ".join(map(repr, roles.label))
@@ -103,14 +103,14 @@ def known_of(tables: Sequence[Members], roles: Roles, fitting: bool, with_target
     for table in tables[1 : len(tables) - with_targets]:
         described = {*table.ids}
         unknown = [id for id in ids if id not in described]
-        _note_left_out(notes, f"Series that {table.table.name} knows no facts of", unknown)
-    observed = {*main.ids}
-    silent = [id for id in ids if id not in observed]
-    _note_left_out(notes, "Series without any observation, known by their facts alone", silent)
+        note_ids(notes, f"Series that {table.table.name} knows no facts of", unknown)
     groups = _by_id(tables, roles.group, ids, "Group", None)
     weights = _by_id(tables, roles.weight, ids, "Weight", 1.0)
+    facts, empty = _facts(tables, roles, ids, fitting)
+    if empty:
+        notes.append(f"Dropped {listed(empty)}: facts that are missing for every series.")
     return Known(
-        ids, _facts(tables, roles, ids, fitting), [labels.get(id) for id in ids],
+        ids, facts, [labels.get(id) for id in ids],
         groups, weights, notes,
     )  # fmt: skip
 
@@ -132,14 +132,15 @@ def _written(id: object) -> str:
 
 
 def _check_overlap(main: Members, other: Members) -> None:
-    if not set(main.ids) & set(other.ids):
+    if main.ids and not set(main.ids) & set(other.ids):
         raise InputError(
             f"No id of {other.table.name}, such as {other.ids[0]!r}, is an id of {main.table.name}, such as "
             f"{main.ids[0]!r}. Write them alike in both."
         )
 
 
-def _note_left_out(notes: list[str], what: str, ids: list[Any]) -> None:
+def note_ids(notes: list[str], what: str, ids: list[Any]) -> None:
+    """Note how many series something is so of, and some of their ids."""
     if ids:
         more = ", ..." if len(ids) > _SHOWN else ""
         notes.append(f"{what}: {len(ids)} ({', '.join(map(repr, ids[:_SHOWN]))}{more}).")
@@ -207,7 +208,8 @@ def _by_id(tables: Sequence[Members], name: str | None, ids: list[Any], what: st
     return found
 
 
-def _facts(tables: Sequence[Members], roles: Roles, ids: list[Any], fitting: bool) -> Facts:
+def _facts(tables: Sequence[Members], roles: Roles, ids: list[Any], fitting: bool) -> tuple[Facts, list[str]]:
+    """The facts, and which were dropped when a model was to be fitted: those without any value."""
     kinds: dict[str, Kind] = {}
     words: dict[str, tuple[str, ...]] = {}
     columns = np.full((len(ids), len(roles.facts)), np.nan)
@@ -224,8 +226,12 @@ def _facts(tables: Sequence[Members], roles: Roles, ids: list[Any], fitting: boo
         found = one_a_series(members, name, pl.Series(values).fill_nan(None), "Fact")
         by_id = dict(zip(members.ids, found, strict=True))
         columns[:, c] = [np.nan if by_id.get(id) is None else by_id[id] for id in ids]
-    seen = Observations.of_dense(columns)
-    for c, name in enumerate(roles.facts):
+    there = np.flatnonzero(~np.isnan(columns).all(axis=0) | (not fitting))
+    names = tuple(roles.facts[c] for c in there)
+    kinds = {name: kind for name, kind in kinds.items() if name in names}
+    words = {name: own for name, own in words.items() if name in names}
+    seen = Observations.of_dense(columns[:, there])
+    for c, name in enumerate(names):
         if kinds.get(name) == "text":
             seen, words[name] = split_texts(seen, c, words[name])
-    return Facts(seen, roles.facts, words, kinds)
+    return Facts(seen, names, words, kinds), [name for name in roles.facts if name not in names]

@@ -114,6 +114,9 @@ def settled(roles: Roles, main: Table, others: Mapping[str, Table]) -> Roles:
     here = ["id", "time", "channel", "value", "tag", *([] if targets else ["label"]), "facts", "channels"]
     anywhere = ("group", "weight", "ignore")
     check_exist(main, [column for name in here for column in _named(roles, name)], "")
+    for name in ("weight", "group"):
+        if getattr(roles, name) in roles.label:
+            raise InputError(f"Column {getattr(roles, name)!r} is given as `{name}` and as `label`; give it once.")
     for name in (*here, *anywhere):
         named = _named(roles, name)
         if not set(named) <= known:
@@ -135,6 +138,12 @@ def settled(roles: Roles, main: Table, others: Mapping[str, Table]) -> Roles:
         check_exist(static, [roles.id or ""], "")
         taken = {roles.id, roles.group, roles.weight, *roles.label, *roles.ignore}
         facts = tuple(name for name in static.frame.columns if name not in taken)
+        clash = next((name for name in facts if name in (roles.time, roles.channel, roles.value, roles.tag)), None)
+        if clash is not None:
+            raise InputError(
+                f"{static.name} has a column {clash!r} too, which would be a fact of the name that {main.name} has for "
+                "something else. Rename it in one of the two."
+            )
         roles = replace(roles, facts=(*roles.facts, *facts))
     if roles.channel is not None:
         return roles
@@ -175,6 +184,11 @@ def trained(schema: TableSchema, main: Table, others: Mapping[str, Table], with_
         for option, columns in (("static", roles.facts), ("targets", roles.label))
         if option not in others and set(columns) - set(main.frame.columns) - elsewhere
     )
+    if roles.channel is not None and roles.channel not in main.frame.columns:
+        remedy += (
+            " That was a long table, of one row an observation; give one too, or read this one with `memcell.read` in "
+            "Python, whose series the model takes."
+        )
     check_exist(main, wanted, why, remedy)
     return roles
 

@@ -61,11 +61,8 @@ def open_table(source: object, known: bool = False) -> Table:
         InputError: no such file, not a table, unreadable or without rows; two columns of one name.
     """
     table = _open_file(Path(source).expanduser()) if isinstance(source, (str, Path)) else _open_frame(source)
-    if not table.frame.height:
-        raise InputError(
-            f"No rows in {table.name}. Where nothing is known but facts, give their table as the main one, its columns "
-            "as facts."
-        )
+    if not table.frame.height and not known:
+        raise InputError(f"No rows in {table.name}. Give a table that has some.")
     return replace(table, known=known)
 
 

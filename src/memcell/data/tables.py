@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from memcell.contract.errors import DataWarning, InputError
+from memcell.contract.errors import DataWarning, InputError, listed
 from memcell.data.contents import Part, columns_of, kinds_in, notes_of, part_of, series_of, times_of
 from memcell.data.duplicates import DUPLICATES, Duplicates
 from memcell.data.grouping import members_of
-from memcell.data.known import known_of
+from memcell.data.known import known_of, note_ids
+from memcell.data.mistakes import likely_mistakes
 from memcell.data.parts import parts_of
 from memcell.data.roles import Roles, settled, trained, written_index
 from memcell.data.schema import Kind, TableSchema
@@ -143,9 +144,10 @@ def read_table(
     main = in_parts.header if in_parts else open_table(source, schema is not None)
     beside = {"static": static, "targets": targets}
     others = {name: open_table(table, main.known) for name, table in beside.items() if table is not None}
+    fitting = schema is None
     if schema is None:
         roles = settled(asked, main, others)
-        notes = _unnamed_notes(main, roles.named)
+        notes = _unnamed_notes(main, roles.named) + _unused_notes(main, roles)
         roles = replace(roles, kinds=kinds_in(in_parts, roles)) if in_parts else roles
     else:
         roles, notes = trained(schema, main, others, with_labels), []
@@ -175,7 +177,22 @@ def read_table(
                 "differ by the zone."
             )
         schema = replace(schema, date_only=schema.date_only and date_only, time_form=form)
-    return TableContents(series_of(parts, known, schema, spill), schema, notes)
+    series = series_of(parts, known, schema, spill)
+    if not series:
+        raise InputError(f"No rows in {main.name}. Give a table that has some, or one of facts beside it (`static`).")
+    silent = [one.id for one in series if not len(one.observations)]
+    note_ids(notes, "Series without any value in a channel, known by their facts alone", silent)
+    if fitting:
+        notes += likely_mistakes(series, schema)
+    return TableContents(series, schema, notes)
+
+
+def _unused_notes(table: Table, roles: Roles) -> list[str]:
+    """Of a long table, columns beside its channels and values, which nothing is made of."""
+    unused = [name for name in table.frame.columns if name not in roles.named and not written_index(name)]
+    if roles.channel is None or not unused:
+        return []
+    return [f"Not used: {listed(unused)} of {table.name}, whose channels stand in {roles.channel!r}."]
 
 
 def _once(table: Table, roles: Roles) -> Table:

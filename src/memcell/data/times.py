@@ -22,7 +22,7 @@ _DATE = (
 _WHOLE = r"^[+-]?[0-9]+$"
 _CLOCK = r"^(?<hour>[0-9]+):(?<minute>[0-5][0-9])(?::(?<second>[0-5][0-9](?:\.[0-9]+)?))?$"
 _ZONE = r"^(?<sign>[+-])(?<hour>[0-9]{2}):?(?<minute>[0-9]{2})?$"
-_DAY_FIRST = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{2,4}\b"
+_DAY_FIRST = r"^([0-9]{1,2})([-/.])([0-9]{1,2})[-/.]([0-9]{2,4})\b"
 _YEARS = (1600, 2200)
 _DAY_AT, _STAMP = 4, 10  # digits behind the year: up to the day, and at most
 _MOSTLY = 0.9
@@ -30,7 +30,8 @@ _MOSTLY = 0.9
 months YYYYMM, 0.08."""
 _FORMS = (
     "Understood are numbers; dates such as 1958-03-29, 1958-03, 1990/07/23, 19580329 or 195803; dates with a time such "
-    "as '1958-03-29 12:00', 1958-03-29T12:00:00Z or 195803291200; and hours and minutes since the start such as 35:30."
+    "as '1958-03-29 12:00', 1958-03-29T12:00:00Z or 195803291200; 29.03.1958; and hours and minutes since the start "
+    "such as 35:30."
 )
 
 
@@ -137,6 +138,7 @@ def _parse_text(table: Table, text: pl.Series, wanted: TimeKind | None) -> tuple
     if not numbers.null_count():
         whole = text.cast(pl.Int64, strict=False) if text.str.contains(_WHOLE).all() else numbers
         return _parse_numbers(table, numbers if whole.null_count() else whole, wanted)
+    text = _year_first(text)
     forms: list[Callable[[pl.Series], tuple[NDArray[np.float64], NDArray[np.bool_]]]] = [
         _parse_dates,
         _parse_clock,
@@ -150,6 +152,20 @@ def _parse_text(table: Table, text: pl.Series, wanted: TimeKind | None) -> tuple
     if not valid.all():
         raise _not_understood(table, text, int(valid.argmin()))
     return values, "date" if best == 0 else "number"
+
+
+def _year_first(text: pl.Series) -> pl.Series:
+    """Dates 30.03.2024, day first, and 30/03/2024 or 03/30/2024 where some day above 12 tells which is which, as
+    2024-03-30; anything else as it is."""
+    parts = text.str.extract_groups(_DAY_FIRST).struct.unnest()
+    if parts["4"].null_count() or (parts["4"].str.len_chars() != 4).any():
+        return text
+    first, second = (parts[name].cast(pl.Int64) for name in ("1", "3"))
+    day_first = bool((first > 12).any() or (parts["2"] == ".").all())
+    if bool((second > 12).any()) == day_first:  # neither tells, or they contradict each other
+        return text
+    year, month, day = (f"${{{k}}}" for k in ((4, 3, 1) if day_first else (4, 1, 3)))
+    return text.str.replace(_DAY_FIRST, f"{year}-{month}-{day}")
 
 
 def _parse_dates(text: pl.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -32,6 +32,8 @@ def kind_of(table: Table, name: str) -> Kind:
     column = table.frame[name]
     if isinstance(column.dtype, (pl.List, pl.Array)):
         return "vector"
+    if isinstance(column.dtype, (pl.Categorical, pl.Enum)):
+        return "category"
     return kind_of_texts(column) if is_text(column) else "number"
 
 

@@ -25,7 +25,7 @@ _MEANING = {
     "log_loss": "mean surprise at the truth",
     "brier": "mean squared distance of probabilities from the truth",
     "calibration_error": "distance of the stated probability from how often it is right",
-    "rmse": "root mean squared error of the mean",
+    "rmse": "root mean squared error of the mean; of several targets each in units of its spread, averaged",
     "mae": "mean absolute error of the median",
     "mase": "the same in units of the change over a horizon; below 1 beats no change",
     "pinball": "mean loss of the quantiles",

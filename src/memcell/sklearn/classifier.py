@@ -147,6 +147,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             raise InputError("`classes` is missing: the first call of `partial_fit` must say all that there will be.")
         names = names_of(y, series, len(labels[0])) if several else ()
         known = _classes(classes, names)
+        names = known or names
         if so_far is not None:
             if known and known != so_far.classes:
                 raise InputError(f"`classes` is {known}; the first call of `partial_fit` said {so_far.classes}.")
@@ -155,7 +156,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         schema = schema_of(series) if so_far is None else so_far.recipe.schema
         common = schema, self._settings(), self._design()
         if several:
-            self.model_ = fit_multilabel(series, np.array(labels, object), known or names, *common, None, partial)
+            self.model_ = fit_multilabel(series, np.array(labels, object), names, *common, None, partial)
         else:
             self.model_ = fit_classifier(series, labels, *common, self.class_weight, None, partial)
         return self._fitted(series)

@@ -83,15 +83,13 @@ def fit_classifier(
     """
     _check_count(labels, series)
     _check_goes_on(partial, 1)
-    classes = list(partial.classes) if partial else classes_of(labels, "series")
     series, labels = counting(series, labels)
+    classes = list(partial.classes) if partial else classes_of(labels, "series")
     unknown = [label for label in labels if _plain(label) not in classes]
     if unknown:
         raise InputError(f"The label {unknown[0]!r} is none of the classes {', '.join(map(repr, classes))}.")
     codes = np.array([classes.index(_plain(label)) for label in labels])
     counts = np.bincount(codes, minlength=len(classes))
-    if partial is None and np.count_nonzero(counts) < 2:
-        raise InputError(f"All series but those of class {classes[int(counts.argmax())]!r} have a weight of 0.")
     each = class_weights(classes, counts, class_weight)
     weights = np.array([one.weight for one in series]) * each[codes]
     targets = np.eye(len(classes), dtype=np.float32)[codes]

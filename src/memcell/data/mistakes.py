@@ -1,0 +1,90 @@
+"""What in a table looks like a mistake that nothing refuses: fill values, numbers with units, words in two forms."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from memcell.data.schema import TableSchema
+from memcell.data.series import Series
+
+__all__ = ["likely_mistakes"]
+
+_NINES = re.compile(r"-?9{2,}")
+_OFTEN = 3  # times that a value is met to be one that fills
+_NUMBER = re.compile(r"[~(<>≤≥]*\s?[+\-\u2212±]?[0-9]")
+_MANY, _MOST = 20, 0.8  # different words, and the share of them that begin with a number
+
+
+def likely_mistakes(series: Sequence[Series], schema: TableSchema) -> list[str]:
+    """What the user should know of the values of series that a model is to be trained on."""
+    notes = _fill_values(series)
+    words = _words_of(series)
+    notes += [note for name, every in words.items() if (note := _numbers_among(name, every, schema)) is not None]
+    labels = {label for one in series for label in _strings(one.label)}
+    labels |= {tag for one in series if one.tags is not None for tag in set(_strings(tuple(one.tags)))}
+    named = [(f"Channel {name!r}", every) for name, every in words.items()] + [("The target", labels)]
+    return notes + [note for name, every in named if (note := _written_two_ways(name, every)) is not None]
+
+
+def _fill_values(series: Sequence[Series]) -> list[str]:
+    """Of numbers that may stand for what is missing, such as -999: all nines, and farther from all others than these
+    are from each other."""
+    if not series:
+        return []
+    names = series[0].channels
+    limits = np.full((2, len(names)), -np.inf)
+    for one in series:
+        for limit, sign in zip(limits, (-1, 1), strict=True):
+            np.maximum.at(limit, one.observations.channel, sign * one.observations.value)
+    notes: list[str] = []
+    for c, (least, largest) in enumerate(zip(-limits[0], limits[1], strict=True)):
+        suspects = [value for value in (least, largest) if np.isfinite(value) and _NINES.fullmatch(f"{value:.0f}")]
+        if not suspects:
+            continue
+        every = np.concatenate([one.observations.value[one.observations.channel == c] for one in series])
+        for value in suspects:
+            rest, count = every[every != value], int((every == value).sum())
+            if count >= _OFTEN and len(rest) and np.abs(rest - value).min() > np.ptp(rest):
+                notes.append(
+                    f"{names[c]!r} is {value:.0f} in {count:,} of {len(every):,} values, far from all others. If that "
+                    "stands for a missing value, leave the cell empty."
+                )
+    return notes
+
+
+def _words_of(series: Sequence[Series]) -> dict[str, set[str]]:
+    """Of each channel that holds words, those of all series; of one reading they share them."""
+    words: dict[str, set[str]] = defaultdict(set)
+    for levels in {id(one.levels): one.levels for one in series}.values():
+        for name, own in levels.items():
+            words[name].update(own)
+    return words
+
+
+def _strings(label: object) -> Iterable[str]:
+    return [one for one in (label if isinstance(label, tuple) else (label,)) if isinstance(one, str)]
+
+
+def _numbers_among(name: str, words: set[str], schema: TableSchema) -> str | None:
+    numbers = sorted(word for word in words if _NUMBER.match(word))
+    if schema.kinds.get(name) != "category" or len(words) < _MANY or len(numbers) < _MOST * len(words):
+        return None
+    return (
+        f"Channel {name!r} is read as {len(words):,} different words, such as {numbers[0]!r}. If they are numbers, "
+        "write these alone: without units, with a point."
+    )
+
+
+def _written_two_ways(name: str, words: set[str]) -> str | None:
+    alike: dict[str, list[str]] = defaultdict(list)
+    for word in sorted(words):
+        alike[unicodedata.normalize("NFKC", word).casefold().strip()].append(word)
+    pair = next((same for same in alike.values() if len(same) > 1), None)
+    if pair is None:
+        return None
+    return f"{name} has {pair[0]!r} and {pair[1]!r}, which count as different. Write them alike if they mean the same."
