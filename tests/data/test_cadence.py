@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from memcell.contract.errors import InputError
 from memcell.data import Cadence, Series, format_times, step_of
-from memcell.data.cadence import other_steps
+from memcell.data.cadence import other_steps, other_unit
 from memcell.data.dates import seconds_of
 
 DAY = 86400.0
@@ -22,6 +22,9 @@ def dated(*dates: str) -> Series:
 
 def numbered(*times: float) -> Series:
     return Series(np.zeros((len(times), 1)), np.array(times), ("a",), time_kind="number")
+
+
+SKIPPING = np.flatnonzero(np.random.default_rng(0).random(60) < 0.4).astype(float)  # more than half of the days lack
 
 
 def following(cadence: Cadence, date: str, steps: int) -> list[str]:
@@ -49,6 +52,8 @@ def following(cadence: Cadence, date: str, steps: int) -> list[str]:
         ([dated("2020-01-01", "2020-02-01"), dated("2020-01-15", "2020-02-10")], Cadence("fixed", 26 * DAY)),
         ([dated("2020-01-01")], Cadence("fixed", DAY)),
         ([numbered(4), numbered()], Cadence("fixed", 1.0)),
+        ([numbered(*SKIPPING)], Cadence("fixed", 1.0)),
+        ([numbered(*(2.5 * SKIPPING))], Cadence("fixed", 2.5)),
         ([], Cadence("fixed", 1.0)),
     ],
 )
@@ -126,3 +131,20 @@ def test_series_with_another_step_are_told():
     gaps = Series(np.zeros((4, 1)), np.array([0.0, 1.0, 2.0, 7.0]), ("x",), "e", time_kind="number")
     assert other_steps([*days[:2], gaps], step_of(days[:2])) is None
     assert other_steps(days, step_of(days)).startswith("The rows of series 'c' and 1 more are apart by another step")
+
+
+def test_uneven_times_have_their_median_as_a_step():
+    """Where the smallest difference is no part of the others, or rare."""
+    jittered = numbered(*(SKIPPING + np.random.default_rng(1).uniform(-0.2, 0.2, len(SKIPPING))))
+    assert step_of([jittered]).size == np.sort(np.diff(jittered.times))[(len(jittered) - 2) // 2]
+    rare = numbered(0, 1, *range(4, 60, 3))
+    assert step_of([rare]).size == 3.0
+
+
+def test_rows_far_nearer_to_each_other_than_in_training_are_told():
+    cadence = step_of([numbered(*range(20))])
+    assert other_unit([numbered(*range(20))], cadence) is None
+    assert other_unit([numbered(*(10.0 * np.arange(20)))], cadence) is None
+    assert "60 times as far apart" in str(other_unit([numbered(*(60.0 * np.arange(20)))], cadence))
+    assert "0.0167 times" in str(other_unit([numbered(*(np.arange(20) / 60))], cadence))
+    assert other_unit([numbered(0, 60)], cadence) is None

@@ -243,7 +243,7 @@ def test_a_channel_that_gives_the_answer_away_is_reported() -> None:
         values[rng.random((6, 3)) < 0.3] = np.nan
         values[:, 1] = 1.0 if label else np.nan
         series.append(Series(values, np.arange(6.0), ("a", "b", "c")))
-    assert leaking_channels(series, y) == ["b"]
+    assert leaking_channels(series, y[:, None] == 1) == ["b"]
     model = fit_classifier(series, y.tolist(), replace(SCHEMA, channels=("a", "b", "c")), settings(epochs=1),
                            Design(hidden_size=3, members=1))  # fmt: skip
     assert model.record["leaks"] == ["b"]

@@ -15,18 +15,22 @@ from memcell.data.dates import DAY, calendar_parts, days_in_month, time_on
 from memcell.data.series import Series
 
 _LAST_DAY = 31
+_WEEKDAYS, _MONDAY = 5, 3  # days of a week without its end; days from a Monday to 1 January 1970
+_WEEKENDS = 3  # without rows, from which on they never have any
 _ONE = (0.6, 1.7)  # usual steps between rows that count as one
 _FEWEST, _OFTEN = 10, 0.2  # differences of a series, and their share that the smallest must have, to be the step
 _ROUNDING = 1e-6  # of a difference
+_FAR = 30.0  # times the usual step
 
 
 @dataclass(frozen=True)
 class Cadence:
-    """A step in time: so many units, or so many whole calendar months.
+    """A step in time: so many units, whole calendar months, or days from Monday to Friday.
 
     Attributes:
-        kind: ``"fixed"`` for a number of units, ``"months"`` for calendar months, which differ in length.
-        size: the step, above 0: in seconds (dates) or the user's own unit, or a whole number of months.
+        kind: ``"fixed"`` for a number of units, ``"months"`` for calendar months, which differ in length,
+            ``"weekdays"`` for days of which Saturdays and Sundays are none.
+        size: the step, above 0: in seconds (dates) or the user's own unit, or a whole number of months or days.
         day: for months, the day of the month that the last day of a shorter month stands for: with 31,
             28 February steps to 31 March; with 28 or less, to 28 March.
 
@@ -40,18 +44,18 @@ class Cadence:
         2.0
     """
 
-    kind: Literal["months", "fixed"]
+    kind: Literal["months", "fixed", "weekdays"]
     size: float
     day: int = _LAST_DAY
 
     def __post_init__(self) -> None:
         """Refuse what is no step."""
-        if self.kind not in ("months", "fixed"):
-            raise InputError(f"`kind` of a cadence must be 'months' or 'fixed'; got {self.kind!r}.")
+        if self.kind not in ("months", "fixed", "weekdays"):
+            raise InputError(f"`kind` of a cadence must be 'months', 'weekdays' or 'fixed'; got {self.kind!r}.")
         if not (math.isfinite(self.size) and self.size > 0):
             raise InputError(f"`size` of a cadence must be finite and above 0; got {self.size}.")
-        if self.kind == "months" and self.size != int(self.size):
-            raise InputError(f"`size` of a cadence in months must be whole; got {self.size}.")
+        if self.kind != "fixed" and self.size != int(self.size):
+            raise InputError(f"`size` of a cadence in {self.kind} must be whole; got {self.size}.")
         if not 1 <= self.day <= _LAST_DAY:
             raise InputError(f"`day` of a cadence must be 1 to {_LAST_DAY}; got {self.day}.")
 
@@ -68,6 +72,8 @@ class Cadence:
         start, end = np.broadcast_arrays(np.asarray(t0, np.float64), np.asarray(t1, np.float64))
         if self.kind == "fixed":
             return (end - start) / self.size
+        if self.kind == "weekdays":
+            return (_weekdays_until(end) - _weekdays_until(start)) / self.size
         month0, day, clock = self._anchor(start)
         month = calendar_parts(end).month
         month = np.where(end < time_on(month, day, clock), month - 1, month)
@@ -84,6 +90,9 @@ class Cadence:
         start, steps = np.broadcast_arrays(np.asarray(t, np.float64), np.asarray(k, np.float64))
         if self.kind == "fixed":
             return start + steps * self.size
+        if self.kind == "weekdays":
+            weeks, day = np.divmod(_weekdays_until(start) + steps * self.size, _WEEKDAYS)
+            return (7 * weeks + day - _MONDAY) * DAY
         month, day, clock = self._anchor(start)
         return time_on(month + np.rint(steps * self.size).astype(np.int64), day, clock)
 
@@ -148,9 +157,22 @@ def step_of(series: Sequence[Series]) -> Cadence:
         return Cadence("fixed", DAY if dates else 1.0)
     day = _common_day(series) if dates else None
     if day is None:
-        return Cadence("fixed", _lower_median(steps))
+        usual = _lower_median(steps)
+        on_weekdays = dates and usual == DAY and _never_on_weekends(series)
+        return Cadence("weekdays", 1.0) if on_weekdays else Cadence("fixed", usual)
     months = _concatenated(_filled(np.diff(calendar_parts(one.times).month)) for one in series)
     return Cadence("months", _lower_median(months), day)
+
+
+def other_unit(series: Sequence[Series], cadence: Cadence) -> str | None:
+    """What the user should know of series whose rows are far nearer to each other, or farther apart, than a model's."""
+    steps = _concatenated(cadence.steps_between(one.times[:-1], one.times[1:]) for one in series)
+    if len(steps) < _FEWEST:
+        return None
+    times = _lower_median(steps)
+    if 1 / _FAR < times < _FAR:
+        return None
+    return f"Rows are usually {times:.3g} times as far apart as in training. Are their times in the same unit?"
 
 
 def other_steps(series: Sequence[Series], cadence: Cadence) -> str | None:
@@ -164,6 +186,19 @@ def other_steps(series: Sequence[Series], cadence: Cadence) -> str | None:
         return None
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     return f"The rows of series {found[0]!r}{more} are apart by another step than the one that is forecast in."
+
+
+def _weekdays_until(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Days from Monday to Friday since a Monday, fractions included; a weekend is its Monday."""
+    weeks, day = np.divmod(times / DAY + _MONDAY, 7)
+    return _WEEKDAYS * weeks + np.minimum(day, _WEEKDAYS)
+
+
+def _never_on_weekends(series: Sequence[Series]) -> bool:
+    """Whether no row lies on a Saturday or Sunday, though some lie before and after one."""
+    days = [np.floor(one.times / DAY + _MONDAY) for one in series]
+    weekends = sum(int((np.diff(one // 7) == 1).sum()) for one in days)
+    return weekends >= _WEEKENDS and all((one % 7 < _WEEKDAYS).all() for one in days)
 
 
 def _common_day(series: Sequence[Series]) -> int | None:

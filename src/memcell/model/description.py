@@ -214,8 +214,8 @@ def _tables(model: Model) -> list[tuple[str, str]]:
     times = f"{schema.time}: {kinds[schema.time_kind]}" if schema.time else kinds["order"]
     if schema.time_kind == "date":
         times += ", with a time zone, read as UTC" if schema.time_form == "zoned" else ", as if in UTC"
-    months = cadence.kind == "months"
-    step = f"{cadence.size:g} months" if months else duration(cadence.size, schema.time_kind, schema.time)
+    calendar = {"months": f"{cadence.size:g} months", "weekdays": "a day from Monday to Friday"}
+    step = calendar.get(cadence.kind) or duration(cadence.size, schema.time_kind, schema.time)
     rows = [
         ("series", f"named by {schema.id}" if schema.id else "one a table, or one an array"),
         ("times", times),

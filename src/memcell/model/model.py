@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from memcell.contract import DataWarning, InputError
 from memcell.data import Series
 from memcell.data.arrays import as_series_for
-from memcell.data.cadence import other_steps
+from memcell.data.cadence import other_steps, other_unit
 from memcell.data.conform import conformed
 from memcell.data.recipe import Recipe
 from memcell.data.steps import Steps
@@ -223,6 +223,8 @@ class Model:
                 "Read them with `memcell.read`, or build them with `memcell.as_series(x, times, channels)`."
             )
         series, notes = conformed(series, self.recipe.row_encoding)
+        if kind != "order" and self.task != "forecast" and (told := other_unit(series, self.recipe.cadence)):
+            notes.append(told)
         for note in notes:
             warnings.warn(note, DataWarning, stacklevel=3)
         return series

@@ -29,7 +29,7 @@ def head(model: Model, series: list[Series], source: str) -> list[Html]:
     name = escaped(source or "the data")
     data = Html(
         f"This page reports on {bold(name)}: {_count(len(series), 'series', 'series')}, {_count(rows, 'row')}, "
-        f"{_count(observed, 'observation')}."
+        f"{_count(observed, 'observation')}{_sets(series)}."
     )
     schema = model.recipe.schema
     known = [
@@ -59,6 +59,12 @@ def head(model: Model, series: list[Series], source: str) -> list[Html]:
         _listed("channels", model.recipe.channels),
         _listed("facts", model.recipe.facts),
     ]
+
+
+def _sets(series: list[Series]) -> str:
+    """How many values share their row and channel with another."""
+    beside = sum(one.observations.surplus for one in series)
+    return f", {beside:,} of them beside another one of the same channel and time, read as sets" if beside else ""
 
 
 def learning(model: Model) -> Html:
@@ -155,6 +161,8 @@ def _step(model: Model) -> str:
     cadence, kind = model.recipe.cadence, model.recipe.schema.time_kind
     if cadence.kind == "months":
         return _count(int(cadence.size), "month")
+    if cadence.kind == "weekdays":
+        return "a day from Monday to Friday"
     return duration(cadence.size, kind, model.recipe.schema.time)
 
 
