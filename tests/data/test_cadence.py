@@ -133,6 +133,25 @@ def test_series_with_another_step_are_told():
     assert other_steps(days, step_of(days)).startswith("The rows of series 'c' and 1 more are apart by another step")
 
 
+WORKDAYS = [f"2023-05-{day:02d}" for day in range(1, 31) if day % 7 not in (6, 0)]  # 1 May 2023 was a Monday
+
+
+def test_weekends_are_no_days_where_they_never_have_rows():
+    cadence = step_of([dated(*WORKDAYS)])
+    assert cadence == Cadence("weekdays", 1.0)
+    assert step_of([dated(*WORKDAYS, "2023-06-03")]) == Cadence("fixed", DAY)
+    assert step_of([dated(*WORKDAYS[:9])]) == Cadence("fixed", DAY), "one weekend may be chance"
+    assert following(cadence, "2023-05-05", 3) == ["2023-05-08", "2023-05-09", "2023-05-10"]
+    assert following(cadence, "2023-05-03", 4) == ["2023-05-04", "2023-05-05", "2023-05-08", "2023-05-09"]
+    friday, monday, next_friday = dated("2023-05-05", "2023-05-08", "2023-05-12").times
+    assert cadence.steps_between(friday, monday) == 1
+    assert cadence.steps_between(friday, next_friday) == 5
+    assert cadence.after(monday, -1) == friday
+    morning = cadence.after(friday + 6 * 3600.0, 1)
+    assert morning == monday + 6 * 3600.0
+    assert Cadence.from_json(cadence.to_json()) == cadence
+
+
 def test_uneven_times_have_their_median_as_a_step():
     """Where the smallest difference is no part of the others, or rare."""
     jittered = numbered(*(SKIPPING + np.random.default_rng(1).uniform(-0.2, 0.2, len(SKIPPING))))

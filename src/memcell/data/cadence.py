@@ -92,7 +92,7 @@ class Cadence:
             return start + steps * self.size
         if self.kind == "weekdays":
             weeks, day = np.divmod(_weekdays_until(start) + steps * self.size, _WEEKDAYS)
-            return (7 * weeks + day - _MONDAY) * DAY
+            return np.round((7 * weeks + day - _MONDAY) * DAY, 3)  # what quotients leave of a midnight
         month, day, clock = self._anchor(start)
         return time_on(month + np.rint(steps * self.size).astype(np.int64), day, clock)
 
