@@ -34,6 +34,7 @@ _LONG = 200  # rows of a series from which on gates start out remembering over i
 _CENTERED = 5000  # series at most, of which the means of summaries are taken
 _ENOUGH = 20_000_000  # observations to learn a recipe from
 _MOST_SERIES, _MOST_SHAPED = 2_000, 500_000  # series and their rows up to which shapes are sought
+_COLUMNS_OF_A_ROW = 64  # wider rows count as several when there is to be chosen how many networks are trained
 _FEW_COLUMNS = 32  # with which mask and time since seen stay, also where they are constant
 _ABOUT = 0.01  # steps within which rows are even
 _TRIALS = 3  # networks that decide between two recipes
@@ -64,7 +65,8 @@ def fit_members(
     groups = None if all(one.group is None for one in series) else [one.group for one in series]
     record = record_of_training(settings, settings.for_data(len(series)), design)
     settings = settings.for_data(len(series))
-    count = design.members_for(len(series), sum(map(len, series)))
+    observed = sum(len(one.observations) for one in series)
+    count = design.members_for(len(series), max(sum(map(len, series)), observed // _COLUMNS_OF_A_ROW))
     splits = held_out(len(series), settings.validation or 0.2, settings.seed, codes, groups, count)
     training = splits[0][0]
     if codes is not None and any(len(np.unique(codes[kept])) < len(np.unique(codes)) for kept, _ in splits):
