@@ -184,6 +184,7 @@ def _on_rows(effort: Effort) -> list[Pair]:
         ("aligned", "ItalyPowerDemand"),
         ("shapes", "ItalyPowerDemand"),
         ("shapes", "ArrowHead"),
+        ("contests", "ArrowHead"),
         ("products", "JapaneseVowels"),
     )
     for mechanism, name in on_rows:

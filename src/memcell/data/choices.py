@@ -1,6 +1,7 @@
 """What a recipe finds out by itself from training series: scales and words, and which rows become one."""
 
 from collections.abc import Mapping
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -96,16 +97,19 @@ def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel
     return rows
 
 
-def shapes_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> tuple[AnyShapes, ...]:
-    """Shapes and contests of rows and of their changes, within series that are even and complete, with rows enough for
-    one."""
-    if not series or np.median([len(one) for one in series]) < TAPS:
+def shapes_of(
+    series: list[Series], cadence: Cadence, channels: tuple[Channel, ...], *, shapes: bool, contests: bool
+) -> tuple[AnyShapes, ...]:
+    """``shapes`` and ``contests`` of rows and of their changes, within series that are even and complete, with rows
+    enough for one."""
+    if not (shapes or contests) or not series or np.median([len(one) for one in series]) < TAPS:
         return ()
     if not _complete(series, channels) or not _even(series, cadence):
         return ()
     encoding = Encoding(channels, ())
     scaled = [np.nan_to_num(encoding.scaled(encoding.columns_of(one))) for one in series]
-    return tuple(kind.learn(scaled, changes=changes) for kind in (Shapes, Contests) for changes in (False, True))
+    kinds = compress((Shapes, Contests), (shapes, contests))
+    return tuple(kind.learn(scaled, changes=changes) for kind in kinds for changes in (False, True))
 
 
 def summary_of(

@@ -100,6 +100,7 @@ class Recipe:
         summary: bool = False,
         aligned: bool = True,
         shapes: bool = False,
+        contests: bool = False,
         products: bool = True,
         fine: bool = False,
         merging: bool = False,
@@ -117,7 +118,8 @@ class Recipe:
             cycles: as in ``memcell.data.cycles.periods_of``.
             summary: whether a series comes with a summary of each column.
             aligned: whether the values of rows that all series have alike are among it.
-            shapes: whether it comes with how often each shape is there, where series are few, even and complete.
+            shapes, contests: whether it comes with how often each shape is there, or each kernel wins, where series are
+                even and complete.
             products: whether products of channels are among the summary, where these are few and complete.
             fine: whether statistics come in fine pieces too, where series are enough and columns few.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
@@ -166,7 +168,7 @@ class Recipe:
             summary = False
         whole = summary and not by_row
         rows = aligned_rows(series, cadence, channels) if whole and aligned else 0
-        found = shapes_of(series, cadence, channels) if whole and shapes else ()
+        found = shapes_of(series, cadence, channels, shapes=shapes, contests=contests) if whole else ()
         pairs = whole and products and products_of(series, channels)
         scaling = summary_of(series, cadence, channels, by_row=by_row, fine=fine) if summary else None
         by_row &= summary

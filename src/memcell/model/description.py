@@ -285,7 +285,7 @@ def _mechanisms(model: Model) -> list[tuple[str, ...]]:
         "summary": recipe.summary is not None,
         "aligned": recipe.aligned > 0,
         "linear": any(bool(one["linear.weight"].any()) for one in model.members if "linear.weight" in one),
-        "shapes": bool(recipe.shapes),
+        **{kind: any(one.kind == kind for one in recipe.shapes) for kind in ("shapes", "contests")},
         "products": recipe.products,
         "fine": config.fine > 0,
     }
@@ -308,8 +308,8 @@ def _detail(name: str, model: Model) -> str:
     if name == "summary":
         of = "the rows so far" if recipe.by_row else "all rows"
         return f"here {config.summarised:,} features of {of}, from {', '.join(STATISTICS)} of each channel"
-    if name == "shapes":
-        return "here " + ", ".join(f"{size:,} {what}" for what, size in config.shapes)
+    if name in ("shapes", "contests"):
+        return "here " + ", ".join(f"{size:,} {what}" for what, size in config.shapes if what.startswith(name))
     counts = {"aligned": config.aligned, "products": config.products, "fine": config.fine}
     return f"here {counts[name]:,} features" if name in counts else ""
 

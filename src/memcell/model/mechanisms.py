@@ -58,6 +58,10 @@ FIT_MECHANISMS = {
         "how often each of many shapes is there, read linearly",
         f"{_WHOLE}, even and complete, 2,000 at most, and held-out series that gain by it",
     ),
+    "contests": Mechanism(
+        "how often each of many kernels fits better than its rivals, whatever the size, read linearly",
+        f"{_WHOLE}, even and complete, 2,000 at most, and held-out series that gain by it",
+    ),
     "products": Mechanism("mean products of each two channels", f"{_WHOLE} and 2 to 16 complete channels"),
     "fine": Mechanism(
         "statistics in fine pieces, read linearly",

@@ -75,7 +75,7 @@ def fit_members(
             "in one of them. Give finer groups, or none.", DataWarning, stacklevel=4,
         )  # fmt: skip
     if len(series) > _MOST_SERIES or sum(map(len, series)) > _MOST_SHAPED:
-        design = replace(design, without=(*design.without, "shapes"))
+        design = replace(design, without=(*design.without, "shapes", "contests"))
     if not any(len(one.observations) for one in series):
         warnings.warn("No series has a value in any channel.", DataWarning, stacklevel=5)
     learnt_from = _enough([series[k] for k in training])
@@ -253,13 +253,13 @@ def recipe_of(
     series: list[Series], schema: TableSchema, design: Design, whole: bool, others: list[Series] | None = None
 ) -> Recipe:
     """The recipe learnt from some series as the design says; from others, what these have no value of."""
-    clipping, merging, summary, aligned, linear, shapes, products, fine = (
+    clipping, merging, summary, aligned, linear, shapes, contests, products, fine = (
         name not in design.without for name in FIT_MECHANISMS
     )
     return Recipe.learn(
         series, schema, clipping=clipping, events=design.events, cycles=design.cycles, summary=summary,
-        aligned=aligned, shapes=linear and shapes, products=products, fine=linear and fine,
-        merging=whole and merging, by_row=not whole, others=others,
+        aligned=aligned, shapes=linear and shapes, contests=linear and contests, products=products,
+        fine=linear and fine, merging=whole and merging, by_row=not whole, others=others,
     )  # fmt: skip
 
 
