@@ -32,6 +32,7 @@ from memcell.data.shape_counts import AnyShapes, shapes_from_json
 from memcell.data.steps import Steps
 from memcell.data.summary import SummaryScaling, pairs_of
 from memcell.data.target import TargetRecipe
+from memcell.data.windows import FADING
 
 __all__ = ["Recipe"]
 
@@ -63,6 +64,8 @@ class Recipe:
             each kernel wins being one: of rows, and of changes.
         products: whether the mean products of each two columns are among the summary.
         by_row: whether every row comes with a summary of the rows so far, and no series with one of all its rows.
+        windows: whether it also comes with what channels did lately (1), and what they do soon (2), see
+            ``memcell.data.windows``; 0 for neither.
 
     Example:
         >>> from memcell.data import as_series
@@ -85,6 +88,7 @@ class Recipe:
     shapes: tuple[AnyShapes, ...] = ()
     products: bool = False
     by_row: bool = False
+    windows: int = 0
 
     @classmethod
     def learn(
@@ -105,6 +109,7 @@ class Recipe:
         fine: bool = False,
         merging: bool = False,
         by_row: bool = False,
+        windows: int = 0,
         others: list[Series] | None = None,
     ) -> "Recipe":
         """Statistics of the series, which must be training series and, for a forecast, end where training ends.
@@ -124,6 +129,7 @@ class Recipe:
             fine: whether statistics come in fine pieces too, where series are enough and columns few.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
                 channels, in patches where they are even and complete.
+            windows: of rows that come with summaries, as the attribute.
             others: more series, of which channels that ``series`` have no value of are learnt.
             by_row: whether summaries are of the rows up to each one, where columns are not too many; of whole series
                 otherwise.
@@ -173,8 +179,9 @@ class Recipe:
         scaling = summary_of(series, cadence, channels, by_row=by_row, fine=fine) if summary else None
         by_row &= summary
         return cls(
-            schema, cadence, channels, facts, periods, target_recipe, scaling, span, patch, rows, found, pairs, by_row
-        )
+            schema, cadence, channels, facts, periods, target_recipe, scaling, span, patch, rows, found, pairs, by_row,
+            windows * by_row,
+        )  # fmt: skip
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -208,7 +215,7 @@ class Recipe:
             "channels": columns, "extra": self.extra, "events": encoding.event_kinds, "facts": encoding.fact_width,
             "patch": self.patch,
             "summary": self.whole * (statistics + products + self.aligned * single),
-            "so_far": self.by_row * statistics,
+            "so_far": self.by_row * (statistics + 2 * len(FADING) * self.windows * single),
             "products": products,
             "aligned": self.aligned * single,
             "blank": self.whole * (1 + encoding.fact_width),
@@ -265,6 +272,7 @@ class Recipe:
             "shapes": [one.to_json() for one in self.shapes],
             "products": self.products,
             "by_row": self.by_row,
+            "windows": self.windows,
         }
 
     @classmethod
@@ -290,15 +298,17 @@ class Recipe:
         span = record["span"]
         if not isinstance(span, float) or not 0 <= span < np.inf:
             raise InputError(f"The recipe's span is {span!r}; it must be a number of at least 0.")
-        counts = {name: record[name] for name in ("patch", "aligned")}
+        counts = {name: record[name] for name in ("patch", "aligned", "windows")}
         if any(type(count) is not int or count < 0 for count in counts.values()) or not counts["patch"]:
-            raise InputError(f"The recipe's patch and aligned rows are {counts}; they must be counts.")
+            raise InputError(f"The recipe's patch, aligned rows and windows are {counts}; they must be counts.")
         columns, products = len(Encoding(channels, facts).columns), record["products"] is True
         shapes = tuple(shapes_from_json(one, columns) for one in record["shapes"])
         summary = None if record["summary"] is None else SummaryScaling.from_json(record["summary"], columns)
         by_row = record["by_row"] is True
         if by_row and (shapes or products or counts["aligned"] or counts["patch"] > 1 or span):
             raise InputError("The recipe has summaries by row, which do not go with merged rows, shapes or products.")
+        if counts["windows"] > 2 or (counts["windows"] and not by_row):
+            raise InputError("The recipe's windows are lately and soon, of rows that come with summaries.")
         if (shapes or products or by_row) and summary is None:
             raise InputError("The recipe has shapes or products but no summaries, which these come with.")
         return cls(

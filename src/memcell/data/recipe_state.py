@@ -15,6 +15,7 @@ from memcell.data.shape_counts import ShapeCounts
 from memcell.data.steps import Steps
 from memcell.data.summary import Summary
 from memcell.data.target import TargetState
+from memcell.data.windows import Windows, both_ways
 from memcell.ragged import offsets_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class RecipeState:
         self._summary = Summary.nothing(len(recipe.row_encoding.columns), recipe.aligned, recipe.products)
         self._shapes = [ShapeCounts.nothing(one, len(recipe.row_encoding.columns)) for one in recipe.shapes]
         self._so_far = recipe.widths["so_far"]
+        self._windows = Windows.nothing(len(recipe.row_encoding.columns))
         self._facts = np.empty(recipe.encoding.fact_width, np.float32)
         self.blank = True
         """Whether nothing was seen so far."""
@@ -168,4 +170,10 @@ class RecipeState:
             each = self._summary.after_each(seen[block], elapsed[block])
             parts.append(recipe.summary.features(each.statistics()).astype(np.float32))
             self._summary = each.at_last()
-        return np.concatenate(parts)
+        so_far = np.concatenate(parts)
+        if not recipe.windows:
+            return so_far
+        if recipe.windows == 2:  # of a series that comes whole
+            return np.concatenate([so_far, both_ways(seen, elapsed)], axis=1)
+        self._windows, lately = self._windows.after_each(seen, elapsed)
+        return np.concatenate([so_far, lately], axis=1)

@@ -10,6 +10,7 @@ from memcell.contract import LstmSpec
 from memcell.data.channels import Channel, NumberChannel, WordChannel
 from memcell.data.dates import DAY, TimeKind, format_times
 from memcell.data.summary import STATISTICS
+from memcell.data.windows import FADING
 from memcell.heads import Classification, MultiLabel, QuantileForecast, Regression
 from memcell.model.mechanisms import FIT_MECHANISMS, MECHANISMS
 from memcell.model.model import Model
@@ -283,6 +284,7 @@ def _mechanisms(model: Model) -> list[tuple[str, ...]]:
         "clipping": _clips(model),
         "merging": recipe.span > 0 or recipe.patch > 1,
         "summary": recipe.summary is not None,
+        "windows": recipe.windows > 0,
         "aligned": recipe.aligned > 0,
         "linear": any(bool(one["linear.weight"].any()) for one in model.members if "linear.weight" in one),
         **{kind: any(one.kind == kind for one in recipe.shapes) for kind in ("shapes", "contests")},
@@ -310,6 +312,8 @@ def _detail(name: str, model: Model) -> str:
         return f"here {config.summarised:,} features of {of}, from {', '.join(STATISTICS)} of each channel"
     if name in ("shapes", "contests"):
         return "here " + ", ".join(f"{size:,} {what}" for what, size in config.shapes if what.startswith(name))
+    if name == "windows":
+        return f"here fading over {', '.join(f'{one:g}' for one in FADING)} usual steps"
     counts = {"aligned": config.aligned, "products": config.products, "fine": config.fine}
     return f"here {counts[name]:,} features" if name in counts else ""
 

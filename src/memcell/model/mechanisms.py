@@ -49,6 +49,10 @@ FIT_MECHANISMS = {
         "statistics of each channel over all rows, or over the rows so far, reach the head through a small layer",
         f"{_WHOLE}, or of rows with up to 100 channels",
     ),
+    "windows": Mechanism(
+        "means and deviations of each channel over the last few rows, and over the next few where these are read, "
+        "reach the head beside these statistics", "labels of rows, up to 100 channels",
+    ),
     "aligned": Mechanism(
         "each value of each row is a feature of its own",
         f"{_WHOLE}, the same complete rows in all, and held-out series that gain by it",

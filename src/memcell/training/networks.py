@@ -253,13 +253,14 @@ def recipe_of(
     series: list[Series], schema: TableSchema, design: Design, whole: bool, others: list[Series] | None = None
 ) -> Recipe:
     """The recipe learnt from some series as the design says; from others, what these have no value of."""
-    clipping, merging, summary, aligned, linear, shapes, contests, products, fine = (
+    clipping, merging, summary, windows, aligned, linear, shapes, contests, products, fine = (
         name not in design.without for name in FIT_MECHANISMS
     )
     return Recipe.learn(
         series, schema, clipping=clipping, events=design.events, cycles=design.cycles, summary=summary,
         aligned=aligned, shapes=linear and shapes, contests=linear and contests, products=products,
-        fine=linear and fine, merging=whole and merging, by_row=not whole, others=others,
+        fine=linear and fine, merging=whole and merging, by_row=not whole,
+        windows=windows * (1 + design.bidirectional), others=others,
     )  # fmt: skip
 
 
