@@ -15,10 +15,25 @@ def notes_on(table: pl.DataFrame, **roles: str) -> str:
     return " ".join(read_table(table, id="id", time="t", **roles).warnings)
 
 
-@pytest.mark.parametrize("fill", [-99.0, -999.0, 9999.0, 99999999.0])
+@pytest.mark.parametrize("fill", [-99.0, -999.0, 9999.0, 99999999.0, 88888.0, 32767.0, 1234567.0, 6553.5, 1e9])
 def test_values_that_fill_are_told(fill: float) -> None:
     table = PLAIN.with_columns(x=pl.when(pl.int_range(ROWS) % 9 == 0).then(fill).otherwise(pl.col("x")))
-    assert f"'x' is {fill:.0f} in 23 of 200 values" in notes_on(table)
+    assert f"'x' is {fill:.15g} in 23 of 200 values" in notes_on(table)
+
+
+def test_several_values_that_fill_are_told_beside_an_outlier() -> None:
+    place = pl.int_range(ROWS)
+    fills = pl.when(place % 9 == 0).then(-999.0).when(place % 13 == 1).then(9999.0).when(place == 5).then(5000.0)
+    notes = notes_on(PLAIN.with_columns(x=fills.otherwise(pl.col("x"))))
+    assert "'x' is -999 in 23" in notes
+    assert "'x' is 9999 in" in notes
+    assert "5000" not in notes
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.86])
+def test_values_that_fill_may_be_most(share: float) -> None:
+    fills = pl.when(pl.Series(np.random.default_rng(1).random(ROWS) < share)).then(-9999.0)
+    assert "'x' is -9999 in" in notes_on(PLAIN.with_columns(x=fills.otherwise(pl.col("x"))))
 
 
 @pytest.mark.parametrize(
@@ -29,8 +44,10 @@ def test_values_that_fill_are_told(fill: float) -> None:
         RANDOM.choice([1.0, 999.5], ROWS),
         np.full(ROWS, 99.0),
         RANDOM.normal(size=ROWS) * 1e3,
+        np.where(RANDOM.random(ROWS) < 0.8, 0.0, 500.0),
+        np.minimum(np.exp(RANDOM.normal(size=ROWS) * 2), 40.0),
     ],
-    ids=["percent", "once", "fraction", "constant", "large"],
+    ids=["percent", "once", "fraction", "constant", "large", "doses", "capped"],
 )
 def test_other_numbers_are_not(values: np.ndarray) -> None:
     assert notes_on(PLAIN.with_columns(x=pl.Series(values, dtype=pl.Float64))) == ""
@@ -68,7 +85,7 @@ def test_clocks_that_pass_midnight_are_told() -> None:
 
 def test_series_without_a_value_are_counted_with_those_without_a_row() -> None:
     table = PLAIN.with_columns(x=pl.when(pl.col("id") == 3).then(None).otherwise(pl.col("x")))
-    assert "Series without any value in a channel, known by their facts alone: 1 (3)" in notes_on(table)
+    assert "Series without any value in a channel: 1 (3)" in notes_on(table)
 
 
 def test_facts_without_any_value_are_dropped() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from memcell import Series
+from memcell import Series, as_series
 from memcell.data.observations import Observations
 from memcell.sklearn import SequenceClassifier, SequenceTagger
 
@@ -245,6 +245,25 @@ def test_facts_reach_every_row() -> None:
 
     assert right() > 0.9
     assert right("summary") < 0.7
+
+
+@pytest.mark.parametrize("look_ahead", [False, True])
+def test_a_tag_that_is_told_by_how_much_a_sensor_trembles(look_ahead: bool) -> None:
+    def stretches(seed: int) -> tuple[list[Any], list[Any]]:
+        rng = np.random.default_rng(seed)
+        tags = [np.repeat(rng.integers(0, 2, 6), 20) for _ in range(40)]
+        return as_series([rng.normal(size=(120, 1)) * np.where(tag, 1.0, 0.3)[:, None] for tag in tags]), tags
+
+    (x, y), (x_test, y_test) = stretches(0), stretches(1)
+
+    def right(*without: str) -> float:
+        tagger = SequenceTagger(
+            members=1, epochs=30, hidden_size=8, progress=False, bidirectional=look_ahead, without=without
+        ).fit(x, y)
+        return float((np.concatenate(tagger.predict(x_test)) == np.concatenate(y_test)).mean())
+
+    assert right() > 0.82
+    assert right("windows") < right() - 0.02
 
 
 def test_a_row_that_all_series_have_is_read_as_it_is() -> None:

@@ -19,7 +19,10 @@ def main() -> None:
     Exit codes: 0 done; 2 wrong use: an option, a file or data that the user has to change; 1 failure: no space, no
     right to write, or a fault of memcell itself.
     """
-    sys.exit(_run())
+    try:
+        sys.exit(_run())
+    except KeyboardInterrupt:  # before anything of ours runs that would take care of it
+        sys.exit(_complain("Interrupted before it was done.", 1))
 
 
 def _run() -> int:

@@ -26,12 +26,17 @@ _FIELDS: dict[Role, tuple[str, str, str, str]] = {
 }
 
 
-def conformed(series: Sequence[Series], encoding: Encoding) -> tuple[list[Series], list[str]]:
+def conformed(series: Sequence[Series], encoding: Encoding, kept: int | None = None) -> tuple[list[Series], list[str]]:
     """The series with the model's channels and facts in its order, and what the user should know.
 
     Channels are found by name. One without any value may lack: where the table had it, where its rows name their
     channels, and facts beside others that are known. Where the model reads texts and the series have whole cells, these
     are split into words.
+
+    Args:
+        series: as they came.
+        encoding: of the model.
+        kept: number of the channel of which all values count, as of what is forecast.
 
     Raises:
         InputError: a channel or fact lacks, or holds something else than in training.
@@ -48,7 +53,7 @@ def conformed(series: Sequence[Series], encoding: Encoding) -> tuple[list[Series
         result.append(one)
     lacking = dict.fromkeys(name for layouts in found.values() for one in layouts.values() for name in one.lacking)
     notes = [] if not lacking else [f"No value of {listed(lacking)} in some series; it counts as missing there."]
-    return result, [*notes, *strange_values(encoding, result)]
+    return result, [*notes, *strange_values(encoding, result, kept)]
 
 
 def _identity(thing: object) -> int:

@@ -123,13 +123,16 @@ class Encoding:
 _SOME = 0.02  # share of the values of a channel that may lie beyond its limits
 
 
-def strange_values(encoding: Encoding, series: list[Series]) -> list[str]:
-    """What the user should know of values that training did not know: words, and numbers far out of its range."""
+def strange_values(encoding: Encoding, series: list[Series], kept: int | None = None) -> list[str]:
+    """What the user should know of values that training did not know: words, and numbers far out of its range; of the
+    channel ``kept`` these count too."""
     notes = _unread(encoding.channels, series)
     for place, levels, known in (
         ("observations", "levels", encoding.channels), ("facts", "fact_levels", encoding.facts),
     ):  # fmt: skip
-        notes += _far_numbers(known, [getattr(each, place) for each in series])
+        notes += _far_numbers(
+            known, [getattr(each, place) for each in series], kept if place == "observations" else None
+        )
         for c, one in enumerate(known):
             if isinstance(one, NumberChannel):
                 continue
@@ -161,7 +164,7 @@ def _unread(channels: tuple[Channel, ...], series: list[Series]) -> list[str]:
     return [f"{channels[c].name!r} has values, of which training had none; they are not used." for c in sorted(found)]
 
 
-def _far_numbers(known: tuple[Channel, ...], seen: list[Observations]) -> list[str]:
+def _far_numbers(known: tuple[Channel, ...], seen: list[Observations], kept: int | None) -> list[str]:
     """Of each channel of numbers how many values count as not seen, because they are impossible, or are drawn in where
     that is more than a few."""
     every = [one.scaling if isinstance(one, NumberChannel) else (0.0, 1.0, np.inf, np.inf) for one in known]
@@ -181,9 +184,11 @@ def _far_numbers(known: tuple[Channel, ...], seen: list[Observations]) -> list[s
         drawn_in, unseen = int(count[0, c] - count[1, c]), int(count[1, c])
         treated = [f"{drawn_in} are drawn in to its limits"] if drawn_in else []
         treated += [f"{unseen} count as not seen"] if unseen else []
+        treated = ["it is forecast from them all the same"] if c == kept else treated
         notes.append(
             f"{known[c].name!r} has {count[0, c]} of {total[c]} values far out of what training saw, such as "
-            f"{example[1 if unseen else 0, c]:g}; {' and '.join(treated)}. Are they in the same unit?"
+            f"{example[1 if unseen else 0, c]:g}; {' and '.join(treated)}. Are they in the same unit, or "
+            "do they stand for what is missing?"
         )
     return notes
 

@@ -14,8 +14,11 @@ from memcell.data.series import Series
 
 __all__ = ["likely_mistakes"]
 
-_NINES = re.compile(r"-?9{2,}")
-_OFTEN = 3  # times that a value is met to be one that fills
+_NINES = np.array([10.0**digits - 1 for digits in range(2, 16)])
+_OFTEN = (5, 3)  # times that a number, or one of nines, is met to be one that fills
+_FAR = (3.0, 20.0)  # distances between the quartiles from the median, of one of nines and of any other
+_ALONE = 0.3  # of that distance, in which there is nothing else
+_SAMPLE = 100_000  # values that quartiles are taken of
 _NUMBER = re.compile(r"[~(<>≤≥]*\s?[+\-\u2212±]?[0-9]")
 _MANY, _MOST = 20, 0.8  # different words, and the share of them that begin with a number
 
@@ -32,26 +35,26 @@ def likely_mistakes(series: Sequence[Series], schema: TableSchema) -> list[str]:
 
 
 def _fill_values(series: Sequence[Series]) -> list[str]:
-    """Of numbers that may stand for what is missing, such as -999: all nines, and farther from all others than these
-    are from each other."""
-    if not series:
-        return []
-    names = series[0].channels
-    limits = np.full((2, len(names)), -np.inf)
-    for one in series:
-        for limit, sign in zip(limits, (-1, 1), strict=True):
-            np.maximum.at(limit, one.observations.channel, sign * one.observations.value)
+    """Of numbers that may stand for what is missing: one again and again, far from all others; -999 the sooner."""
     notes: list[str] = []
-    for c, (least, largest) in enumerate(zip(-limits[0], limits[1], strict=True)):
-        suspects = [value for value in (least, largest) if np.isfinite(value) and _NINES.fullmatch(f"{value:.0f}")]
-        if not suspects:
-            continue
+    for c, name in enumerate(series[0].channels if series else ()):
         every = np.concatenate([one.observations.value[one.observations.channel == c] for one in series])
-        for value in suspects:
-            rest, count = every[every != value], int((every == value).sum())
-            if count >= _OFTEN and len(rest) and np.abs(rest - value).min() > np.ptp(rest):
+        others = every[~np.isin(np.abs(every), _NINES)]
+        if name in series[0].levels or not len(others):
+            continue
+        low, middle, high = np.quantile(others[:: len(others) // _SAMPLE + 1], [0.25, 0.5, 0.75])
+        if not high > low:
+            continue
+        off = np.abs(every - middle) / (high - low)
+        far, counts = np.unique(every[off > _FAR[0]], return_counts=True)
+        rest = every[off <= _FAR[0]]
+        for value, count in zip(far.tolist(), counts.tolist(), strict=True):
+            least, times = _OFTEN[abs(value) in _NINES], _FAR[abs(value) not in _NINES]
+            nearest = np.abs(np.concatenate([rest, far[far != value]]) - value).min(initial=np.inf)
+            apart = abs(value - middle)
+            if count >= least and apart > times * (high - low) and nearest > _ALONE * apart:
                 notes.append(
-                    f"{names[c]!r} is {value:.0f} in {count:,} of {len(every):,} values, far from all others. If that "
+                    f"{name!r} is {value:.15g} in {count:,} of {len(every):,} values, far from all others. If that "
                     "stands for a missing value, leave the cell empty."
                 )
     return notes

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from memcell.contract.errors import InputError, closest
+from memcell.contract.errors import InputError, closest, listed
 from memcell.data.schema import KINDS, Kind, TableSchema
 from memcell.data.source import Table
 
@@ -184,6 +184,10 @@ def trained(schema: TableSchema, main: Table, others: Mapping[str, Table], with_
         for option, columns in (("static", roles.facts), ("targets", roles.label))
         if option not in others and set(columns) - set(main.frame.columns) - elsewhere
     )
+    both = [name for name in roles.facts if name in channels and name not in elsewhere and schema.channel is None]
+    if both:  # the main table's column is the channel
+        where = others["static"].name if "static" in others else "a table of facts (`static`)"
+        raise InputError(f"No column {listed(both)} in {where}{why} as a fact, beside the channel of that name.")
     if roles.channel is not None and roles.channel not in main.frame.columns:
         remedy += (
             " That was a long table, of one row an observation; give one too, or read this one with `memcell.read` in "

@@ -181,7 +181,8 @@ def read_table(
     if not series:
         raise InputError(f"No rows in {main.name}. Give a table that has some, or one of facts beside it (`static`).")
     silent = [one.id for one in series if not len(one.observations)]
-    note_ids(notes, "Series without any value in a channel, known by their facts alone", silent)
+    what = "Series without any value in a channel"
+    note_ids(notes, f"{what}, known by their facts alone" if known.facts.names else what, silent)
     if fitting:
         notes += likely_mistakes(series, schema)
     return TableContents(series, schema, notes)

@@ -54,7 +54,7 @@ class Windows:
             now = replace(now, sums=sums[-1], at=float(elapsed[end - 1]))
             features[begin:end] = _means_and_deviations(sums)
             begin = end
-        return now, features.reshape(len(values), -1)
+        return now, features.reshape(len(values), 2 * len(FADING) * values.shape[1])
 
 
 def _means_and_deviations(sums: Array) -> Array:

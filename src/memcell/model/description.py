@@ -112,7 +112,7 @@ def _forecast(model: Model, head: QuantileForecast) -> list[tuple[str, str]]:
     name = recipe.schema.channels[target.channel]
     of = "logarithms (the spread grows with the level)" if target.log else "numbers as they are"
     own = ", each series in a unit of its own, the usual size of its changes" if target.relative else ""
-    lags, spans = ", ".join(map(str, target.lags)), ", ".join(f"{span:.3g}" for span in target.spans)
+    lags, spans = ", ".join(map(str, target.lags)), ", ".join(dict.fromkeys(f"{span:.3g}" for span in target.spans))
     return [
         ("task", f"forecast: {name}, the next {head.horizon} steps"),
         ("target", f"learnt as the change since the last value, of {of}{own}"),
@@ -140,7 +140,7 @@ def _data(model: Model) -> list[tuple[str, str]]:
     rows = [
         ("series", f"{record['series']:,}{several}{weighted}"),
         ("rows", f"{record['rows']:,}; of a series {low:,} to {high:,}, usually {middle:,}"),
-        ("observations", f"{record['observations']:,}"),
+        ("observations", f"{record['observations']:,} (of texts each word)"),
     ]
     if record["times"] and schema.time_kind != "order":
         dates = schema.time_kind == "date"

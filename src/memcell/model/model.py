@@ -222,7 +222,8 @@ class Model:
                 f"The times of the series are {words[other]}; the model was trained with {words[kind]}. "
                 "Read them with `memcell.read`, or build them with `memcell.as_series(x, times, channels)`."
             )
-        series, notes = conformed(series, self.recipe.row_encoding)
+        target = self.recipe.target
+        series, notes = conformed(series, self.recipe.row_encoding, None if target is None else target.channel)
         if kind != "order" and self.task != "forecast" and (told := other_unit(series, self.recipe.cadence)):
             notes.append(told)
         for note in notes:

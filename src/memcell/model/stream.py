@@ -204,7 +204,7 @@ class Stream:
         if head.whole:
             features, states = self._now
             steps = replace(self._steps, **features.whole())
-            if features.blank:  # rows of which nothing was seen are as none
+            if self._whole and features.blank:  # rows of which nothing was seen are as none
                 states = self._states()
             answers = [
                 head.decode(answer_whole(model.config, weights, state, steps))

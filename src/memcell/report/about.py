@@ -63,7 +63,8 @@ def head(model: Model, series: list[Series], source: str) -> list[Html]:
 
 def _sets(series: list[Series]) -> str:
     """How many values share their row and channel with another."""
-    beside = sum(one.observations.surplus for one in series)
+    words = np.array([name in series[0].levels for name in series[0].channels], bool) if series else np.empty(0, bool)
+    beside = sum(one.observations.select(~words[one.observations.channel]).surplus for one in series)
     return f", {beside:,} of them beside another one of the same channel and time, read as sets" if beside else ""
 
 

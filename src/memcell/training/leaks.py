@@ -65,7 +65,7 @@ def _named(names: tuple[str, ...], ranks: NDArray[np.float64], having: NDArray[n
     found = [names[k] for k in np.flatnonzero((np.abs(area - 0.5) >= _TELLS - 0.5).any(axis=1))]
     if found:
         told = (
-            f"{listed(found)} may give the target away: whether it is missing tells nearly all. Is it known beforehand?"
+            f"{listed(found)} may give the target away: where it is missing tells nearly all. Is it known beforehand?"
         )
         warnings.warn(told, DataWarning, stacklevel=5)
     return found
