@@ -162,18 +162,27 @@ def _on_sparse(effort: Effort) -> list[Pair]:
 
 
 def _on_words(effort: Effort) -> list[Pair]:
-    """The worn sensor: which antenna was heard, a category beside numbers, left out or not; the first folds."""
+    """The worn sensor: which antenna was heard, a category beside numbers, and what its numbers did lately and do soon,
+    left out or not; the first folds."""
     frame = har_rfid()
 
-    def f1(fold: int, ignore: tuple[str, ...]) -> float:
+    def f1(fold: int, ignore: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> float:
         series = memcell.read(frame, id="trial", time="time", tag="label", ignore=ignore)
         train, test = ([series[k] for k in part] for part in group_folds(np.arange(len(series)))[fold])
-        tagger = SequenceTagger(**effort.options | {"members": 1, "bidirectional": True}).fit(train)
+        tagger = SequenceTagger(**effort.options | {"members": 1, "bidirectional": True}, without=without).fit(train)
         truth = np.concatenate([one.tags for one in test])
         return float(f1_score(truth, np.concatenate(tagger.predict(test)), average="macro"))
 
-    on, off = ([f1(fold, ignore) for fold in effort.seeds] for ignore in ((), ("antenna",)))
-    return [Pair("categories beside numbers", "wearable RFID, with and without its antenna", "macro F1", on, off)]
+    on, without_antenna, without_windows = (
+        [f1(fold, **left_out) for fold in effort.seeds]
+        for left_out in ({}, {"ignore": ("antenna",)}, {"without": ("windows",)})
+    )
+    return [
+        Pair(
+            "categories beside numbers", "wearable RFID, with and without its antenna", "macro F1", on, without_antenna
+        ),
+        Pair("windows", "wearable RFID", "macro F1", on, without_windows),
+    ]
 
 
 def _on_rows(effort: Effort) -> list[Pair]:

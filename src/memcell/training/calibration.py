@@ -47,7 +47,27 @@ def calibrated(model: Model, series: list[Series], targets: NDArray[np.float32],
     known = ~np.isnan(errors)
     each = zip(errors.T, spread.T, known.T, strict=True)
     found = tuple(_distribution(one[there], wide[there], weight[there]) for one, wide, there in each)
-    return replace(model, config=replace(model.config, head=replace(head, errors=found)))
+    model = replace(model, config=replace(model.config, head=replace(head, errors=found)))
+    return _with_mean_of_nothing(model, series, targets, weights)
+
+
+def _with_mean_of_nothing(
+    model: Model, series: list[Series], targets: NDArray[np.float32], weights: NDArray[np.float32]
+) -> Model:
+    """The model with means of series of which nothing is seen that are on average what there was."""
+    config, head = model.config, model.config.head
+    assert isinstance(head, Regression)
+    if not config.blank or not any("linear.weight" in one and one["linear.weight"].any() for one in model.members):
+        return model
+    means = model.numbers([one.between(0, 0) for one in series])[:, :, 3]
+    off = np.ma.masked_invalid(targets - (means - np.array(head.center)) / np.array(head.scale))
+    off = np.ma.average(off, axis=0, weights=np.broadcast_to(weights[:, None], off.shape))
+    place, members = config.summary + config.facts, []
+    for one in model.members:
+        linear = one["linear.weight"].copy()
+        linear[: len(head.names), place] += np.ma.filled(off, 0.0)
+        members.append({**one, "linear.weight": linear})
+    return replace(model, members=tuple(members))
 
 
 def _distribution(
