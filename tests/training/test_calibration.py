@@ -109,3 +109,27 @@ HEAD = Regression(("level",), (1.0,), (2.0,), (OF_T,))
 def test_numbers_that_do_not_fit_are_refused(change: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         Regression.from_json(HEAD.to_json() | change)
+
+
+def test_numbers_stay_within_what_they_can_be() -> None:
+    random = np.random.default_rng(0)
+    x = [random.normal(size=(8, 1)) + level for level in random.normal(size=200)]
+    level = np.array([one.mean() for one in x])
+    counts = np.maximum(0.0, np.round(2 * level + random.normal(size=200)))
+    shares = np.clip(0.5 + 0.4 * level, 0, 1)
+    positive = np.exp(level)
+    y = np.column_stack([counts, shares, positive, level])
+    model = SequenceRegressor(**FAST).fit(x, y).model_
+    limits = model.config.head.limits
+    assert limits == ((0.0, None), (0.0, 1.0), (0.0, None), (None, None))
+    numbers = model.numbers([random.normal(size=(8, 1)) + level for level in np.linspace(-4, 4, 50)])
+    assert (numbers[:, :3] >= 0).all()
+    assert (numbers[:, 1] <= 1).all()
+    assert (numbers[:, 3] < 0).any()
+    assert (numbers[:, 0, 0] == 0).any(), "without the limit these would lie below"
+
+
+@pytest.mark.parametrize("limits", [[[0.0, None]] * 2, [[1.0, 0.0]], [[0.0]], [[float("nan"), None]]])
+def test_limits_that_do_not_fit_are_refused(limits: Any) -> None:
+    with pytest.raises(InputError, match=r"[Ll]imits"):
+        Regression.from_json(HEAD.to_json() | {"limits": limits})

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from memcell.contract import InputError
 from memcell.heads.classification import weighted_mean
 
-__all__ = ["FREEDOM", "NARROWEST", "OF_T", "Regression", "check_targets"]
+__all__ = ["FREEDOM", "NARROWEST", "OF_T", "Regression", "check_targets", "limits_of"]
 
 FREEDOM = 5.0  # degrees of freedom of the t distribution
 OF_T = (-1.4758840, 0.0, 1.4758840, 0.0)  # its quantiles 0.1, 0.5 and 0.9, and its mean
 NARROWEST = 1e-3  # scale, in units of the target's spread
+_ATOM, _MANY = 3, 30  # targets that are one end for it to be a limit; from which on none below 0 is no chance
 _LARGEST = 1e100  # squares of larger targets leave float64
 _FARTHEST = 1e6  # in units of the spread; squares of what is much farther leave float32, and none of it pulls any more
 
@@ -33,6 +34,7 @@ class Regression:
         center, scale: of each, median and spread in training, from the quartiles.
         errors: of each, the quantiles 0.1, 0.5 and 0.9 and the mean of its errors, in units of the scale of the t
             distribution from its location.
+        limits: of each, the least and the largest number that it can be, None where there is none; or empty.
     """
 
     task: ClassVar[str] = "regress"
@@ -42,6 +44,14 @@ class Regression:
     center: tuple[float, ...]
     scale: tuple[float, ...]
     errors: tuple[tuple[float, float, float, float], ...]
+    limits: tuple[tuple[float | None, float | None], ...] = ()
+
+    @property
+    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The limits [K] each, infinite where there is none."""
+        limits = self.limits or ((None, None),) * len(self.names)
+        low = np.array([-np.inf if one is None else one for one, _ in limits])
+        return low, np.array([np.inf if one is None else one for _, one in limits])
 
     @property
     def spreads(self) -> int:
@@ -72,7 +82,9 @@ class Regression:
         raw = raw.astype(np.float64)
         spread = np.logaddexp(raw[:, count:], 0.0) + NARROWEST
         standard = raw[:, :count, None] + spread[:, :, None] * np.array(self.errors)
-        return np.array(self.center)[:, None] + np.array(self.scale)[:, None] * standard
+        low, high = self.bounds
+        numbers = np.array(self.center)[:, None] + np.array(self.scale)[:, None] * standard
+        return np.clip(numbers, low[:, None], high[:, None])
 
     def standard(self, targets: NDArray[np.float64]) -> NDArray[np.float32]:
         """Targets [R, K] in units of their spreads, drawn in where they are a million of them away."""
@@ -82,7 +94,8 @@ class Regression:
     def to_json(self) -> dict[str, Any]:
         """The head as values that ``json.dumps`` takes."""
         lists = {name: list(getattr(self, name)) for name in ("center", "scale")}
-        return {"names": list(self.names), **lists, "errors": [list(one) for one in self.errors]}
+        pairs = {name: [list(one) for one in getattr(self, name)] for name in ("errors", "limits")}
+        return {"names": list(self.names), **lists, **pairs}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Regression":
@@ -95,6 +108,7 @@ class Regression:
             names = tuple(map(str, data["names"]))
             center, scale = (tuple(map(float, data[name])) for name in ("center", "scale"))
             errors: Any = tuple(tuple(map(float, one)) for one in data["errors"])
+            limits: Any = tuple(tuple(None if one is None else float(one) for one in pair) for pair in data["limits"])
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"A regression has names, centers, scales and errors: {error}.") from error
         if not names or not len(names) == len(center) == len(scale) == len(errors):
@@ -104,7 +118,35 @@ class Regression:
             raise InputError("A regression has finite centers and errors and positive scales.")
         if any(len(one) != len(OF_T) or not one[0] < one[1] < one[2] for one in errors):
             raise InputError("Errors of a regression are three rising quantiles and a mean.")
-        return cls(names, center, scale, errors)
+        ends = [[one for one in pair if one is not None] for pair in limits]
+        if limits and (len(limits) != len(names) or any(len(pair) != 2 for pair in limits)):
+            raise InputError("A regression has two limits for each target, or none.")
+        if not all(np.isfinite(pair).all() and list(pair) == sorted(pair) for pair in ends):
+            raise InputError("Limits of a regression are finite and rise.")
+        return cls(names, center, scale, errors, limits)
+
+
+def limits_of(targets: NDArray[np.float64]) -> tuple[tuple[float | None, float | None], ...]:
+    """What numbers like the targets [R, K] can be at least and at most: 0 where none of many is below it though they
+    come near, and an end that several have.
+
+    Example:
+        >>> limits_of(np.array([[0.0], [0.0], [0.0], [4.0], [2.5]]))
+        ((0.0, None),)
+    """
+    found: list[tuple[float | None, float | None]] = []
+    for column in targets.T:
+        known = column[~np.isnan(column)]
+        if not len(known) or np.ptp(known) == 0:
+            found.append((None, None))
+            continue
+        enough = max(_ATOM, len(known) // 50)
+        ends = known.min(), known.max()
+        low, high = (float(end) if np.count_nonzero(known == end) >= enough else None for end in ends)
+        if low is None and len(known) >= _MANY and 0 <= known.min() < known.std():
+            low = 0.0
+        found.append((low, high))
+    return tuple(found)
 
 
 def check_targets(targets: NDArray[np.float64], ids: Sequence[object]) -> None:

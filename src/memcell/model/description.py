@@ -95,10 +95,16 @@ def _task(model: Model) -> list[tuple[str, str]]:
     elif isinstance(head, Regression):
         rows.append(("task", "regress: numbers of each series"))
         known = _counts(record, "targets")
-        for name, center, scale, errors in zip(head.names, head.center, head.scale, head.errors, strict=True):
+        every = head.limits or ((None, None),) * len(head.names)
+        for name, center, scale, errors, limits in zip(
+            head.names, head.center, head.scale, head.errors, every, strict=True
+        ):
             of = f"known of {known[name]:,} series, " if name in known else ""
             rows.append((f"target {name}", f"{of}median {center:.6g}, spread {scale:.6g} (from its quartiles)"))
             low, _, high, _ = (f"{one:.3g}" for one in errors)
+            if any(end is not None for end in limits):
+                ends = zip(("at least", "at most"), limits, strict=True)
+                rows.append(("", ", ".join(f"{what} {end:.6g}" for what, end in ends if end is not None)))
             rows.append(("", f"4 of 5 errors on held-out series lay from {low} to {high} times what was expected"))
         rows.append(("answer", f"the mean, and the quantiles 0.1, 0.5 and 0.9{mean}"))
     else:

@@ -300,7 +300,9 @@ def _regression(graph: Graph, head: Regression, raw: str) -> str:
     spread = graph.op("Add", graph.op("Softplus", spread), graph.constant(NARROWEST, np.float64))
     errors = graph.op("Mul", spread, graph.constant(np.array(head.errors), np.float64))
     scale, center = (graph.constant(np.array(one)[:, None], np.float64) for one in (head.scale, head.center))
-    return graph.op("Add", center, graph.op("Mul", scale, graph.op("Add", location, errors)))
+    numbers = graph.op("Add", center, graph.op("Mul", scale, graph.op("Add", location, errors)))
+    low, high = (graph.constant(one[:, None], np.float64) for one in head.bounds)
+    return graph.op("Max", graph.op("Min", numbers, high), low)
 
 
 def _quantiles(

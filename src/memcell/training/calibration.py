@@ -33,7 +33,7 @@ def calibrated(model: Model, series: list[Series], targets: NDArray[np.float32],
     head = model.config.head
     assert isinstance(head, Regression)
     count = len(head.names)
-    standard = replace(head, center=(0.0,) * count, scale=(1.0,) * count)
+    standard = replace(head, center=(0.0,) * count, scale=(1.0,) * count, limits=())
     location, spread, times = np.zeros(targets.shape), np.zeros(targets.shape), np.zeros((len(targets), 1))
     for k, held in enumerate(model.record["held_out"]):
         alone = replace(model, config=replace(model.config, head=standard, members=1), members=model.members[k : k + 1])

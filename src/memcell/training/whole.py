@@ -17,7 +17,7 @@ from memcell.data import Series, TableSchema
 from memcell.data.series import check_weight
 from memcell.data.steps import Steps
 from memcell.heads import Classification, Head, MultiLabel, Regression
-from memcell.heads.regression import OF_T
+from memcell.heads.regression import OF_T, limits_of
 from memcell.model import Model
 from memcell.training.batches import Batch, Batches, Held
 from memcell.training.calibration import calibrated
@@ -171,7 +171,8 @@ def fit_regressor(
     varies = spread > 1e-12 * np.abs(center)
     still = 1e-6 * np.maximum(np.abs(center), 1.0) if partial is None else 1.0  # later passes may bring other numbers
     scale = np.where(varies, spread, still)
-    head = Regression(tuple(names), tuple(center.tolist()), tuple(scale.tolist()), (OF_T,) * len(names))
+    limits = limits_of(targets) if partial is None else ()  # later passes may bring others
+    head = Regression(tuple(names), tuple(center.tolist()), tuple(scale.tolist()), (OF_T,) * len(names), limits)
     if partial and partial.model:
         head = partial.model.config.head
         assert isinstance(head, Regression)
