@@ -9,13 +9,14 @@ import numpy as np
 from memcell.contract import LstmSpec
 from memcell.data.channels import Channel, NumberChannel, WordChannel
 from memcell.data.dates import DAY, TimeKind, format_times
+from memcell.data.recipe import Recipe
 from memcell.data.summary import STATISTICS
 from memcell.data.windows import FADING
 from memcell.heads import Classification, MultiLabel, QuantileForecast, Regression
 from memcell.model.mechanisms import FIT_MECHANISMS, MECHANISMS
 from memcell.model.model import Model
 
-__all__ = ["Part", "described", "duration", "kept_within"]
+__all__ = ["Part", "described", "usual_step"]
 
 _WORDS = 12  # of a channel that are named
 _UNITS = ((DAY, "days"), (3600.0, "hours"), (60.0, "minutes"))
@@ -46,7 +47,7 @@ def described(model: Model) -> list[Part]:
     return [part for part in parts if part.rows]
 
 
-def duration(size: float, kind: TimeKind, unit: str | None = None) -> str:
+def _duration(size: float, kind: TimeKind, unit: str | None = None) -> str:
     """A length of time: of dates in a unit that suits it, else in ``unit``, the name of the column of times."""
     if kind == "order":
         return f"{size:.6g} {'row' if size == 1 else 'rows'}"
@@ -56,7 +57,17 @@ def duration(size: float, kind: TimeKind, unit: str | None = None) -> str:
     return f"{size / each:.6g} {name[:-1] if size == each else name}"
 
 
-def kept_within(one: NumberChannel) -> tuple[str, str]:
+def usual_step(recipe: Recipe) -> str:
+    """The step between rows in which a recipe counts times."""
+    cadence, schema = recipe.cadence, recipe.schema
+    if cadence.kind == "weekdays":
+        return "a day from Monday to Friday"
+    if cadence.kind == "months":
+        return f"{cadence.size:g} month{'' if cadence.size == 1 else 's'}"
+    return _duration(cadence.size, schema.time_kind, schema.time)
+
+
+def _kept_within(one: NumberChannel) -> tuple[str, str]:
     """The range that values are drawn in to, and that beyond which they are not seen; empty where there is none."""
     reach = [None if limit is None else limit * one.scale for limit in (one.cut, one.impossible)]
     low_high = ["" if far is None else f"{one.center - far:.4g} to {one.center + far:.4g}" for far in reach]
@@ -216,17 +227,15 @@ def _listed(each: Sequence[Mapping[str, Any]], name: str) -> str:
 
 def _tables(model: Model) -> list[tuple[str, str]]:
     recipe = model.recipe
-    schema, cadence = recipe.schema, recipe.cadence
+    schema = recipe.schema
     kinds = {"order": "the order of rows", "number": "numbers", "date": "dates"}
     times = f"{schema.time}: {kinds[schema.time_kind]}" if schema.time else kinds["order"]
     if schema.time_kind == "date":
         times += ", with a time zone, read as UTC" if schema.time_form == "zoned" else ", as if in UTC"
-    calendar = {"months": f"{cadence.size:g} months", "weekdays": "a day from Monday to Friday"}
-    step = calendar.get(cadence.kind) or duration(cadence.size, schema.time_kind, schema.time)
     rows = [
         ("series", f"named by {schema.id}" if schema.id else "one a table, or one an array"),
         ("times", times),
-        ("usual step", f"{step}; times and gaps are counted in it"),
+        ("usual step", f"{usual_step(recipe)}; times and gaps are counted in it"),
     ]
     if schema.channel is not None:
         rows.append(("long table", f"channels in {schema.channel}, values in {schema.value}"))
@@ -234,8 +243,8 @@ def _tables(model: Model) -> list[tuple[str, str]]:
         if column:
             rows.append((name, column))
     for period in recipe.cycles:
-        rows.append(("cycle", f"{duration(period, schema.time_kind, schema.time)}, counted from 1970 in UTC"
-                     if schema.time_kind == "date" else duration(period, schema.time_kind, schema.time)))  # fmt: skip
+        rows.append(("cycle", f"{_duration(period, schema.time_kind, schema.time)}, counted from 1970 in UTC"
+                     if schema.time_kind == "date" else _duration(period, schema.time_kind, schema.time)))  # fmt: skip
     if any(isinstance(one, WordChannel) for one in (*recipe.channels, *recipe.facts)):
         rows.append(("words", "known if two training series have them; all others count as one, the unknown word"))
         rows.append(("", "a text is the set of its words in lower case; categories differ by case"))
@@ -279,7 +288,7 @@ def _channel(one: Channel, seen: Sequence[Any]) -> tuple[str, ...]:
     if len(seen) == 4 and seen[2] == seen[3]:
         return (one.name, *counts, f"{seen[2]:.6g}", "", "always the same in training")
     scale = f"{one.scale:.6g}{', as events' if one.events else ''}"
-    return (one.name, *counts, f"{one.center:.6g}", scale, *kept_within(one))
+    return (one.name, *counts, f"{one.center:.6g}", scale, *_kept_within(one))
 
 
 def _mechanisms(model: Model) -> list[tuple[str, ...]]:
@@ -312,7 +321,7 @@ def _detail(name: str, model: Model) -> str:
     if name == "merging":
         if recipe.patch > 1:
             return f"here {recipe.patch} rows"
-        return f"here {duration(recipe.span, schema.time_kind, schema.time)}"
+        return f"here {_duration(recipe.span, schema.time_kind, schema.time)}"
     if name == "summary":
         of = "the rows so far" if recipe.by_row else "all rows"
         return f"here {config.summarised:,} features of {of}, from {', '.join(STATISTICS)} of each channel"

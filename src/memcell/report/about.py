@@ -9,7 +9,7 @@ import numpy as np
 from memcell.data import Series
 from memcell.data.channels import Channel, WordChannel
 from memcell.model import Model
-from memcell.model.description import described, duration
+from memcell.model.description import described, usual_step
 from memcell.report.charts import Line, Panel, panels
 from memcell.report.page import Html, bold, details, escaped, number, paragraph, section, short, table
 
@@ -35,7 +35,7 @@ def head(model: Model, series: list[Series], source: str) -> list[Html]:
     known = [
         ("series named by", schema.id or "nothing: the table is one series"),
         ("time", f"{schema.time} ({schema.time_kind}s)" if schema.time else "the order of rows"),
-        ("usual step", _step(model)),
+        ("usual step", usual_step(model.recipe)),
         ("networks", _networks(model)),
         ("gates see the cell", f"peepholes: {model.config.spec.peephole}"),
     ]
@@ -156,15 +156,6 @@ def _networks(model: Model) -> str:
     layers = f"{_count(config.num_layers, 'layer')} of {_count(config.hidden_size, 'LSTM unit')}{ways}"
     average = f"the average of {config.members}, each " if config.members > 1 else ""
     return f"{average}{layers}, {_count(weights, 'weight')}"
-
-
-def _step(model: Model) -> str:
-    cadence, kind = model.recipe.cadence, model.recipe.schema.time_kind
-    if cadence.kind == "months":
-        return _count(int(cadence.size), "month")
-    if cadence.kind == "weekdays":
-        return "a day from Monday to Friday"
-    return duration(cadence.size, kind, model.recipe.schema.time)
 
 
 def _listed(what: str, known: tuple[Channel, ...]) -> Html:
