@@ -19,6 +19,7 @@ from memcell.training import Design, fit_classifier, networks
 from memcell.training.batches import Batch, Batches
 from memcell.training.linear import _mean_of_best, fit_linear, with_linear
 from memcell.training.module import SequenceModule, initial_weights
+from memcell.training.reading import Wide, by_strength
 from memcell.training.train import Trained
 
 SERIES, LABELS = levels(60)
@@ -202,3 +203,40 @@ def test_kinds_of_shapes_that_no_network_reads_are_left_out(read: tuple[bool, bo
     assert less.shapes == tuple(one for one, there in zip(recipe.shapes, read, strict=True) if there)
     models = (Model(at, replace(config, **at.widths), (one.weights,), {}) for at, one in ((recipe, run), (less, cut)))
     np.testing.assert_allclose(*(one.predict_proba(SERIES[:5]) for one in models), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_features_are_ordered_by_how_much_each_says(name: str) -> None:
+    head, target = CASES[name]
+    rng = np.random.default_rng(0)
+    high = HIGH[:, 0]
+    features = np.stack([rng.normal(size=60), 100 + 9 * high, high + rng.normal(size=60), np.zeros(60)], axis=1)
+    features = torch.from_numpy(features.astype(np.float32))
+    wide = Wide(features, torch.from_numpy(target), torch.ones(60))
+    np.testing.assert_array_equal(by_strength(head, features, wide), [1, 2, 0, 3])
+    wide = replace(wide, weight=torch.from_numpy(1 - high) + 1e-6)  # of one class alone there is nothing to tell
+    assert sorted(by_strength(head, features, wide)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_few_statistics_are_read_alone_only_where_that_is_better_beyond_doubt(few: bool) -> None:
+    """The class is in one of 60 channels, or a little of it in each."""
+    rng = np.random.default_rng(0)
+    high = rng.permutation(np.arange(200) % 2)
+    values = rng.normal(size=(200, 60))
+    values += (3.0 * (np.arange(60) == 17) if few else 0.5) * np.where(high, 1, -1)[:, None]
+    names = tuple(f"x{c}" for c in range(60))
+    series = [Series(one[None], np.zeros(1), names, k, time_kind="number") for k, one in enumerate(values)]
+    target = np.stack([1 - high, high], axis=1).astype(np.float32)
+    recipe = Recipe.learn(series[:100], replace(SCHEMA, channels=names), summary=True, aligned=False)
+    config, run = started(CASES["classify"][0], 0.0, recipe)
+    steps = recipe.apply(series)
+    parts = [Batch.of(steps.sequences(part), None, target[part]) for part in np.split(np.arange(200), [100])]
+    batches = Batches(lambda random: iter(parts[:1]), 1, parts[1:])  # noqa: ARG005
+    (mixed,) = together(config, [run], [batches])
+    assert any("strongest" in one for one in mixed.shares) == few
+    read = np.count_nonzero(mixed.weights["linear.weight"][0])
+    assert (read <= 64) == few
+    (without,) = with_linear(config.head, [run], [fit_linear(config, run, batches, selection=False)])
+    assert not any("strongest" in one for one in without.shares)
+    assert without.validation_loss > mixed.validation_loss or not few

@@ -302,6 +302,7 @@ def _mechanisms(model: Model) -> list[tuple[str, ...]]:
         "windows": recipe.windows > 0,
         "aligned": recipe.aligned > 0,
         "linear": any(bool(one["linear.weight"].any()) for one in model.members if "linear.weight" in one),
+        "selection": _selected(model) is not None,
         **{kind: any(one.kind == kind for one in recipe.shapes) for kind in ("shapes", "contests")},
         "products": recipe.products,
         "fine": config.fine > 0,
@@ -313,6 +314,12 @@ def _mechanisms(model: Model) -> list[tuple[str, ...]]:
         state = "on" if there[name] else "off, as asked" if name in without else "off"
         rows.append((name, state, f"{one.does}{told}{needed}"))
     return rows
+
+
+def _selected(model: Model) -> str | None:
+    """What is read linearly of few statistics alone, as the record of training names it."""
+    shares = [one.get("shares", {}) for one in model.record.get("networks", [])]
+    return next((name for each in shares for name, share in each.items() if "strongest" in name and share), None)
 
 
 def _detail(name: str, model: Model) -> str:
@@ -327,6 +334,8 @@ def _detail(name: str, model: Model) -> str:
         return f"here {config.summarised:,} features of {of}, from {', '.join(STATISTICS)} of each channel"
     if name in ("shapes", "contests"):
         return "here " + ", ".join(f"{size:,} {what}" for what, size in config.shapes if what.startswith(name))
+    if name == "selection":
+        return f"here the {_selected(model)}"
     if name == "windows":
         return f"here fading over {', '.join(f'{one:g}' for one in FADING)} usual steps"
     counts = {"aligned": config.aligned, "products": config.products, "fine": config.fine}

@@ -58,6 +58,10 @@ FIT_MECHANISMS = {
         f"{_WHOLE}, the same complete rows in all, and held-out series that gain by it",
     ),
     "linear": Mechanism("a linear reading of all these features has a share in the answer", _WHOLE),
+    "selection": Mechanism(
+        "of the statistics it reads only those few that say most of the target, each by itself",
+        f"{_WHOLE}, and held-out series that gain by it beyond doubt",
+    ),
     "shapes": Mechanism(
         "how often each of many shapes is there, read linearly",
         f"{_WHOLE}, even and complete, 2,000 at most, and held-out series that gain by it",

@@ -1,6 +1,6 @@
 """What is linear in summaries and shapes, learnt by itself and mixed with the networks as held-out series say."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -12,39 +12,16 @@ from torch import Tensor
 
 from memcell.heads import Head
 from memcell.model import ModelConfig
-from memcell.training.batches import Batch, Batches
+from memcell.training.batches import Batches
 from memcell.training.module import SequenceModule
+from memcell.training.reading import PRIORS, Wide, by_strength, fit, fits, fits_of_many
 from memcell.training.train import Trained
 
 __all__ = ["Linear", "fit_linear", "with_blank", "with_linear"]
 
-_PRIORS = (0.003, 0.03, 0.3, 3.0, 30.0, 300.0)  # variances of the weights
+_STRONGEST = (8, 64)  # statistics that are tried alone
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of what is linear
 _ERRORS = 2  # standard errors within which one loss cannot be told from another
-_LEAST_SPREAD = 0.005  # of a share of rows; what differs by less in training says nothing, and much when it does later
-_MOST_STEPS, _HISTORY = 100, 20  # of the optimiser
-
-
-@dataclass(frozen=True)
-class _Wide:
-    """What some series' answers can be linear in, [B, .] as ``linear.weight`` reads it; what the answers should be, and
-    how much each counts [B]."""
-
-    features: Tensor
-    target: Tensor
-    weight: Tensor
-
-    @classmethod
-    def of(cls, batches: Iterable[Batch]) -> "_Wide":
-        wide: list[Tensor] = []
-        targets: list[Tensor] = []
-        weights: list[Tensor] = []
-        for batch in batches:
-            steps: Any = batch.parts[0].steps
-            wide.append(torch.cat([steps.summary, steps.facts, steps.wide], dim=1))
-            targets.append(batch.target)
-            weights.append(torch.ones(len(batch.target)) if batch.weight is None else batch.weight)
-        return cls(torch.cat(wide), torch.cat(targets), torch.cat(weights))
 
 
 def _places(config: ModelConfig) -> list[dict[str, NDArray[np.int64]]]:
@@ -82,49 +59,58 @@ class Linear:
 
     Attributes:
         readings: of each kind of features, one a way and prior.
+        few: of the strongest statistics alone, one a number of them and prior; none where there are not more.
         deep: what the network says of the series that it held out.
         target, weight: of these series.
     """
 
     readings: list[list[_Reading]]
+    few: list[_Reading]
     deep: Tensor
     target: Tensor
     weight: Tensor
 
 
-def fit_linear(config: ModelConfig, run: Trained, batches: Batches) -> Linear | None:
+def fit_linear(config: ModelConfig, run: Trained, batches: Batches, selection: bool = True) -> Linear | None:
     """Readings of what a network was trained on, each ridge or logistic regression by the head's own loss.
 
     None for a network that has nothing to read linearly, holds out no series that counts, or was interrupted.
+
+    Args:
+        config, run, batches: the network, and the series that it was trained on and held out.
+        selection: whether the strongest statistics are read alone too, by how strong they are in training.
     """
     if run.interrupted or not (config.summary and config.head.whole and batches.validation):
         return None
-    held, training = (_Wide.of(some) for some in (batches.validation, batches.draw(np.random.default_rng(0))))
+    held, training = (Wide.of(some) for some in (batches.validation, batches.draw(np.random.default_rng(0))))
     if not held.weight.any():
         return None
 
-    def read(name: str, places: NDArray[np.int64], fits: _Fits) -> list[_Reading]:
-        found = fits(config.head, training.features[:, places], training)
+    def read(name: str, places: NDArray[np.int64]) -> list[_Reading]:
+        learn = fits if name == "statistics" else fits_of_many
+        found = learn(config.head, training.features[:, places], training)
         features = held.features[:, places]
         return [_Reading(name, places, weight, bias, features @ weight.T + bias) for weight, bias in found]
 
-    fits = {"statistics": _fits}
-    readings = [
-        [reading for name, places in ways.items() for reading in read(name, places, fits.get(name, _fits_of_many))]
-        for ways in _places(config)
-    ]
+    kinds = _places(config)
+    readings = [[one for way in ways.items() for one in read(*way)] for ways in kinds]
+    places = kinds[0]["statistics"]
+    counts = [count for count in _STRONGEST if selection and count < len(places)]
+    strongest = places[by_strength(config.head, training.features[:, places], training)] if counts else places
+    few = [one for count in counts for one in read(f"{count} strongest statistics", strongest[:count])]
     module = SequenceModule(config, 0.0, {name: torch.from_numpy(one) for name, one in run.weights.items()})
     deep = torch.cat([module.answers(batch) for batch in batches.validation])
-    return Linear(readings, deep, held.target, held.weight)
+    return Linear(readings, few, deep, held.target, held.weight)
 
 
 def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | None]) -> list[Trained]:
     """The networks with linear readings beside them, where there are any.
 
     In which way features of a kind are read, and how strongly the weights are kept small, is what gives the least loss
-    on the series that each network held out, taken together. The shares of networks and readings in the answer are the
-    mean of all those whose loss there is not larger than the least by more than two standard errors: a network has
-    stopped by these series, and of few of them alone it would always seem the best.
+    on the series that each network held out, taken together; the strongest statistics alone are read only where their
+    loss there is less by more than two standard errors. The shares of networks and readings in the answer are the mean
+    of all those whose loss there is not larger than the least by more than two standard errors: a network has stopped
+    by these series, and of few of them alone it would always seem the best.
 
     Args:
         head: whose loss it is.
@@ -147,6 +133,11 @@ def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | N
 
     kinds = zip(*(one.readings for one in beside), strict=True)
     readings = [min(zip(*of_kind, strict=True), key=mean) for of_kind in kinds]
+    few = min(zip(*(one.few for one in beside), strict=True), key=mean, default=readings[0])
+    loss_of_all, loss_of_few = (np.concatenate(losses(one.says for one in some)) for some in (readings[0], few))
+    with np.errstate(invalid="ignore"):  # of losses that are infinite
+        if _beyond_doubt(loss_of_all - loss_of_few, weight):
+            readings[0] = few
     says = [torch.stack([one.deep, *(of_kind[k].says for of_kind in readings)]) for k, one in enumerate(beside)]
 
     def mixed(shares: NDArray[np.float64]) -> Iterator[Tensor]:
@@ -158,6 +149,14 @@ def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | N
     return [run if one is None else _mixed(run, *next(own), shares) for run, one in zip(runs, linear, strict=True)]
 
 
+def _beyond_doubt(more: NDArray[np.float32], weight: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether losses that are so much larger [..., series] are so by more than two standard errors of their mean."""
+    mean = np.average(more, axis=-1, weights=weight)
+    count = max(2, len(weight))
+    error = np.sqrt((more - mean[..., None]) ** 2 @ weight**2 * count / (count - 1)) / weight.sum()
+    return mean > _ERRORS * error
+
+
 def _mean_of_best(
     possible: NDArray[np.float64], losses: NDArray[np.float32], weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -167,10 +166,7 @@ def _mean_of_best(
         return possible[0]
     possible, losses = possible[finite], losses[finite]
     worse = losses - losses[np.argmin(np.average(losses, axis=1, weights=weight))]
-    by = np.average(worse, axis=1, weights=weight)
-    count = max(2, len(weight))
-    error = np.sqrt((worse - by[:, None]) ** 2 @ weight**2 * count / (count - 1)) / weight.sum()
-    return np.mean(possible[by <= _ERRORS * error], axis=0)
+    return np.mean(possible[~_beyond_doubt(worse, weight)], axis=0)
 
 
 def with_blank(config: ModelConfig, run: Trained, batches: Batches) -> Trained:
@@ -186,14 +182,14 @@ def with_blank(config: ModelConfig, run: Trained, batches: Batches) -> Trained:
     module = SequenceModule(config, 0.0, {name: torch.from_numpy(one) for name, one in run.weights.items()})
     held, training = list(batches.validation), list(batches.draw(np.random.default_rng(0)))
     says, known = (torch.cat([module.answers(batch) for batch in some]) for some in (held, training))
-    check, learn = _Wide.of(held), _Wide.of(training)
+    check, learn = Wide.of(held), Wide.of(training)
     if not check.weight.any():
         return run
     place = config.summary + config.facts
     facts = slice(place + 1, place + config.blank)
     fits: list[tuple[Tensor, Tensor]] = []
-    for prior in _PRIORS:
-        fits.append(_fit(config.head, learn.features[:, facts], learn, prior, fits[-1] if fits else None, known))
+    for prior in PRIORS:
+        fits.append(fit(config.head, learn.features[:, facts], learn, prior, fits[-1] if fits else None, known))
 
     def loss(fit: tuple[Tensor, Tensor]) -> float:
         weight, bias = fit
@@ -204,69 +200,6 @@ def with_blank(config: ModelConfig, run: Trained, batches: Batches) -> Trained:
     linear[:, place] = bias.numpy()
     linear[:, facts] = weight.numpy()
     return replace(run, weights=run.weights | {"linear.weight": linear})
-
-
-_Fits = Callable[[Head, Tensor, _Wide], list[tuple[Tensor, Tensor]]]
-"""Weights and bias of each prior, from features [B, .]."""
-
-
-def _fits(head: Head, features: Tensor, training: _Wide) -> list[tuple[Tensor, Tensor]]:
-    """Weights and bias of each prior, each sought from where the one before it led."""
-    fits: list[tuple[Tensor, Tensor]] = []
-    for prior in _PRIORS:
-        fits.append(_fit(head, features, training, prior, fits[-1] if fits else None))
-    return fits
-
-
-def _fits_of_many(head: Head, features: Tensor, training: _Wide) -> list[tuple[Tensor, Tensor]]:
-    """The same fit to standardised features: products, rows that all series have, and shares of rows with a shape, have
-    much in common and differ little.
-
-    Weights are sought in the space that the series span: where these are fewer than features, no others are better.
-    """
-    center, spread = features.mean(dim=0), features.std(dim=0, correction=0)
-    scale = 1 / spread.clamp(min=_LEAST_SPREAD)
-    basis, places = torch.linalg.qr(((features - center) * scale).T)
-    as_they_come = [(weight @ basis.T * scale, bias) for weight, bias in _fits(head, places.T, training)]
-    return [(weight, bias - weight @ center) for weight, bias in as_they_come]
-
-
-def _fit(
-    head: Head,
-    features: Tensor,
-    training: _Wide,
-    prior: float,
-    start: tuple[Tensor, Tensor] | None,
-    known: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Weights [K, .] and bias [K] of the least loss, with a normal prior on the weights, beside what is ``known`` to be
-    said [B, K]; L-BFGS.
-
-    How sure an answer is does not depend on the features: of few series a line through these would learn how close it
-    comes to each of them.
-    """
-    shapes = head.weight_shapes(features.shape[1], 0)
-    start = start or (torch.zeros(shapes["head.weight"]), torch.zeros(shapes["head.bias"]))
-    linear, bias = (one.clone().requires_grad_() for one in start)
-    optimizer = torch.optim.LBFGS(
-        [linear, bias], max_iter=_MOST_STEPS, history_size=_HISTORY, line_search_fn="strong_wolfe"
-    )
-    read = torch.ones(len(bias), 1)
-    read[len(bias) - head.spreads :] = 0.0
-    weight = training.weight
-    count = float(weight.sum() ** 2 / weight.square().sum())
-    shrinkage = 0.5 / (prior * max(1.0, count))
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        says = features @ (read * linear).T + bias
-        value = head.loss(says if known is None else says + known, training.target, weight)
-        value = value + shrinkage * linear.square().sum()
-        value.backward()
-        return value
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return linear.detach(), bias.detach()
 
 
 def _mixed(

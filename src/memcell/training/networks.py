@@ -94,7 +94,8 @@ def fit_members(
             center = _center_of(steps, splits[k][0], head.whole) if config.summarised else None
             run, linear = train(config, start, batches, seeded, title, checkpoint=checkpoint, center=center), None
             try:
-                linear = None if "linear" in design.without else fit_linear(config, run, batches)
+                if "linear" not in design.without:
+                    linear = fit_linear(config, run, batches, "selection" not in design.without)
             except KeyboardInterrupt:
                 run.interrupted = True
             runs.append((run, linear))
@@ -253,14 +254,12 @@ def recipe_of(
     series: list[Series], schema: TableSchema, design: Design, whole: bool, others: list[Series] | None = None
 ) -> Recipe:
     """The recipe learnt from some series as the design says; from others, what these have no value of."""
-    clipping, merging, summary, windows, aligned, linear, shapes, contests, products, fine = (
-        name not in design.without for name in FIT_MECHANISMS
-    )
+    on = {name: name not in design.without for name in FIT_MECHANISMS}
     return Recipe.learn(
-        series, schema, clipping=clipping, events=design.events, cycles=design.cycles, summary=summary,
-        aligned=aligned, shapes=linear and shapes, contests=linear and contests, products=products,
-        fine=linear and fine, merging=whole and merging, by_row=not whole,
-        windows=windows * (1 + design.bidirectional), others=others,
+        series, schema, clipping=on["clipping"], events=design.events, cycles=design.cycles, summary=on["summary"],
+        aligned=on["aligned"], shapes=on["linear"] and on["shapes"], contests=on["linear"] and on["contests"],
+        products=on["products"], fine=on["linear"] and on["fine"], merging=whole and on["merging"], by_row=not whole,
+        windows=on["windows"] * (1 + design.bidirectional), others=others,
     )  # fmt: skip
 
 
