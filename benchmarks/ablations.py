@@ -70,7 +70,11 @@ class Pair(NamedTuple):
 
 def mechanisms(effort: Effort) -> Iterator[str]:
     """Each mechanism against the same model without it, networks of one member."""
-    for part in (_on_stays, _on_rows_of_stays, _on_sets, _on_sparse, _on_words, _on_rows, _on_cycles, _on_long_memory):
+    parts = (
+        _on_stays, _on_rows_of_stays, _on_sets, _on_sparse, _on_words, _on_rows, _among_noise, _on_cycles,
+        _on_long_memory,
+    )  # fmt: skip
+    for part in parts:
         start = time.perf_counter()
         found = part(effort)
         header = ["mechanism", "data", "score", "with", "without", "difference"]
@@ -204,6 +208,18 @@ def _on_rows(effort: Effort) -> list[Pair]:
         )
         pairs.append(Pair(mechanism, name, "accuracy", on, off))
     return pairs
+
+
+def _among_noise(effort: Effort) -> list[Pair]:
+    """BasicMotions: six channels of a watch, among 300 of noise, and 40 training series."""
+    x, y, x_test, y_test = ucr("BasicMotions")
+    random = np.random.default_rng(0)
+    x, x_test = ([np.hstack([one, random.standard_normal((len(one), 300))]) for one in some] for some in (x, x_test))
+    on, off = (
+        [_accuracy(effort, (x, y), (x_test, y_test), seed=seed, without=without) for seed in effort.seeds]
+        for without in ((), ("selection",))
+    )
+    return [Pair("selection", "BasicMotions, among 300 channels of noise", "accuracy", on, off)]
 
 
 def _on_cycles(effort: Effort) -> list[Pair]:
