@@ -189,17 +189,26 @@ def _items(x: Any) -> list[Any]:
 
 def _one_series(number: int, item: object, times: object, channels: Sequence[str] | None) -> Series:
     name, given = f"series {number}", cast("Any", item)
+    if hasattr(given, "column_names"):
+        raise InputError(
+            f"{name.capitalize()} of `x` is a table of Arrow. Read one table of all series with `memcell.read`, or "
+            "give `table.to_pandas()`."
+        )
     columns = tuple(map(str, getattr(given, "columns", ())))
     if channels is None or set(columns) & set(channels):
         channels = columns or channels
     times = _index_of(given, number == 0) if times is None else times
     try:
         array = np.asarray(plain_array(item))
+        if array.dtype == object:
+            array = _without_na(array)
         if array.dtype.kind in "USMmc" or (array.dtype == object and any(isinstance(one, str) for one in array.flat)):
             raise TypeError(f"it has {'text' if array.dtype.kind in 'USO' else array.dtype}")
         values = array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name.capitalize()} of `x` must be an array of numbers: {error}.") from error
+        raise InputError(
+            f"{name.capitalize()} of `x` must be an array of numbers: {str(error).rstrip('.')}."
+        ) from error
     if values.ndim == 1:
         values = values[:, np.newaxis]
     if values.ndim != 2:
@@ -210,6 +219,13 @@ def _one_series(number: int, item: object, times: object, channels: Sequence[str
         raise InputError(f"{name.capitalize()} of `x` has {width} channels; `channels` names {len(names)}: {names}.")
     stamps, kind = _times_of(name, times, len(values))
     return Series(cast("Observations", values), stamps, names, id=number, time_kind=kind)
+
+
+def _without_na(array: NDArray[Any]) -> NDArray[Any]:
+    """NaN in place of the missing values of pandas."""
+    result = array.copy()
+    result[np.array([type(one).__name__ == "NAType" for one in array.flat], bool).reshape(array.shape)] = np.nan
+    return result
 
 
 def _index_of(frame: Any, first: bool) -> object:

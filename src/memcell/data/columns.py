@@ -11,6 +11,7 @@ from memcell.data.source import Table
 from memcell.data.table_libraries import pl
 
 _WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
+_WHOLE_AS_DECIMAL = r"^(0|-?[1-9][0-9]{0,17})(\.0+)?$"
 _DECIMAL = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 WRITTEN_NUMBER = (
     r"^[+-]?[0-9]+,[0-9]+$|^[+-]?[$€£¥]?\s?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?\s?[%€]?$"
@@ -46,7 +47,10 @@ def channel_values(table: Table, name: str, what: str = "Channel") -> NDArray[np
     elif column.dtype.is_numeric() or isinstance(column.dtype, (pl.Boolean, pl.Null)):
         numbers = column.cast(pl.Float64)
     else:
-        raise InputError(_wrong_type(column, "a channel must hold numbers") + _leave_out(table, name))
+        wanted = "a channel must hold numbers"
+        if isinstance(column.dtype, pl.Duration):
+            wanted += ". Write durations as such, in hours for instance"
+        raise InputError(_wrong_type(column, wanted) + _leave_out(table, name))
     return _finite(table, name, numbers.to_numpy())
 
 
@@ -98,7 +102,8 @@ def _finite(table: Table, name: str, values: NDArray[np.float64]) -> NDArray[np.
 
 
 def id_values(table: Table, name: str) -> pl.Series:
-    """A column of ids, none of them null; whole numbers of a CSV file become int if all are.
+    """A column of ids, none of them null; whole numbers of a CSV file become int if all are, also where one is
+    written both as 7 and as 7.0.
 
     Raises:
         InputError: a row without an id, or nested values.
@@ -115,6 +120,9 @@ def id_values(table: Table, name: str) -> pl.Series:
         raise InputError(f"Id column {name!r} is {found}, in {table.row(row)}. Every row needs an id.")
     if table.from_text and ids.str.contains(_WHOLE).all():
         return ids.cast(pl.Int64)
+    if table.from_text and ids.str.contains(_WHOLE_AS_DECIMAL).all():
+        whole = ids.str.replace(r"\..*", "")
+        return whole.cast(pl.Int64) if whole.n_unique() < ids.n_unique() else ids
     return ids
 
 
@@ -136,8 +144,9 @@ def label_values(table: Table, name: str) -> pl.Series:
 
 
 def _text_of(table: Table, column: pl.Series) -> pl.Series:
-    """Text of an id or label: in a data frame only an empty one is missing, since null has its own sign there."""
-    return cleaned(column) if table.from_text else column.cast(pl.String).replace({"": None})
+    """Text of an id or label, without spaces around it: in a data frame only an empty one is missing, since null has
+    its own sign there."""
+    return cleaned(column) if table.from_text else column.cast(pl.String).str.strip_chars().replace({"": None})
 
 
 def _typed_labels(table: Table, text: pl.Series) -> pl.Series:
@@ -197,7 +206,7 @@ def _leave_out(table: Table, name: str) -> str:
         return " The model was trained with numbers there."
     words = f" If it holds words, say so (`kinds={{{name!r}: 'category'}}`, on the command line `--category {name}`)."
     return (
-        f"{'' if table.frame[name].dtype.is_nested() else words} If it is no channel, give the column its role (id, "
+        f"{words if is_text(table.frame[name]) else ''} If it is no channel, give the column its role (id, "
         f"time or label), or leave it out (`ignore=[{name!r}]`, on the command line `--ignore {name}`)."
     )
 

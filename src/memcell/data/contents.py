@@ -83,7 +83,7 @@ def part_of(
     else:
         rows, kinds = long_rows(members, times.values, roles, schema)
     tags = None if roles.tag is None else _tags_of(members, times.values, rows, roles, duplicates)
-    if times.form == "clock" and schema is None:
+    if times.form == "clock":
         rows.counts[_BACK] += _clocks_that_go_back(members.codes, times.values)
     bounds = np.searchsorted(rows.codes, np.arange(len(members.ids) + 1))
     seen = np.searchsorted(rows.observations.row, bounds)
@@ -118,7 +118,7 @@ def _tags_of(
     last = np.maximum.reduceat(np.where(known, np.arange(len(tags)), -1), groups.begins)
     result = np.where(last < 0, np.array(None), tags[np.maximum(last, 0)])
     wrong = known & (tags != np.repeat(result, groups.sizes))
-    if wrong.any() and duplicates == "error":
+    if wrong.any() and duplicates != "last":
         first = int(wrong.argmax())
         second = int(np.repeat(last, groups.sizes)[first])
         raise InputError(
@@ -126,6 +126,7 @@ def _tags_of(
             f"{table.row(order[second])}, which have one time in {called(members.ids[members.codes[order[first]]])}. "
             "Correct one, or let the last one count: `duplicates='last'` (on the command line `--duplicates last`)."
         )
+    rows.counts["Rows with another tag than a later one of the same id and time, whose tag counts"] += int(wrong.sum())
     return result
 
 

@@ -186,7 +186,7 @@ def _far_numbers(known: tuple[Channel, ...], seen: list[Observations], kept: int
         treated += [f"{unseen} count as not seen"] if unseen else []
         treated = ["it is forecast from them all the same"] if c == kept else treated
         notes.append(
-            f"{known[c].name!r} has {count[0, c]} of {total[c]} values far out of what training saw, such as "
+            f"{known[c].name!r} has {count[0, c]} of {total[c]} values far from nearly all in training, such as "
             f"{example[1 if unseen else 0, c]:g}; {' and '.join(treated)}. Are they in the same unit, or "
             "do they stand for what is missing?"
         )

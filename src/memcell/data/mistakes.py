@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memcell.data.schema import TableSchema
 from memcell.data.series import Series
@@ -25,7 +26,7 @@ _MANY, _MOST = 20, 0.8  # different words, and the share of them that begin with
 
 def likely_mistakes(series: Sequence[Series], schema: TableSchema) -> list[str]:
     """What the user should know of the values of series that a model is to be trained on."""
-    notes = _fill_values(series)
+    notes = _fill_values(series, schema)
     words = _words_of(series)
     notes += [note for name, every in words.items() if (note := _numbers_among(name, every, schema)) is not None]
     labels = {label for one in series for label in _strings(one.label)}
@@ -34,13 +35,12 @@ def likely_mistakes(series: Sequence[Series], schema: TableSchema) -> list[str]:
     return notes + [note for name, every in named if (note := _written_two_ways(name, every)) is not None]
 
 
-def _fill_values(series: Sequence[Series]) -> list[str]:
+def _fill_values(series: Sequence[Series], schema: TableSchema) -> list[str]:
     """Of numbers that may stand for what is missing: one again and again, far from all others; -999 the sooner."""
     notes: list[str] = []
-    for c, name in enumerate(series[0].channels if series else ()):
-        every = np.concatenate([one.observations.value[one.observations.channel == c] for one in series])
+    for name, every in _numbers_of(series, schema):
         others = every[~np.isin(np.abs(every), _NINES)]
-        if name in series[0].levels or not len(others):
+        if not len(others):
             continue
         low, middle, high = np.quantile(others[:: len(others) // _SAMPLE + 1], [0.25, 0.5, 0.75])
         if not high > low:
@@ -58,6 +58,17 @@ def _fill_values(series: Sequence[Series]) -> list[str]:
                     "stands for a missing value, leave the cell empty."
                 )
     return notes
+
+
+def _numbers_of(series: Sequence[Series], schema: TableSchema) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Each channel and target that holds numbers, and all of its values."""
+    for c, name in enumerate(series[0].channels if series else ()):
+        if name not in series[0].levels:
+            yield name, np.concatenate([one.observations.value[one.observations.channel == c] for one in series])
+    labels = [one.label if isinstance(one.label, tuple) else (one.label,) for one in series]
+    for name, column in zip(schema.label, zip(*labels, strict=True), strict=False):
+        numbers = [one for one in column if isinstance(one, int | float) and not isinstance(one, bool) and one == one]
+        yield name, np.array(numbers, np.float64)
 
 
 def _words_of(series: Sequence[Series]) -> dict[str, set[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from memcell.data.source import Table, unreadable
+from memcell.data.source import Table, trimmed, unreadable
 from memcell.data.table_libraries import pl
 
 __all__ = ["Parts", "parts_of"]
@@ -26,7 +26,8 @@ class Parts:
 
     def __init__(self, path: Path, known: bool, id: str) -> None:
         self._path, self._id = path, id
-        self._scanned = pl.scan_parquet(path, glob=False)
+        scanned = pl.scan_parquet(path, glob=False)
+        self._scanned = scanned.rename(trimmed(scanned.collect_schema().names()))
         columns = pl.DataFrame(schema=self._scanned.collect_schema())
         self.header = Table(columns, str(path), known=known)
         """The columns, without a row."""

@@ -44,6 +44,8 @@ def check_output(path: str | Path, overwrite: bool = False, suffixes: Sequence[s
             raise InputError(f"{path} cannot be written: there is no folder {path.parent}. Make it first.")
         if path.is_dir():
             raise InputError(f"{path} is a folder; give the path of a file.")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no regular file; give another path.")
         if path.exists() and not overwrite:
             raise InputError(
                 f"{path} exists. Give another path, or allow it to be replaced: `overwrite=True`, on the command line "

@@ -70,7 +70,10 @@ class Roles:
             if kind not in KINDS:
                 raise InputError(f"`kinds` says {kind!r} of {name!r}; it must be one of {', '.join(KINDS)}.")
         if (roles.get("channel") is None) != (roles.get("value") is None):
-            raise InputError("`channel` and `value` go together: a long table has one column for each. Give both.")
+            raise InputError(
+                "`channel` and `value` go together: a long table has one column for each. Give both. If it has codes "
+                "alone, such as diagnoses, these are the values; add a column of one word, such as 'code', as channel."
+            )
         return cls(**roles)
 
     @property
@@ -193,6 +196,8 @@ def trained(schema: TableSchema, main: Table, others: Mapping[str, Table], with_
             " That was a long table, of one row an observation; give one too, or read this one with `memcell.read` in "
             "Python, whose series the model takes."
         )
+    elif roles.channel is None and set(channels) & set(main.frame.columns):
+        remedy += " What was not measured is an empty column." * (not set(channels) <= set(main.frame.columns))
     check_exist(main, wanted, why, remedy)
     return roles
 

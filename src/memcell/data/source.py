@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -98,9 +99,16 @@ def _closest_file(path: Path) -> str:
 
 def _read_parquet(data: bytes, path: Path) -> Table:
     try:
-        return Table(pl.read_parquet(data), str(path))
+        frame = pl.read_parquet(data)
+        return Table(frame.rename(trimmed(frame.columns)), str(path))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise unreadable(path, error) from error
+
+
+def trimmed(names: Sequence[str]) -> dict[str, str]:
+    """Names without spaces around them, as those of a CSV file, where that leaves them different."""
+    new = {name: name.strip() for name in names}
+    return new if len(set(new.values())) == len(new) else {}
 
 
 def unreadable(path: Path, error: Exception) -> InputError:
@@ -139,6 +147,8 @@ def _check_names(names: list[str], table: str) -> None:
 
 def _open_frame(source: object) -> Table:
     table = "the table"
+    if type(source).__name__ == "RecordBatch" and hasattr(source, "__arrow_c_array__"):
+        source = pl.from_arrow(source)
     try:
         native = cast("Any", nw.from_native(source))  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownMemberType]
         if isinstance(native, nw.LazyFrame):
@@ -150,7 +160,7 @@ def _open_frame(source: object) -> Table:
     except TypeError as error:
         raise InputError(
             f"A table must be a path or a data frame (pandas, Polars, PyArrow, ...); got {type(source).__name__}. "
-            "For arrays see `memcell.data.as_series`."
+            "For arrays see `memcell.as_series`."
         ) from error
     if any(isinstance(label, tuple) for label in labels):
         raise InputError(f"The columns of {table} have names of several levels, such as {labels[0]}. Join them.")

@@ -74,7 +74,8 @@ def read(
         channels: the columns measured over time (of a long table, the names in `channel`); all that have no other role
             if not given.
         facts: columns with what is known of a series as a whole, such as an age.
-        static: another table, one row an id, all of whose columns are such facts (but those with another role).
+        static: another table, one row an id, all of whose columns are such facts (but those with another role). Who
+            is in it is a series, also without observations, unless there is a `tag`.
         targets: another table, one row an id, with the columns `label`, and `weight` if given. Where the main table has
             these labels too they must agree, unless it is told to `ignore` its own.
         group: the column with the subject to which several series may belong (in `static` or `targets` if it is there).
@@ -98,8 +99,9 @@ def read(
         (array([0.5, 2. ]), array([nan, 80.]))
     """
     contents = read_table(
-        source, static=static, targets=targets, duplicates=duplicates, id=id, time=time, channel=channel, value=value,
-        label=label, tag=tag, channels=channels, facts=facts, group=group, weight=weight, ignore=ignore, kinds=kinds,
+        source, static=static, targets=targets, duplicates=duplicates, by_facts=tag is None, id=id, time=time,
+        channel=channel, value=value, label=label, tag=tag, channels=channels, facts=facts, group=group, weight=weight,
+        ignore=ignore, kinds=kinds,
     )  # fmt: skip
     for message in contents.warnings:
         warnings.warn(message, DataWarning, stacklevel=2)
@@ -114,6 +116,7 @@ def read_table(
     duplicates: Duplicates = "error",
     schema: TableSchema | None = None,
     with_labels: bool = False,
+    by_facts: bool = False,
     **columns: Any,
 ) -> TableContents:
     """The series of a table with its schema and the warnings that `read` would give.
@@ -123,6 +126,7 @@ def read_table(
         schema: what the columns meant at training. Given, only its columns are read, `columns` must be left out, and a
             channel that is missing throughout stays.
         with_labels: read the label columns of `schema` too, which must then exist.
+        by_facts: whether a series may be known by its facts alone also where nothing says what is to be learnt.
         columns: the roles of columns, as for `read`.
 
     Raises:
@@ -160,7 +164,8 @@ def read_table(
     notes += notes_of(parts, roles, schema, main.name)
     main = _together(about) if in_parts else main
     whole = [members_of(table, roles.id) for table in (main, *others.values())]
-    labelled = bool(roles.label if schema is None else schema.label)
+    # Where nothing is to be learnt, a table of facts tells of series too, unless answers stand on rows.
+    labelled = bool(roles.label if schema is None else schema.label) or by_facts
     known = known_of(whole, roles, schema is None, targets is not None, labelled)
     notes += known.notes
     kind, date_only, form = times_of(parts, main.name)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
-from memcell.data.columns import cleaned, is_text
+from memcell.data.columns import WRITTEN_NUMBER, cleaned, is_text
 from memcell.data.dates import TimeForm, TimeKind, check_whole, days_in_month, is_date_only, time_on
 from memcell.data.source import Table
 from memcell.data.table_libraries import pl
@@ -215,6 +215,8 @@ def _not_understood(table: Table, column: pl.Series, row: int) -> InputError:
     value = column[row]
     if isinstance(value, str) and pl.Series([value]).str.contains(_DAY_FIRST).item():
         reason = "its day and month could be either way round. Write year-month-day, such as 1958-03-29."
+    elif isinstance(value, str) and pl.Series([value]).str.contains(WRITTEN_NUMBER).item():
+        reason = "not a number as it is understood: decimals with a point, thousands without a comma."
     else:
         reason = f"not understood, or not of the same form as the others. {_FORMS}"
     return InputError(f"Time column {column.name!r} has {value!r} in {table.row(row)}: {reason}")

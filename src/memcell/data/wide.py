@@ -80,7 +80,8 @@ def wide_rows(
                 last = joined(values, groups, "last")
                 numbers = [name not in words for name in names]  # words have no mean
                 values = np.where(numbers, joined(values, groups, duplicates), last) if duplicates == "mean" else last  # type: ignore[arg-type]
-                counts[f"Rows joined to another one of the same id and time ({duplicates})"] += groups.surplus
+                how = "mean; of words the last" if duplicates == "mean" and not all(numbers) else duplicates
+                counts[f"Rows joined to another one of the same id and time ({how})"] += groups.surplus
             codes, times, origin = codes[groups.begins], times[groups.begins], origin[groups.begins]
     seen = Observations.of_dense(values)
     for name in names:
@@ -112,5 +113,17 @@ def _conflict_message(
         f"Time {table.frame[time][first]} comes twice in {called(members.ids[codes[conflict.first]])}: "
         f"{channel!r} is {shown[0]} in {table.row(first)} and {shown[1]} in {table.row(second)}. "
         "Correct one, or let such rows be joined: `duplicates='mean'` or 'last' (on the command line "
-        "`--duplicates mean` or `--duplicates last`)."
+        f"`--duplicates mean` or `--duplicates last`).{_if_long(channels, words)}"
+    )
+
+
+def _if_long(channels: tuple[str, ...], words: dict[str, tuple[str, ...]]) -> str:
+    """What to do if the table is a long one, where some column of it may name what was measured."""
+    numbers = [name for name in channels if name not in words]
+    if not words or not numbers:
+        return ""
+    channel, value = next(iter(words)), numbers[0]
+    return (
+        f" If each row is one observation, say where its channel and value stand: `channel={channel!r}, "
+        f"value={value!r}` (on the command line `--channel {channel} --value {value}`)."
     )

@@ -65,6 +65,8 @@ def load(path: str | os.PathLike[str]) -> Model:
     Example:
         >>> model = memcell.load("co2.memcell")                                            # doctest: +SKIP
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"`path` is {type(path).__name__}; give the path of a model's file.")
     path = Path(path)
     try:
         if not path.exists():

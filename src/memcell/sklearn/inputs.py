@@ -40,7 +40,10 @@ def series_for_fit(x: Any, sample_weight: Any = None, groups: Any = None) -> lis
 
 
 def _one_a_series(name: str, given: Any, count: int) -> list[Any]:
-    array = np.asarray(given)
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise InputError(f"`{name}` has entries of several lengths; give one a series, not one a row.") from error
     entries = array.reshape(-1).tolist()
     if len(entries) != count or array.ndim > 1 + (array.shape[1:] == (1,)):
         raise InputError(f"`{name}` has {len(entries)} entries for {count} series; give one a series.")

@@ -173,7 +173,7 @@ def _culprit(series: list[Series], given: Any, error: Exception) -> str:
     for one, label in zip(series, given, strict=False):
         several = label if isinstance(label, tuple | list | np.ndarray) else (label,)
         for k, value in enumerate(several):
-            if isinstance(value, str):
+            if isinstance(value, str) and not _is_number(value):
                 names = () if one.schema is None else one.schema.label
                 of = f"{names[k]!r} of " if len(names) == len(several) else ""
                 return (
@@ -181,6 +181,14 @@ def _culprit(series: list[Series], given: Any, error: Exception) -> str:
                     "blank what is unknown; words are for a classifier."
                 )
     return f"{error}."
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _targets(series: list[Series], y: Any) -> NDArray[np.float64]:

@@ -33,6 +33,7 @@ __all__ = [
 ]  # fmt: skip
 
 _HELD = 256  # held-out series a batch
+_FAR = 10.0  # spreads of the targets of the first pass that half of later ones are away
 _NOISE = 0.1  # in units of its spread, on a target that is one number for half of the series
 _QUARTILES_APART = 1.349  # of a normal distribution, in standard deviations
 
@@ -129,7 +130,7 @@ def fit_multilabel(
             what = "is blank" if isinstance(value, float) and math.isnan(value) else f"is {value!r}"
             raise InputError(
                 f"Label {name!r} {what} for series {series[strange].id!r}; of several labels each must be 0 or 1. "
-                "Write it so, or learn them one by one."
+                "Write it so, leave the series out where it is unknown, or learn the labels one by one."
             )
     targets = given.astype(np.float64)
     weights = np.array([one.weight for one in series], np.float32)
@@ -185,6 +186,11 @@ def fit_regressor(
         still_ones = listed([name for name, there in zip(names, varies, strict=True) if not there])
         warnings.warn(f"Nothing is to be learnt of {still_ones}: the same for all series.", DataWarning, stacklevel=4)
     design, standard = design or Design(), head.standard(targets)
+    if partial and partial.model and np.nanmedian(np.abs(standard)) > _FAR:
+        warnings.warn(
+            "Targets are far from those of the first pass, which all are scaled by. Begin anew with some that are like "
+            "all others, or use `fit`.", DataWarning, stacklevel=4,
+        )  # fmt: skip
     if partial is not None:
         return _fit(series, _Problem(head, standard, weights, None, record), schema, settings, design, None, partial)
     # One number of half of the series would be learnt to the last digit, and outweigh the other targets; of all series
@@ -281,8 +287,10 @@ def class_weights(classes: list[Any], counts: NDArray[np.int64], given: ClassWei
     for label, weight in given.items():
         check_weight(weight, f"`class_weight` of {label!r}")
     weights = np.array([float(given.get(label, 1.0)) for label in classes])
-    if not weights.any():
-        raise InputError(f"`class_weight` is 0 for every class: {dict(given)}. Nothing would be learnt.")
+    counting = [label for label, weight in zip(classes, weights, strict=True) if weight]
+    if len(counting) < 2:
+        which = f"every class but {counting[0]!r}" if counting else "every class"
+        raise InputError(f"`class_weight` is 0 for {which}: {dict(given)}. Nothing would be learnt.")
     return weights
 
 
@@ -324,6 +332,8 @@ def classes_of(labels: Sequence[Any], what: str) -> list[Any]:
     if len(words) > 1:
         raise InputError(f"Labels are of two kinds, such as {words[True]!r} and {words[False]!r}; write all as text.")
     counts = Counter(plain)
+    if not counts:
+        raise InputError(f"The target is unknown of every {what}; give some a label.")
     if len(counts) < 2:
         only = next(iter(counts), None)
         raise InputError(f"The target has one class only, {only!r}; a classifier needs at least two.")
