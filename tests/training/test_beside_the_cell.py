@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 from training.problems import Data, dense, score
 
+from memcell import as_series
+from memcell.sklearn import SequenceClassifier
+
 
 def bands(seed: int) -> Data:
     """Which of many narrow bands the mean lies in says the class: every other one."""
@@ -119,3 +122,25 @@ def hidden(seed: int) -> Data:
 def test_two_of_many_channels_are_found() -> None:
     assert score(hidden, epochs=1, learning_rate=1e-4, members=3) > 0.95
     assert score(hidden, epochs=1, learning_rate=1e-4, members=3, without=("selection",)) < 0.85
+
+
+def gappy(seed: int) -> Data:
+    """The wiggles, a tenth of whose values lack, and whose times are not quite even."""
+    series, y = wiggles(seed)
+    rng = np.random.default_rng(seed + 10)
+    values = [np.where(rng.random(one.values.shape) < 0.1, np.nan, one.values) for one in series]
+    return [dense(one, np.arange(len(one)) + rng.uniform(-0.05, 0.05, len(one))) for one in values], y
+
+
+def test_a_shape_is_seen_in_spite_of_gaps() -> None:
+    short: dict[str, Any] = {"epochs": 1, "learning_rate": 1e-4}
+    assert score(gappy, **short) > 0.9
+    assert score(gappy, **short, without=("shapes", "contests")) < 0.75
+
+
+def test_what_lacks_at_prediction_alone_does_little() -> None:
+    (x, y), (fresh, truth) = wiggles(0), gappy(1)
+    model = SequenceClassifier(progress=False, members=1, epochs=1, learning_rate=1e-4).fit(
+        as_series([one.values for one in x]), y
+    )
+    assert np.mean(model.predict(as_series([one.values for one in fresh])) == truth) > 0.9

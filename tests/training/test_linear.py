@@ -17,7 +17,7 @@ from memcell.heads.regression import OF_T
 from memcell.model import Model, ModelConfig
 from memcell.training import Design, fit_classifier, networks
 from memcell.training.batches import Batch, Batches
-from memcell.training.linear import _mean_of_best, fit_linear, with_linear
+from memcell.training.linear import _mean_of_best, fit_linear, learnt, with_linear
 from memcell.training.module import SequenceModule, initial_weights
 from memcell.training.reading import Wide, by_strength
 from memcell.training.train import Trained
@@ -240,3 +240,16 @@ def test_few_statistics_are_read_alone_only_where_that_is_better_beyond_doubt(fe
     (without,) = with_linear(config.head, [run], [fit_linear(config, run, batches, selection=False)])
     assert not any("strongest" in one for one in without.shares)
     assert without.validation_loss > mixed.validation_loss or not few
+
+
+def test_a_network_that_has_not_learnt_what_others_have_is_left_out() -> None:
+    head, target = CASES["classify"]
+    config, run = started(head, 0.0)
+    batches = batches_of(target)
+    found = fit_linear(config, run, batches)
+    assert found is not None
+    sure = 4 * (2 * found.target - 1)
+    good = replace(found, deep=sure + 0.1 * torch.randn(sure.shape, generator=torch.Generator().manual_seed(0)))
+    assert learnt(head, [found, good, None, good]) == [False, True, True, True]
+    assert learnt(head, [found, None]) == [True, True]
+    assert learnt(head, [None]) == [True]

@@ -11,6 +11,7 @@ from memcell.data.cadence import Cadence
 from memcell.data.channels import Channel, NumberChannel, WordChannel
 from memcell.data.contests import Contests
 from memcell.data.encoding import Encoding
+from memcell.data.filling import whole_rows
 from memcell.data.kernels import TAPS
 from memcell.data.observations import Observations
 from memcell.data.schema import Kind
@@ -38,7 +39,9 @@ _ROWS_SUMMARISED = 4  # rows of each of them, where it is rows that come with a 
 _ENOUGH, _FEW = 200, 8  # series from which on, and columns up to which, statistics come in fine pieces too
 _FINE_VALUES = 50_000  # of each statistic up to which they do
 _MOST_ALIGNED = 1000  # values of a series that are features each
-_COMPLETE = 0.98  # share of values that even and complete series have
+_COMPLETE = 0.98  # share of values that complete series have
+_MOSTLY = 0.7  # share of values that series have which are complete but for gaps
+_EVEN, _ABOUT = 0.01, 0.25  # steps that a row of even series may be off, and of series that are about even
 _WIDEST = 64  # columns of a patch at most
 _SETS = 0.05  # share of the values beside another one of their row and channel from which on they are sets
 
@@ -80,7 +83,7 @@ def span_of(series: list[Series], channels: int) -> float:
 def patch_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
     """How many rows become one: so many that a usual series has about thirty, where all are even and complete."""
     rows = float(np.median([len(one) for one in series])) if series else 0.0
-    if rows <= _LONG or not _complete(series, channels) or not _even(series, cadence):
+    if rows <= _LONG or not _complete(series, channels, _MOSTLY) or not _even(series, cadence):
         return 1
     return max(1, min(round(rows / _PATCHES), _WIDEST // len(_columns(channels))))
 
@@ -88,11 +91,11 @@ def patch_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ..
 def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
     """The rows that all series have alike: as many, as far apart, and complete; 0 where they differ."""
     rows = len(series[0]) if series else 0
-    if not 0 < rows * len(_columns(channels)) <= _MOST_ALIGNED or not _complete(series, channels):
+    if not 0 < rows * len(_columns(channels)) <= _MOST_ALIGNED or not _complete(series, channels, _MOSTLY):
         return 0
     first = cadence.steps_between(series[0].times[:1], series[0].times)
     for one in series:
-        if len(one) != rows or np.abs(cadence.steps_between(one.times[:1], one.times) - first).max() > 0.01:
+        if len(one) != rows or np.abs(cadence.steps_between(one.times[:1], one.times) - first).max() > _ABOUT:
             return 0
     return rows
 
@@ -104,10 +107,10 @@ def shapes_of(
     enough for one."""
     if not (shapes or contests) or not series or np.median([len(one) for one in series]) < TAPS:
         return ()
-    if not _complete(series, channels) or not _even(series, cadence):
+    if not _complete(series, channels, _MOSTLY) or not _even(series, cadence, _ABOUT):
         return ()
     encoding = Encoding(channels, ())
-    scaled = [np.nan_to_num(encoding.scaled(encoding.columns_of(one))) for one in series]
+    scaled = [whole_rows(encoding.scaled(encoding.columns_of(one))) for one in series]
     kinds = compress((Shapes, Contests), (shapes, contests))
     return tuple(kind.learn(scaled, changes=changes) for kind in kinds for changes in (False, True))
 
@@ -143,18 +146,18 @@ def products_of(series: list[Series], channels: tuple[Channel, ...]) -> bool:
     return 1 < len(_columns(channels)) <= _MOST_MULTIPLIED and _complete(series, channels)
 
 
-def _even(series: list[Series], cadence: Cadence) -> bool:
+def _even(series: list[Series], cadence: Cadence, off: float = _EVEN) -> bool:
     """Whether a row comes one step after the one before it."""
     apart = (cadence.steps_between(one.times[:-1], one.times[1:]) for one in series)
-    return all((np.abs(gaps - 1) <= 0.01).all() for gaps in apart)
+    return all((np.abs(gaps - 1) <= off).all() for gaps in apart)
 
 
-def _complete(series: list[Series], channels: tuple[Channel, ...]) -> bool:
-    """Whether all channels that have a value are columns of numbers, of which hardly one is missing."""
+def _complete(series: list[Series], channels: tuple[Channel, ...], share: float = _COMPLETE) -> bool:
+    """Whether all channels that have a value are columns of numbers, of which such a share is there."""
     columns = _columns(channels)
     if not len(columns) or len(columns) < sum(isinstance(one, WordChannel) or not one.silent for one in channels):
         return False
-    return sum(len(one.observations) for one in series) >= _COMPLETE * sum(map(len, series)) * len(columns)
+    return sum(len(one.observations) for one in series) >= share * sum(map(len, series)) * len(columns)
 
 
 def _columns(channels: tuple[Channel, ...]) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data.cycles import cycle_features
+from memcell.data.filling import Filling
 from memcell.data.gaps import LastSeen, observe
 from memcell.data.grid import merged, on_grid, patched, places_of, spans_of
 from memcell.data.series import Series
@@ -33,10 +34,12 @@ class RecipeState:
     def __init__(self, recipe: "Recipe") -> None:
         self._recipe = recipe
         self._seen = LastSeen.nothing(len(recipe.encoding.columns))
-        self._summary = Summary.nothing(len(recipe.row_encoding.columns), recipe.aligned, recipe.products)
-        self._shapes = [ShapeCounts.nothing(one, len(recipe.row_encoding.columns)) for one in recipe.shapes]
+        columns = len(recipe.row_encoding.columns)
+        self._summary = Summary.nothing(columns, recipe.products)
+        self._shapes = [ShapeCounts.nothing(one, columns) for one in recipe.shapes]
+        self._filling, self._first = Filling.nothing(columns), np.empty((0, columns))
         self._so_far = recipe.widths["so_far"]
-        self._windows = Windows.nothing(len(recipe.row_encoding.columns))
+        self._windows = Windows.nothing(columns)
         self._facts = np.empty(recipe.encoding.fact_width, np.float32)
         self.blank = True
         """Whether nothing was seen so far."""
@@ -147,9 +150,13 @@ class RecipeState:
         if scaling is None or self._recipe.by_row:
             return _NOTHING
         statistics = self._summary.statistics()
-        summary = self._summary.features(scaling, statistics)
+        waiting = self._filling.rest()
+        first = np.concatenate([self._first, waiting])[: self._recipe.aligned]
+        aligned = np.zeros((self._recipe.aligned, first.shape[1]))
+        aligned[: len(first)] = first
+        summary = self._summary.features(scaling, aligned, statistics)
         blank = np.concatenate([np.ones(1, np.float32), self._facts]) * np.float32(self.blank)
-        wide = [blank, *(one.features() for one in self._shapes), scaling.fine_features(statistics)]
+        wide = [blank, *(one.after(waiting).features() for one in self._shapes), scaling.fine_features(statistics)]
         return {"summary": summary[None, :], "wide": np.concatenate(wide)[None, :]}
 
     def _remember(self, rows: Series, numbers: NDArray[np.float64]) -> NDArray[np.float32] | None:
@@ -162,7 +169,10 @@ class RecipeState:
         elapsed = recipe.cadence.steps_between(np.full(len(rows), self._start), rows.times)
         if not recipe.by_row:
             self._summary = self._summary.after(seen, elapsed)
-            self._shapes = [one.after(np.nan_to_num(seen)) for one in self._shapes]
+            if recipe.shapes or recipe.aligned:
+                self._filling, settled = self._filling.after(seen)
+                self._shapes = [one.after(settled) for one in self._shapes]
+                self._first = np.concatenate([self._first, settled[: recipe.aligned - len(self._first)]])
             return None
         parts: list[NDArray[np.float32]] = []
         for begin in range(0, len(rows), _BLOCK):

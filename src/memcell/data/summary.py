@@ -23,6 +23,7 @@ _KNOTS = (0.006, 0.1, 0.25, 0.5, 0.75, 0.9, 0.994)  # shares of the training ser
 _FINE = 31  # shares that are evenly apart, below each knot of what is fine
 _MOST_PIECEWISE = 250  # columns up to which statistics are also piecewise linear
 _ROUNDING = 1e-6  # of the largest values: what differs by less, rounding may have left
+_NONE = np.empty((0, 0))
 _DRAWN_IN = (0.01, 0.99)  # shares of the training series between which center and scale are taken
 _BLOCK = 4096  # rows at a time
 _FARTHEST = 3.0  # scaled statistics, and values in a product, that count
@@ -168,8 +169,6 @@ class Summary:
         sums: [7, D]: how many values; sums of these, of their squares, of their times, of the squares of these, and of
             values times times; how much they changed from one to the next.
         least, largest, first, last: [D], of the values.
-        rows: how many there were.
-        aligned: [A, D] the first A rows, 0 where missing or not yet there.
         products: [D, D], of each two channels the sum of the products of what they have in one row, and how often both
             have something there; None where these are no features.
     """
@@ -179,18 +178,15 @@ class Summary:
     largest: Array
     first: Array
     last: Array
-    rows: int
-    aligned: Array
     products: tuple[Array, Array] | None
 
     @classmethod
-    def nothing(cls, channels: int, aligned: int = 0, products: bool = False) -> "Summary":
-        """Before the first row; so many rows are features themselves, and ``products`` of channels may be."""
+    def nothing(cls, channels: int, products: bool = False) -> "Summary":
+        """Before the first row; ``products`` of channels may be features."""
         zero, infinite = np.zeros(channels), np.full(channels, np.inf)
         square = np.zeros((channels, channels))
         pairs = (square, square) if products else None
-        start = np.zeros((aligned, channels))
-        return cls(np.zeros((7, channels)), infinite, -infinite, zero, zero, 0, start, pairs)
+        return cls(np.zeros((7, channels)), infinite, -infinite, zero, zero, pairs)
 
     def after(self, values: Array, elapsed: Array) -> "Summary":
         """With the rows ``values`` [T, D], NaN where missing, so many steps of time after the first of all [T]."""
@@ -205,17 +201,14 @@ class Summary:
         return replace(self, **{name: getattr(self, name)[-1] for name in _BY_CHANNEL})
 
     def after_each(self, values: Array, elapsed: Array) -> "Summary":
-        """After each of T rows at once, [T, ...] of what is of the channels; aligned rows and products are those after
-        the last. Sums are taken row by row, so that it does not matter how many rows come together."""
+        """After each of T rows at once, [T, ...] of what is of the channels; products are those after the last. Sums
+        are taken row by row, so that it does not matter how many rows come together."""
         known, time = ~np.isnan(values), elapsed[:, None]
         filled, row = np.where(known, values, 0.0), np.arange(len(values))[:, None]
         seen = np.maximum.accumulate(np.where(known, row, -1), axis=0)  # the row of the last value so far
         last = np.where(seen < 0, self.last, np.take_along_axis(filled, np.maximum(seen, 0), axis=0))
         begun = self.sums[0] > 0
         first = np.where(begun, self.first, np.take_along_axis(filled, known.argmax(axis=0)[None], axis=0)[0])
-        aligned = self.aligned.copy()
-        place = aligned[self.rows : self.rows + len(values)]
-        place[:] = filled[: len(place)]
         products = self.products
         if products is not None:
             near, there = np.clip(filled, -_FARTHEST, _FARTHEST), known.astype(np.float64)
@@ -231,8 +224,6 @@ class Summary:
             largest=np.maximum(self.largest, np.maximum.accumulate(np.where(known, values, -np.inf), axis=0)),
             first=np.where(begun | (seen >= 0), first, self.first),
             last=last,
-            rows=self.rows + len(values),
-            aligned=aligned,
             products=products,
         )
 
@@ -247,15 +238,17 @@ class Summary:
         every = (self.last, mean, self.largest, self.least, deviation, np.log1p(values), self.first, trend, change)
         return np.where((values > 0)[..., None, :], np.stack(every, axis=-2), np.nan)
 
-    def features(self, scaling: SummaryScaling, statistics: Array | None = None) -> NDArray[np.float32]:
+    def features(
+        self, scaling: SummaryScaling, aligned: Array = _NONE, statistics: Array | None = None
+    ) -> NDArray[np.float32]:
         """[D x scaling.per_column + pairs + A x D]: the statistics as features, then mean products of each two
-        channels, then the aligned rows. All are 0 for a channel without values. ``statistics``: if they are known."""
+        channels, then ``aligned`` rows [A, D]. All are 0 for a channel without values. ``statistics``: if known."""
         products = np.empty(0)
         if self.products is not None:
             total, both = (one[pairs_of(len(one))] for one in self.products)
             products = total / np.maximum(both, 1)
         statistics = self.statistics() if statistics is None else statistics
-        parts = [scaling.features(statistics), products, self.aligned.reshape(-1)]
+        parts = [scaling.features(statistics), products, aligned.reshape(-1)]
         return np.concatenate(parts).astype(np.float32)
 
 

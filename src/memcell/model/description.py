@@ -193,6 +193,11 @@ def _training(model: Model) -> list[tuple[str, str]]:
             ("epochs", f"{_listed(each, 'epochs')}, of which the best and kept: {_listed(each, 'kept')}"),
             ("loss", f"{model.config.head.measure}{weighted}, on what each held out: {_listed(each, 'loss')}"),
         ]
+        if record.get("left_out"):
+            lost = ", ".join(f"{loss:.4g}" for loss in record["left_out"])
+            rows.append(
+                ("left out", f"{len(record['left_out'])} more, which had not learnt what these had: loss {lost}")
+            )
         if each[0]["shares"]:
             rows.append(("", f"... with what is linear: {_listed(each, 'loss_with_linear')}"))
             shares = ", ".join(f"{name} {share:.1%}" for name, share in each[0]["shares"].items())
@@ -200,7 +205,7 @@ def _training(model: Model) -> list[tuple[str, str]]:
         rows.append(
             (
                 "scales",
-                f"and words were learnt from {record.get('learnt_from', 0):,} series that network 1 was trained on",
+                f"and words were learnt from {record.get('learnt_from', 0):,} series that the first one was trained on",
             )
         )
     if record.get("passes"):

@@ -17,11 +17,12 @@ from memcell.training.module import SequenceModule
 from memcell.training.reading import PRIORS, Wide, by_strength, fit, fits, fits_of_many
 from memcell.training.train import Trained
 
-__all__ = ["Linear", "fit_linear", "with_blank", "with_linear"]
+__all__ = ["Linear", "fit_linear", "learnt", "with_blank", "with_linear"]
 
 _STRONGEST = (8, 64)  # statistics that are tried alone
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of what is linear
 _ERRORS = 2  # standard errors within which one loss cannot be told from another
+_HOPELESS = 4  # the same, beyond which a network has learnt nothing of what another one has
 
 
 def _places(config: ModelConfig) -> list[dict[str, NDArray[np.int64]]]:
@@ -121,11 +122,10 @@ def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | N
     if not beside:
         return list(runs)
     weight = np.concatenate([one.weight.numpy() for one in beside]).astype(np.float64)
-    each = torch.func.vmap(lambda says, target: head.loss(says[None], target[None], None))
 
     def losses(answers: Iterable[Tensor]) -> list[NDArray[np.float32]]:
         """Of each network, of each series that it held out."""
-        return [each(says, one.target).numpy() for says, one in zip(answers, beside, strict=True)]
+        return [_each_loss(head, says, one) for says, one in zip(answers, beside, strict=True)]
 
     def mean(reading: Sequence[_Reading]) -> float:
         loss = float(np.average(np.concatenate(losses(one.says for one in reading)), weights=weight))
@@ -149,12 +149,36 @@ def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | N
     return [run if one is None else _mixed(run, *next(own), shares) for run, one in zip(runs, linear, strict=True)]
 
 
+def learnt(head: Head, linear: Sequence[Linear | None]) -> list[bool]:
+    """Which networks to keep: not those whose loss on the series that they held out, without what is linear, is by four
+    standard errors larger than the least of all.
+
+    Of a problem that is hard to begin with some networks never find out what others do, and would count as much as
+    these.
+    """
+    found = [None if one is None else _mean_and_error(_each_loss(head, one.deep, one), one.weight) for one in linear]
+    least, its = min((one for one in found if one is not None), default=(np.inf, 0.0))
+    return [one is None or not one[0] - least > _HOPELESS * np.hypot(one[1], its) for one in found]
+
+
+def _each_loss(head: Head, answers: Tensor, of: Linear) -> NDArray[np.float32]:
+    """Of each series that a network held out."""
+    each = torch.func.vmap(lambda says, target: head.loss(says[None], target[None], None))
+    return np.asarray(each(answers, of.target))
+
+
+def _mean_and_error(values: NDArray[np.float32], weight: Any) -> tuple[Any, Any]:
+    """Weighted means of values [..., series], and their standard errors."""
+    weight = np.asarray(weight, np.float64)
+    mean = np.average(values, axis=-1, weights=weight)
+    count = max(2, len(weight))
+    return mean, np.sqrt((values - mean[..., None]) ** 2 @ weight**2 * count / (count - 1)) / weight.sum()
+
+
 def _beyond_doubt(more: NDArray[np.float32], weight: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether losses that are so much larger [..., series] are so by more than two standard errors of their mean."""
-    mean = np.average(more, axis=-1, weights=weight)
-    count = max(2, len(weight))
-    error = np.sqrt((more - mean[..., None]) ** 2 @ weight**2 * count / (count - 1)) / weight.sum()
-    return mean > _ERRORS * error
+    mean, error = _mean_and_error(more, weight)
+    return np.asarray(mean > _ERRORS * error)
 
 
 def _mean_of_best(

@@ -18,7 +18,7 @@ from memcell.heads import Head
 from memcell.model import FIT_MECHANISMS, Model, ModelConfig
 from memcell.training.batches import Batches
 from memcell.training.checkpoint import Checkpoint
-from memcell.training.linear import Linear, fit_linear, with_blank, with_linear
+from memcell.training.linear import Linear, fit_linear, learnt, with_blank, with_linear
 from memcell.training.module import initial_weights
 from memcell.training.record import record_of_network, record_of_training
 from memcell.training.settings import Design, TrainingSettings
@@ -116,6 +116,9 @@ def fit_members(
             if _mean_loss(_together(head, others)) < _mean_loss(_together(head, runs)):
                 recipe, steps, own, runs, name = other, other_steps, other_own, others, title
             runs += train_on(recipe, steps, own, trials, count, name)
+    kept = learnt(head, [linear for _, linear in runs])
+    left_out = [round(run.validation_loss, 6) for run, _ in compress(runs, (not one for one in kept))]
+    runs, splits = (list(compress(some, kept)) for some in (runs, splits))
     recipe, trained = _without_unread(recipe, _together(head, runs))
     config = config_of(recipe, head, own, len(training))
     if "linear" not in design.without and config.blank:
@@ -129,6 +132,7 @@ def fit_members(
     record |= {
         "learnt_from": len(learnt_from),
         "networks": [record_of_network(*one) for one in each],
+        "left_out": left_out,
         "validation_series": len(splits[0][1]),
         "validation_loss": round(_mean_loss(trained), 6),
         "steps": sum(run.step for run in trained),
