@@ -71,8 +71,8 @@ class Pair(NamedTuple):
 def mechanisms(effort: Effort) -> Iterator[str]:
     """Each mechanism against the same model without it, networks of one member."""
     parts = (
-        _on_stays, _on_rows_of_stays, _on_sets, _on_sparse, _on_words, _on_rows, _among_noise, _on_cycles,
-        _on_long_memory,
+        _on_stays, _on_rows_of_stays, _on_sets, _on_sparse, _on_words, _on_rows, _with_gaps, _among_noise,
+        _on_cycles, _on_long_memory,
     )  # fmt: skip
     for part in parts:
         start = time.perf_counter()
@@ -208,6 +208,18 @@ def _on_rows(effort: Effort) -> list[Pair]:
         )
         pairs.append(Pair(mechanism, name, "accuracy", on, off))
     return pairs
+
+
+def _with_gaps(effort: Effort) -> list[Pair]:
+    """ArrowHead, a tenth of whose values lack: shapes and contests of rows whose gaps are filled."""
+    x, y, x_test, y_test = ucr("ArrowHead")
+    random = np.random.default_rng(0)
+    x, x_test = ([np.where(random.random(one.shape) < 0.1, np.nan, one) for one in some] for some in (x, x_test))
+    on, off = (
+        [_accuracy(effort, (x, y), (x_test, y_test), seed=seed, without=without) for seed in effort.seeds]
+        for without in ((), ("shapes", "contests"))
+    )
+    return [Pair("shapes and contests", "ArrowHead, a tenth of the values missing", "accuracy", on, off)]
 
 
 def _among_noise(effort: Effort) -> list[Pair]:

@@ -80,6 +80,6 @@ def test_rows_without_a_value_after_the_last_one_are_padding(rows: int) -> None:
 def test_what_is_impossible_is_not_seen() -> None:
     x, y = levels(200)
     model = SequenceClassifier(**FEW).fit(x, y)
-    with pytest.warns(memcell.DataWarning, match="far out"):
+    with pytest.warns(memcell.DataWarning, match="far from nearly all"):
         says = model.predict_proba([np.full((4, 3), 1e9)])
     np.testing.assert_allclose(says[0, 1], y.mean(), atol=0.02)

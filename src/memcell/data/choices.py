@@ -81,7 +81,8 @@ def span_of(series: list[Series], channels: int) -> float:
 
 
 def patch_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
-    """How many rows become one: so many that a usual series has about thirty, where all are even and complete."""
+    """How many rows become one: so many that a usual series has about thirty, where all are even and hardly any value
+    lacks."""
     rows = float(np.median([len(one) for one in series])) if series else 0.0
     if rows <= _LONG or not _complete(series, channels, _MOSTLY) or not _even(series, cadence):
         return 1
@@ -103,8 +104,8 @@ def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel
 def shapes_of(
     series: list[Series], cadence: Cadence, channels: tuple[Channel, ...], *, shapes: bool, contests: bool
 ) -> tuple[AnyShapes, ...]:
-    """``shapes`` and ``contests`` of rows and of their changes, within series that are even and complete, with rows
-    enough for one."""
+    """``shapes`` and ``contests`` of rows and of their changes, within series that are nearly even and complete, with
+    rows enough for one."""
     if not (shapes or contests) or not series or np.median([len(one) for one in series]) < TAPS:
         return ()
     if not _complete(series, channels, _MOSTLY) or not _even(series, cadence, _ABOUT):

@@ -58,10 +58,10 @@ class Recipe:
         summary: how statistics of each column become features that a series comes with, see ``memcell.data.summary``;
             None for none.
         span: the time over which rows become one, 0 for none: rows that each see little become fewer that see more.
-        patch: how many rows of an even and complete series become one with as many times the channels.
+        patch: how many rows of an nearly even and complete series become one with as many times the channels.
         aligned: rows of which each value is a feature of the summary, where all series have the same rows; 0 for none.
-        shapes: shapes within even and complete series, how often each comes being a feature, and contests, how often
-            each kernel wins being one: of rows, and of changes.
+        shapes: shapes within nearly even and complete series, how often each comes being a feature, and contests, how
+            often each kernel wins being one: of rows, and of changes.
         products: whether the mean products of each two columns are among the summary.
         by_row: whether every row comes with a summary of the rows so far, and no series with one of all its rows.
         windows: whether it also comes with what channels did lately (1), and what they do soon (2), see
@@ -124,11 +124,11 @@ class Recipe:
             summary: whether a series comes with a summary of each column.
             aligned: whether the values of rows that all series have alike are among it.
             shapes, contests: whether it comes with how often each shape is there, or each kernel wins, where series are
-                even and complete.
+                nearly even and complete.
             products: whether products of channels are among the summary, where these are few and complete.
             fine: whether statistics come in fine pieces too, where series are enough and columns few.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
-                channels, in patches where they are even and complete.
+                channels, in patches where they are nearly even and complete.
             windows: of rows that come with summaries, as the attribute.
             others: more series, of which channels that ``series`` have no value of are learnt.
             by_row: whether summaries are of the rows up to each one, where columns are not too many; of whole series

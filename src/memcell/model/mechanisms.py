@@ -31,7 +31,8 @@ MECHANISMS = {
     ),
     "local": Mechanism(
         "where several rows were made one, a cell of its own reads these one by one, starting anew in each, and its "
-        "last and largest outputs enter; without it, they enter side by side alone", "long, even and complete series",
+        "last and largest outputs enter; without it, they enter side by side alone",
+        "long, nearly even and complete series",
     ),
 }  # fmt: skip
 """Those of the network."""
@@ -43,7 +44,7 @@ FIT_MECHANISMS = {
     ),
     "merging": Mechanism(
         "rows become one: within a span of time, or so many that follow each other",
-        f"{_WHOLE}, and many rows that see few channels each or are even and complete",
+        f"{_WHOLE}, and many rows that see few channels each or are nearly even and complete",
     ),
     "summary": Mechanism(
         "statistics of each channel over all rows, or over the rows so far, reach the head through a small layer",
@@ -64,11 +65,11 @@ FIT_MECHANISMS = {
     ),
     "shapes": Mechanism(
         "how often each of many shapes is there, read linearly",
-        f"{_WHOLE}, even and complete, 2,000 at most, and held-out series that gain by it",
+        f"{_WHOLE}, nearly even and complete, 2,000 at most, and held-out series that gain by it",
     ),
     "contests": Mechanism(
         "how often each of many kernels fits better than its rivals, whatever the size, read linearly",
-        f"{_WHOLE}, even and complete, 2,000 at most, and held-out series that gain by it",
+        f"{_WHOLE}, nearly even and complete, 2,000 at most, and held-out series that gain by it",
     ),
     "products": Mechanism("mean products of each two channels", f"{_WHOLE} and 2 to 16 complete channels"),
     "fine": Mechanism(

@@ -138,10 +138,15 @@ class Model:
         Raises:
             InputError: the model's task is not to regress.
         """
-        head = self.config.head
-        if not isinstance(head, Regression):
+        if not isinstance(self.config.head, Regression):
             raise InputError(f"This model's task is to {self.task}; quantiles of a series are for regression.")
-        parts = [self._decoded(steps) for steps in self._batches(self.series_of(x))]
+        return self.numbers_of(self.series_of(x))
+
+    def numbers_of(self, series: list[Series]) -> NDArray[np.float64]:
+        """The same of series that have the model's channels in its order, of which nothing is told."""
+        head = self.config.head
+        assert isinstance(head, Regression)
+        parts = [self._decoded(steps) for steps in self._batches(series)]
         return np.concatenate([np.empty((0, len(head.names), 4)), *parts])
 
     def _best(self, probabilities: NDArray[np.float64]) -> NDArray[Any]:

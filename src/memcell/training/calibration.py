@@ -37,7 +37,7 @@ def calibrated(model: Model, series: list[Series], targets: NDArray[np.float32],
     location, spread, times = np.zeros(targets.shape), np.zeros(targets.shape), np.zeros((len(targets), 1))
     for k, held in enumerate(model.record["held_out"]):
         alone = replace(model, config=replace(model.config, head=standard, members=1), members=model.members[k : k + 1])
-        low, middle, high, _ = np.moveaxis(alone.numbers([series[at] for at in held]), 2, 0)
+        low, middle, high, _ = np.moveaxis(alone.numbers_of([series[at] for at in held]), 2, 0)
         location[held] += middle
         spread[held] += (high - low) / (OF_T[2] - OF_T[0])
         times[held] += 1
@@ -59,7 +59,7 @@ def _with_mean_of_nothing(
     assert isinstance(head, Regression)
     if not config.blank or not any("linear.weight" in one and one["linear.weight"].any() for one in model.members):
         return model
-    means = model.numbers([one.between(0, 0) for one in series])[:, :, 3]
+    means = model.numbers_of([one.between(0, 0) for one in series])[:, :, 3]
     off = np.ma.masked_invalid(targets - (means - np.array(head.center)) / np.array(head.scale))
     off = np.ma.average(off, axis=0, weights=np.broadcast_to(weights[:, None], off.shape))
     place, members = config.summary + config.facts, []

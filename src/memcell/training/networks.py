@@ -118,7 +118,7 @@ def fit_members(
             runs += train_on(recipe, steps, own, trials, count, name)
     kept = learnt(head, [linear for _, linear in runs])
     left_out = [round(run.validation_loss, 6) for run, _ in compress(runs, (not one for one in kept))]
-    runs, splits = (list(compress(some, kept)) for some in (runs, splits))
+    runs, splits = list(compress(runs, kept)), list(compress(splits, kept))
     recipe, trained = _without_unread(recipe, _together(head, runs))
     config = config_of(recipe, head, own, len(training))
     if "linear" not in design.without and config.blank:
