@@ -58,7 +58,7 @@ class Recipe:
         summary: how statistics of each column become features that a series comes with, see ``memcell.data.summary``;
             None for none.
         span: the time over which rows become one, 0 for none: rows that each see little become fewer that see more.
-        patch: how many rows of an nearly even and complete series become one with as many times the channels.
+        patch: how many rows of a nearly even and complete series become one with as many times the channels.
         aligned: rows of which each value is a feature of the summary, where all series have the same rows; 0 for none.
         shapes: shapes within nearly even and complete series, how often each comes being a feature, and contests, how
             often each kernel wins being one: of rows, and of changes.
