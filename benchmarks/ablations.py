@@ -152,6 +152,14 @@ def _accuracy(effort: Effort, train: Labelled, test: Labelled, **options: Any) -
     return float(np.mean(estimator.predict(test[0]) == test[1]))
 
 
+def _on_and_off(effort: Effort, train: Labelled, test: Labelled, *mechanisms: str) -> list[list[float]]:
+    """Accuracies with and without some mechanisms, one a seed."""
+    return [
+        [_accuracy(effort, train, test, seed=seed, without=without) for seed in effort.seeds]
+        for without in ((), mechanisms)
+    ]
+
+
 def _on_sparse(effort: Effort) -> list[Pair]:
     """JapaneseVowels, a channel a row and among 200 others that are 1 % filled: as events, or as columns."""
     pairs = []
@@ -202,10 +210,7 @@ def _on_rows(effort: Effort) -> list[Pair]:
     )
     for mechanism, name in on_rows:
         x, y, x_test, y_test = ucr(name)
-        on, off = (
-            [_accuracy(effort, (x, y), (x_test, y_test), seed=seed, without=without) for seed in effort.seeds]
-            for without in ((), (mechanism,))
-        )
+        on, off = _on_and_off(effort, (x, y), (x_test, y_test), mechanism)
         pairs.append(Pair(mechanism, name, "accuracy", on, off))
     return pairs
 
@@ -215,10 +220,7 @@ def _with_gaps(effort: Effort) -> list[Pair]:
     x, y, x_test, y_test = ucr("ArrowHead")
     random = np.random.default_rng(0)
     x, x_test = ([np.where(random.random(one.shape) < 0.1, np.nan, one) for one in some] for some in (x, x_test))
-    on, off = (
-        [_accuracy(effort, (x, y), (x_test, y_test), seed=seed, without=without) for seed in effort.seeds]
-        for without in ((), ("shapes", "contests"))
-    )
+    on, off = _on_and_off(effort, (x, y), (x_test, y_test), "shapes", "contests")
     return [Pair("shapes and contests", "ArrowHead, a tenth of the values missing", "accuracy", on, off)]
 
 
@@ -227,10 +229,7 @@ def _among_noise(effort: Effort) -> list[Pair]:
     x, y, x_test, y_test = ucr("BasicMotions")
     random = np.random.default_rng(0)
     x, x_test = ([np.hstack([one, random.standard_normal((len(one), 300))]) for one in some] for some in (x, x_test))
-    on, off = (
-        [_accuracy(effort, (x, y), (x_test, y_test), seed=seed, without=without) for seed in effort.seeds]
-        for without in ((), ("selection",))
-    )
+    on, off = _on_and_off(effort, (x, y), (x_test, y_test), "selection")
     return [Pair("selection", "BasicMotions, among 300 channels of noise", "accuracy", on, off)]
 
 

@@ -28,10 +28,8 @@ def test_spaces_around_ids_labels_and_names_of_a_parquet_file_do_not_matter(tmp_
 
 
 def test_who_has_facts_alone_is_a_series_also_where_nothing_is_to_be_learnt() -> None:
-    rows, facts = (
-        pl.DataFrame({"id": [1, 1], "t": [0, 1], "v": [1.0, 2.0]}),
-        pl.DataFrame({"id": [1, 2], "age": [3, 4]}),
-    )
+    rows = pl.DataFrame({"id": [1, 1], "t": [0, 1], "v": [1.0, 2.0]})
+    facts = pl.DataFrame({"id": [1, 2], "age": [3, 4]})
     with pytest.warns(DataWarning, match=r"known by their facts alone: 1 \(2\)"):
         assert [one.id for one in read(rows, **ROLES, static=facts)] == [1, 2]
     tagged = rows.with_columns(tag=pl.Series(["a", "b"]))

@@ -1,5 +1,6 @@
 """Mistakes in arguments that are told before work starts, and what is told of what comes in."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,6 @@ def test_a_weight_of_zero_for_all_classes_but_one_is_refused() -> None:
 
 
 def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
-    import os
-
     os.mkfifo(tmp_path / "pipe")
     model = SequenceClassifier(**QUICK).fit(X, Y)
     with pytest.raises(InputError, match="is no regular file"):

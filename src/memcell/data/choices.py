@@ -81,8 +81,8 @@ def span_of(series: list[Series], channels: int) -> float:
 
 
 def patch_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
-    """How many rows become one: so many that a usual series has about thirty, where all are even and hardly any value
-    lacks."""
+    """How many rows become one: so many that a usual series has about thirty, where all are even and complete but for
+    gaps."""
     rows = float(np.median([len(one) for one in series])) if series else 0.0
     if rows <= _LONG or not _complete(series, channels, _MOSTLY) or not _even(series, cadence):
         return 1
@@ -90,7 +90,8 @@ def patch_of(series: list[Series], cadence: Cadence, channels: tuple[Channel, ..
 
 
 def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel, ...]) -> int:
-    """The rows that all series have alike: as many, as far apart, and complete; 0 where they differ."""
+    """The rows that all series have alike: as many, about as far apart, and complete but for gaps; 0 where they
+    differ."""
     rows = len(series[0]) if series else 0
     if not 0 < rows * len(_columns(channels)) <= _MOST_ALIGNED or not _complete(series, channels, _MOSTLY):
         return 0

@@ -196,8 +196,8 @@ def trained(schema: TableSchema, main: Table, others: Mapping[str, Table], with_
             " That was a long table, of one row an observation; give one too, or read this one with `memcell.read` in "
             "Python, whose series the model takes."
         )
-    elif roles.channel is None and set(channels) & set(main.frame.columns):
-        remedy += " What was not measured is an empty column." * (not set(channels) <= set(main.frame.columns))
+    elif roles.channel is None and 0 < len({*channels} & {*main.frame.columns}) < len({*channels}):
+        remedy += " What was not measured is an empty column."
     check_exist(main, wanted, why, remedy)
     return roles
 

@@ -8,18 +8,15 @@ import numpy as np
 
 from memcell.contract import LstmSpec
 from memcell.data.channels import Channel, NumberChannel, WordChannel
-from memcell.data.dates import DAY, TimeKind, format_times
-from memcell.data.recipe import Recipe
-from memcell.data.summary import STATISTICS
-from memcell.data.windows import FADING
+from memcell.data.dates import format_times
 from memcell.heads import Classification, MultiLabel, QuantileForecast, Regression
-from memcell.model.mechanisms import FIT_MECHANISMS, MECHANISMS
 from memcell.model.model import Model
+from memcell.model.spans import duration, usual_step
+from memcell.model.switched import clips, mechanisms_of
 
-__all__ = ["Part", "described", "usual_step"]
+__all__ = ["Part", "described"]
 
 _WORDS = 12  # of a channel that are named
-_UNITS = ((DAY, "days"), (3600.0, "hours"), (60.0, "minutes"))
 
 
 class Part(NamedTuple):
@@ -41,30 +38,10 @@ def described(model: Model) -> list[Part]:
         Part("What it reads", _tables(model)),
         _channels("Channels", model.recipe.channels, model.record.get("seen"), model),
         _channels("Facts", model.recipe.facts, model.record.get("facts_seen"), model),
-        Part("Mechanisms", _mechanisms(model), ("name", "", "what it is")),
+        Part("Mechanisms", mechanisms_of(model), ("name", "", "what it is")),
         Part("Network", _network(model)),
     ]
     return [part for part in parts if part.rows]
-
-
-def _duration(size: float, kind: TimeKind, unit: str | None = None) -> str:
-    """A length of time: of dates in a unit that suits it, else in ``unit``, the name of the column of times."""
-    if kind == "order":
-        return f"{size:.6g} {'row' if size == 1 else 'rows'}"
-    if kind == "number":
-        return f"{size:.6g} (in the unit of {unit or 'time'})"
-    each, name = next(((each, name) for each, name in _UNITS if size >= each), (1.0, "seconds"))
-    return f"{size / each:.6g} {name[:-1] if size == each else name}"
-
-
-def usual_step(recipe: Recipe) -> str:
-    """The step between rows in which a recipe counts times."""
-    cadence, schema = recipe.cadence, recipe.schema
-    if cadence.kind == "weekdays":
-        return "a day from Monday to Friday"
-    if cadence.kind == "months":
-        return f"{cadence.size:g} month{'' if cadence.size == 1 else 's'}"
-    return _duration(cadence.size, schema.time_kind, schema.time)
 
 
 def _kept_within(one: NumberChannel) -> tuple[str, str]:
@@ -248,8 +225,8 @@ def _tables(model: Model) -> list[tuple[str, str]]:
         if column:
             rows.append((name, column))
     for period in recipe.cycles:
-        rows.append(("cycle", f"{_duration(period, schema.time_kind, schema.time)}, counted from 1970 in UTC"
-                     if schema.time_kind == "date" else _duration(period, schema.time_kind, schema.time)))  # fmt: skip
+        rows.append(("cycle", f"{duration(period, schema.time_kind, schema.time)}, counted from 1970 in UTC"
+                     if schema.time_kind == "date" else duration(period, schema.time_kind, schema.time)))  # fmt: skip
     if any(isinstance(one, WordChannel) for one in (*recipe.channels, *recipe.facts)):
         rows.append(("words", "known if two training series have them; all others count as one, the unknown word"))
         rows.append(("", "a text is the set of its words in lower case; categories differ by case"))
@@ -270,17 +247,12 @@ def _channels(title: str, channels: tuple[Channel, ...], seen: Any, model: Model
 
 
 def _robust(model: Model) -> str:
-    if not _clips(model):
+    if not clips(model):
         return ""
     return (
         " without the outermost 0.5 % at either end, which are drawn in, and without what is about a million times too "
         "large; of what is nearly always one number, how far the others lie from it"
     )
-
-
-def _clips(model: Model) -> bool:
-    numbers = [one for one in (*model.recipe.channels, *model.recipe.facts) if isinstance(one, NumberChannel)]
-    return any(one.cut is not None for one in numbers)
 
 
 def _channel(one: Channel, seen: Sequence[Any]) -> tuple[str, ...]:
@@ -294,57 +266,6 @@ def _channel(one: Channel, seen: Sequence[Any]) -> tuple[str, ...]:
         return (one.name, *counts, f"{seen[2]:.6g}", "", "always the same in training")
     scale = f"{one.scale:.6g}{', as events' if one.events else ''}"
     return (one.name, *counts, f"{one.center:.6g}", scale, *_kept_within(one))
-
-
-def _mechanisms(model: Model) -> list[tuple[str, ...]]:
-    config, recipe = model.config, model.recipe
-    asked = model.record.get("without")
-    without = asked if isinstance(asked, list) else config.without
-    there = {name: config.has(name) for name in MECHANISMS} | {
-        "clipping": _clips(model),
-        "merging": recipe.span > 0 or recipe.patch > 1,
-        "summary": recipe.summary is not None,
-        "windows": recipe.windows > 0,
-        "aligned": recipe.aligned > 0,
-        "linear": any(bool(one["linear.weight"].any()) for one in model.members if "linear.weight" in one),
-        "selection": _selected(model) is not None,
-        **{kind: any(one.kind == kind for one in recipe.shapes) for kind in ("shapes", "contests")},
-        "products": recipe.products,
-        "fine": config.fine > 0,
-    }
-    rows: list[tuple[str, ...]] = []
-    for name, one in (MECHANISMS | FIT_MECHANISMS).items():
-        told = f"; {_detail(name, model)}" if there[name] and _detail(name, model) else ""
-        needed = "" if there[name] or name in without or not one.where else f" (for {one.where})"
-        state = "on" if there[name] else "off, as asked" if name in without else "off"
-        rows.append((name, state, f"{one.does}{told}{needed}"))
-    return rows
-
-
-def _selected(model: Model) -> str | None:
-    """What is read linearly of few statistics alone, as the record of training names it."""
-    shares = [one.get("shares", {}) for one in model.record.get("networks", [])]
-    return next((name for each in shares for name, share in each.items() if "strongest" in name and share), None)
-
-
-def _detail(name: str, model: Model) -> str:
-    recipe, config = model.recipe, model.config
-    schema = recipe.schema
-    if name == "merging":
-        if recipe.patch > 1:
-            return f"here {recipe.patch} rows"
-        return f"here {_duration(recipe.span, schema.time_kind, schema.time)}"
-    if name == "summary":
-        of = "the rows so far" if recipe.by_row else "all rows"
-        return f"here {config.summarised:,} features of {of}, from {', '.join(STATISTICS)} of each channel"
-    if name in ("shapes", "contests"):
-        return "here " + ", ".join(f"{size:,} {what}" for what, size in config.shapes if what.startswith(name))
-    if name == "selection":
-        return f"here the {_selected(model)}"
-    if name == "windows":
-        return f"here fading over {', '.join(f'{one:g}' for one in FADING)} usual steps"
-    counts = {"aligned": config.aligned, "products": config.products, "fine": config.fine}
-    return f"here {counts[name]:,} features" if name in counts else ""
 
 
 def _network(model: Model) -> list[tuple[str, str]]:

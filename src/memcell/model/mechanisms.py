@@ -56,7 +56,7 @@ FIT_MECHANISMS = {
     ),
     "aligned": Mechanism(
         "each value of each row is a feature of its own",
-        f"{_WHOLE}, the same complete rows in all, and held-out series that gain by it",
+        f"{_WHOLE}, the same rows in all, and held-out series that gain by it",
     ),
     "linear": Mechanism("a linear reading of all these features has a share in the answer", _WHOLE),
     "selection": Mechanism(

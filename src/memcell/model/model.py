@@ -231,31 +231,32 @@ class Model:
         series, notes = conformed(series, self.recipe.row_encoding, None if target is None else target.channel)
         if kind != "order" and self.task != "forecast" and (told := other_unit(series, self.recipe.cadence)):
             notes.append(told)
-        notes += self._notes_of_unseen(series)
+        notes += self._notes_of_unseen(series) if target is None else self._notes_of_ends(series, target.channel)
         for note in notes:
             warnings.warn(note, DataWarning, stacklevel=3)
         return series
 
     def _notes_of_unseen(self, series: list[Series]) -> list[str]:
-        """Which of the series, not told of by a table, nothing is seen of; and which end without what is forecast."""
-        target = self.recipe.target
-        if target is not None:
-            own = [one.observations.row[one.observations.channel == target.channel] for one in series]
-            ends = [(one, len(one) - 1 - rows[-1]) for one, rows in zip(series, own, strict=True) if len(rows)]
-            blank = [(one, rows) for one, rows in ends if rows > 0]
-            if not blank:
-                return []
-            one, rows = max(blank, key=lambda found: found[1])
-            column, which = self.recipe.schema.channels[target.channel], "" if one.id is None else f" of {one.id!r}"
-            return [
-                f"{len(blank):,} of {len(series):,} series end without {column!r}: it is blank in the last {rows} rows"
-                f"{which}. The forecast starts after them; leave them out for one that starts after the last value."
-            ]
+        """How many of the series, not told of by a table, nothing is seen of."""
         unseen = sum(not len(one.observations) and one.schema is None for one in series)
         if not unseen or not self.config.head.whole:
             return []
         by = "what their facts say" if self.config.facts else "what is usual in training"
         return [f"{unseen:,} of {len(series):,} series have no observation; their answer is {by}."]
+
+    def _notes_of_ends(self, series: list[Series], channel: int) -> list[str]:
+        """How many of the series end without what is forecast."""
+        own = [one.observations.row[one.observations.channel == channel] for one in series]
+        ends = [(one, len(one) - 1 - rows[-1]) for one, rows in zip(series, own, strict=True) if len(rows)]
+        blank = [(one, rows) for one, rows in ends if rows > 0]
+        if not blank:
+            return []
+        one, rows = max(blank, key=lambda found: found[1])
+        column, which = self.recipe.schema.channels[channel], "" if one.id is None else f" of {one.id!r}"
+        return [
+            f"{len(blank):,} of {len(series):,} series end without {column!r}: it is blank in the last {rows} rows"
+            f"{which}. The forecast starts after them; leave them out for one that starts after the last value."
+        ]
 
     def can_start(self, one: Series) -> bool:
         """Whether a series has a value of what is forecast, to start from."""

@@ -9,7 +9,8 @@ import numpy as np
 from memcell.data import Series
 from memcell.data.channels import Channel, WordChannel
 from memcell.model import Model
-from memcell.model.description import described, usual_step
+from memcell.model.description import described
+from memcell.model.spans import usual_step
 from memcell.report.charts import Line, Panel, panels
 from memcell.report.page import Html, bold, details, escaped, number, paragraph, section, short, table
 

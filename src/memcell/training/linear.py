@@ -14,7 +14,7 @@ from memcell.heads import Head
 from memcell.model import ModelConfig
 from memcell.training.batches import Batches
 from memcell.training.module import SequenceModule
-from memcell.training.reading import PRIORS, Wide, by_strength, fit, fits, fits_of_many
+from memcell.training.reading import Wide, by_strength, fits, fits_of_many
 from memcell.training.train import Trained
 
 __all__ = ["Linear", "fit_linear", "learnt", "with_blank", "with_linear"]
@@ -211,15 +211,12 @@ def with_blank(config: ModelConfig, run: Trained, batches: Batches) -> Trained:
         return run
     place = config.summary + config.facts
     facts = slice(place + 1, place + config.blank)
-    fits: list[tuple[Tensor, Tensor]] = []
-    for prior in PRIORS:
-        fits.append(fit(config.head, learn.features[:, facts], learn, prior, fits[-1] if fits else None, known))
 
     def loss(fit: tuple[Tensor, Tensor]) -> float:
         weight, bias = fit
         return float(config.head.loss(says + check.features[:, facts] @ weight.T + bias, check.target, check.weight))
 
-    weight, bias = min(fits, key=loss)
+    weight, bias = min(fits(config.head, learn.features[:, facts], learn, known), key=loss)
     linear = run.weights["linear.weight"].copy()
     linear[:, place] = bias.numpy()
     linear[:, facts] = weight.numpy()

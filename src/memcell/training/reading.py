@@ -12,9 +12,9 @@ from torch import Tensor
 from memcell.heads import Head
 from memcell.training.batches import Batch
 
-__all__ = ["PRIORS", "Wide", "by_strength", "fit", "fits", "fits_of_many"]
+__all__ = ["Wide", "by_strength", "fits", "fits_of_many"]
 
-PRIORS = (0.003, 0.03, 0.3, 3.0, 30.0, 300.0)  # variances of the weights
+_PRIORS = (0.003, 0.03, 0.3, 3.0, 30.0, 300.0)  # variances of the weights
 _LEAST_SPREAD = 0.005  # of a share of rows; what differs by less in training says nothing, and much when it does later
 _MOST_STEPS, _HISTORY = 100, 20  # of the optimiser
 
@@ -45,11 +45,11 @@ _Fit = tuple[Tensor, Tensor]
 """Weights [K, .] and bias [K]."""
 
 
-def fits(head: Head, features: Tensor, training: Wide) -> list[_Fit]:
-    """Weights and bias of each prior, each sought from where the one before it led."""
+def fits(head: Head, features: Tensor, training: Wide, known: Tensor | None = None) -> list[_Fit]:
+    """Weights and bias of each prior, each sought from where the one before it led; ``known`` as for ``_fit``."""
     found: list[_Fit] = []
-    for prior in PRIORS:
-        found.append(fit(head, features, training, prior, found[-1] if found else None))
+    for prior in _PRIORS:
+        found.append(_fit(head, features, training, prior, found[-1] if found else None, known))
     return found
 
 
@@ -59,14 +59,13 @@ def fits_of_many(head: Head, features: Tensor, training: Wide) -> list[_Fit]:
 
     Weights are sought in the space that the series span: where these are fewer than features, no others are better.
     """
-    center, spread = features.mean(dim=0), features.std(dim=0, correction=0)
-    scale = 1 / spread.clamp(min=_LEAST_SPREAD)
+    center, scale = _scaling(features)
     basis, places = torch.linalg.qr(((features - center) * scale).T)
     as_they_come = [(weight @ basis.T * scale, bias) for weight, bias in fits(head, places.T, training)]
     return [(weight, bias - weight @ center) for weight, bias in as_they_come]
 
 
-def fit(
+def _fit(
     head: Head,
     features: Tensor,
     training: Wide,
@@ -110,9 +109,14 @@ def by_strength(head: Head, features: Tensor, training: Wide) -> NDArray[np.int6
     By the score test (Rao, 1948): the slope of the loss along the weight of a standardised feature, at the bias that is
     best for all series alike.
     """
-    _, bias = fit(head, features[:, :0], training, PRIORS[0], None)
+    _, bias = _fit(head, features[:, :0], training, _PRIORS[0], None)
     answers = bias.expand(len(features), -1).clone().requires_grad_()
     (slope,) = torch.autograd.grad(head.loss(answers, training.target, training.weight), answers)
-    standard = (features - features.mean(dim=0)) / features.std(dim=0, correction=0).clamp(min=_LEAST_SPREAD)
-    strength = (standard.T @ slope[:, : len(bias) - head.spreads]).square().sum(dim=1)
+    center, scale = _scaling(features)
+    strength = (((features - center) * scale).T @ slope[:, : len(bias) - head.spreads]).square().sum(dim=1)
     return np.argsort(-strength.numpy(), kind="stable")
+
+
+def _scaling(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean of each feature, and what it is multiplied with to be standard."""
+    return features.mean(dim=0), 1 / features.std(dim=0, correction=0).clamp(min=_LEAST_SPREAD)

@@ -16,11 +16,12 @@ from memcell.heads import Tagging
 from memcell.model import Model
 from memcell.training.batches import Batch, Batches, Held
 from memcell.training.checkpoint import Checkpoint
+from memcell.training.classes import ClassWeight, class_weights, classes_of
 from memcell.training.leaks import leaking_rows
 from memcell.training.networks import fit_members
 from memcell.training.record import record_of
 from memcell.training.settings import Design, TrainingSettings
-from memcell.training.whole import ClassWeight, class_weights, classes_of, counting
+from memcell.training.whole import counting
 
 __all__ = ["check_tags", "fit_tagger"]
 

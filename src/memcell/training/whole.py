@@ -2,8 +2,7 @@
 
 import math
 import warnings
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from memcell.contract import DataWarning, InputError
 from memcell.contract.errors import listed
 from memcell.data import Series, TableSchema
-from memcell.data.series import check_weight
 from memcell.data.steps import Steps
 from memcell.heads import Classification, Head, MultiLabel, Regression
 from memcell.heads.regression import OF_T, limits_of
@@ -22,23 +20,18 @@ from memcell.model import Model
 from memcell.training.batches import Batch, Batches, Held
 from memcell.training.calibration import calibrated
 from memcell.training.checkpoint import Checkpoint
+from memcell.training.classes import ClassWeight, class_weights, classes_of, plain
 from memcell.training.leaks import leaking_channels
 from memcell.training.networks import begun, fit_members, pass_once
 from memcell.training.record import record_of
 from memcell.training.settings import Design, TrainingSettings
 
-__all__ = [
-    "ClassWeight", "Partial", "class_weights", "classes_of", "counting", "fit_classifier", "fit_multilabel",
-    "fit_regressor",
-]  # fmt: skip
+__all__ = ["Partial", "counting", "fit_classifier", "fit_multilabel", "fit_regressor"]
 
 _HELD = 256  # held-out series a batch
 _FAR = 10.0  # spreads of the targets of the first pass that half of later ones are away
 _NOISE = 0.1  # in units of its spread, on a target that is one number for half of the series
 _QUARTILES_APART = 1.349  # of a normal distribution, in standard deviations
-
-ClassWeight = Mapping[Any, float] | str | None
-"""How much the series of each class count: by class, ``"balanced"`` (as scikit-learn's), or None (all the same)."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +79,10 @@ def fit_classifier(
     _check_goes_on(partial, 1)
     series, labels = counting(series, labels)
     classes = list(partial.classes) if partial else classes_of(labels, "series")
-    unknown = [label for label in labels if _plain(label) not in classes]
+    unknown = [label for label in labels if plain(label) not in classes]
     if unknown:
         raise InputError(f"The label {unknown[0]!r} is none of the classes {', '.join(map(repr, classes))}.")
-    codes = np.array([classes.index(_plain(label)) for label in labels])
+    codes = np.array([classes.index(plain(label)) for label in labels])
     counts = np.bincount(codes, minlength=len(classes))
     each = class_weights(classes, counts, class_weight)
     weights = np.array([one.weight for one in series]) * each[codes]
@@ -265,35 +258,6 @@ def _above_zero(weights: NDArray[Any]) -> NDArray[np.int64]:
     return kept
 
 
-def class_weights(classes: list[Any], counts: NDArray[np.int64], given: ClassWeight) -> NDArray[np.float64]:
-    """The weight of each class.
-
-    Raises:
-        InputError: another word than ``"balanced"``, a class that does not exist, or weights that do not fit.
-    """
-    if given is None:
-        return np.ones(len(classes))
-    if isinstance(given, str):
-        if given != "balanced":
-            raise InputError(f"`class_weight` is {given!r}; it must be 'balanced', weights by class, or None.")
-        return counts.sum() / (len(classes) * np.maximum(counts, 1))
-    if not isinstance(given, Mapping):
-        raise InputError(
-            f"`class_weight` is {given!r}; it must be 'balanced', a mapping from class to weight, or None."
-        )
-    unknown = [label for label in given if label not in classes]
-    if unknown:
-        raise InputError(f"`class_weight` names {unknown[0]!r}; the classes are {', '.join(map(repr, classes))}.")
-    for label, weight in given.items():
-        check_weight(weight, f"`class_weight` of {label!r}")
-    weights = np.array([float(given.get(label, 1.0)) for label in classes])
-    counting = [label for label, weight in zip(classes, weights, strict=True) if weight]
-    if len(counting) < 2:
-        which = f"every class but {counting[0]!r}" if counting else "every class"
-        raise InputError(f"`class_weight` is 0 for {which}: {dict(given)}. Nothing would be learnt.")
-    return weights
-
-
 def _check_count(labels: Any, series: list[Series]) -> None:
     if len(labels) != len(series):
         raise InputError(f"There are {len(labels)} labels for {len(series)} series; give one label a series.")
@@ -308,45 +272,3 @@ def _check_goes_on(partial: Partial | None, count: int) -> None:
     trained = len(names)
     if count != trained:
         raise InputError(f"There are {count} targets a series; the model was trained with {trained}. Give as many.")
-
-
-def _plain(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label
-
-
-def classes_of(labels: Sequence[Any], what: str) -> list[Any]:
-    """The different labels, sorted.
-
-    Args:
-        labels: one a ``what``, "series" or "row".
-        what: for messages.
-
-    Raises:
-        InputError: labels that are no classes, or too few of one.
-    """
-    plain = [_plain(label) for label in labels]
-    for label in plain:
-        if not isinstance(label, str | int | float) or (isinstance(label, float) and not math.isfinite(label)):
-            raise InputError(f"The label {label!r} is neither text, number nor flag; give one such label a {what}.")
-    words = {isinstance(label, str): label for label in plain}
-    if len(words) > 1:
-        raise InputError(f"Labels are of two kinds, such as {words[True]!r} and {words[False]!r}; write all as text.")
-    counts = Counter(plain)
-    if not counts:
-        raise InputError(f"The target is unknown of every {what}; give some a label.")
-    if len(counts) < 2:
-        only = next(iter(counts), None)
-        raise InputError(f"The target has one class only, {only!r}; a classifier needs at least two.")
-    rare = [label for label, count in counts.items() if count < 2]
-    fractions = any(isinstance(label, float) and not label.is_integer() for label in counts)
-    if len(counts) > max(50, len(plain) // 4) or (rare and fractions):
-        raise InputError(
-            f"The target has {len(counts)} different values in {len(plain)} {what if what == 'series' else 'rows'}: "
-            "it looks like a measurement or a name, not a class: continuous, or unique. Group it into classes first."
-        )
-    if rare and what == "series":
-        raise InputError(
-            f"Class {rare[0]!r} has one series only; each class needs at least two, one to train on and one to "
-            "validate on. Add series of that class or leave it out."
-        )
-    return sorted(counts)

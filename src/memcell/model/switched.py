@@ -1,0 +1,68 @@
+"""Which mechanisms a model has, and why not the others."""
+
+from memcell.data.channels import NumberChannel
+from memcell.data.summary import STATISTICS
+from memcell.data.windows import FADING
+from memcell.model.mechanisms import FIT_MECHANISMS, MECHANISMS
+from memcell.model.model import Model
+from memcell.model.spans import duration
+
+__all__ = ["clips", "mechanisms_of"]
+
+
+def clips(model: Model) -> bool:
+    """Whether outliers are drawn in."""
+    numbers = [one for one in (*model.recipe.channels, *model.recipe.facts) if isinstance(one, NumberChannel)]
+    return any(one.cut is not None for one in numbers)
+
+
+def mechanisms_of(model: Model) -> list[tuple[str, ...]]:
+    """Of each mechanism its name, whether it is on, and what it does or needs."""
+    config, recipe = model.config, model.recipe
+    asked = model.record.get("without")
+    without = asked if isinstance(asked, list) else config.without
+    there = {name: config.has(name) for name in MECHANISMS} | {
+        "clipping": clips(model),
+        "merging": recipe.span > 0 or recipe.patch > 1,
+        "summary": recipe.summary is not None,
+        "windows": recipe.windows > 0,
+        "aligned": recipe.aligned > 0,
+        "linear": any(bool(one["linear.weight"].any()) for one in model.members if "linear.weight" in one),
+        "selection": _selected(model) is not None,
+        **{kind: any(one.kind == kind for one in recipe.shapes) for kind in ("shapes", "contests")},
+        "products": recipe.products,
+        "fine": config.fine > 0,
+    }
+    rows: list[tuple[str, ...]] = []
+    for name, one in (MECHANISMS | FIT_MECHANISMS).items():
+        told = f"; {_detail(name, model)}" if there[name] and _detail(name, model) else ""
+        needed = "" if there[name] or name in without or not one.where else f" (for {one.where})"
+        state = "on" if there[name] else "off, as asked" if name in without else "off"
+        rows.append((name, state, f"{one.does}{told}{needed}"))
+    return rows
+
+
+def _selected(model: Model) -> str | None:
+    """What is read linearly of few statistics alone, as the record of training names it."""
+    shares = [one.get("shares", {}) for one in model.record.get("networks", [])]
+    return next((name for each in shares for name, share in each.items() if "strongest" in name and share), None)
+
+
+def _detail(name: str, model: Model) -> str:
+    recipe, config = model.recipe, model.config
+    schema = recipe.schema
+    if name == "merging":
+        if recipe.patch > 1:
+            return f"here {recipe.patch} rows"
+        return f"here {duration(recipe.span, schema.time_kind, schema.time)}"
+    if name == "summary":
+        of = "the rows so far" if recipe.by_row else "all rows"
+        return f"here {config.summarised:,} features of {of}, from {', '.join(STATISTICS)} of each channel"
+    if name in ("shapes", "contests"):
+        return "here " + ", ".join(f"{size:,} {what}" for what, size in config.shapes if what.startswith(name))
+    if name == "selection":
+        return f"here the {_selected(model)}"
+    if name == "windows":
+        return f"here fading over {', '.join(f'{one:g}' for one in FADING)} usual steps"
+    counts = {"aligned": config.aligned, "products": config.products, "fine": config.fine}
+    return f"here {counts[name]:,} features" if name in counts else ""
