@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract import DataWarning, InputError
+from memcell.data.pieces import Stepwise, knots_of, pieces
 from memcell.data.schema import Kind
 
 __all__ = [
@@ -60,6 +61,8 @@ class NumberChannel:
             few values to tell.
         events: whether its values enter as events, each with the channel's embedding, and not as a column of their own.
         silent: whether training saw no value of it; then it is not read.
+        knots: increasing values between which a value comes in pieces beside itself, see ``memcell.data.pieces``; none
+            where it does not.
     """
 
     kind: ClassVar[str] = "number"
@@ -70,6 +73,7 @@ class NumberChannel:
     impossible: float | None = None
     events: bool = False
     silent: bool = False
+    knots: tuple[float, ...] = ()
 
     @property
     def features(self) -> int:
@@ -77,8 +81,10 @@ class NumberChannel:
         return 1
 
     @classmethod
-    def learn(cls, name: str, seen: Array, clipping: bool, events: bool) -> NumberChannel:
-        """From the channel's training values.
+    def learn(
+        cls, name: str, seen: Array, clipping: bool, stepwise: Stepwise = "none", events: bool = False
+    ) -> NumberChannel:
+        """From the channel's training values; those of events do not come in pieces.
 
         Raises:
             InputError: values too large to be scaled.
@@ -100,7 +106,18 @@ class NumberChannel:
         scale = spread if spread > 1e-12 * abs(center) else _scale_of_rare(seen, center)
         cut = _CUT if clipping else None
         impossible = _IMPOSSIBLE if clipping and enough else None
-        return cls(name, center, scale, cut, impossible, events)
+        return cls(
+            name, center, scale, cut, impossible, events, knots=knots_of(drawn_in, "none" if events else stepwise)
+        )
+
+    @property
+    def piece_count(self) -> int:
+        """Features of a value beside itself."""
+        return max(0, len(self.knots) - 1)
+
+    def pieces_of(self, values: Array) -> Array:
+        """[..., piece_count] of scaled values [...], NaN where missing."""
+        return pieces(values, (np.array(self.knots) - self.center) / self.scale)
 
     @property
     def scaling(self) -> tuple[float, float, float, float]:
@@ -231,7 +248,7 @@ def channel_to_json(channel: Channel) -> dict[str, Any]:
     return {
         "name": channel.name, "kind": "number", "center": channel.center, "scale": channel.scale,
         "cut": channel.cut, "impossible": channel.impossible, "events": channel.events,
-        "silent": channel.silent,
+        "silent": channel.silent, "knots": list(channel.knots),
     }  # fmt: skip
 
 
@@ -245,10 +262,13 @@ def channel_from_json(data: object) -> Channel:
         record = dict(cast("Mapping[str, Any]", data))
         if record["kind"] == "number":
             del record["kind"]
+            record["knots"] = tuple(map(float, record["knots"]))
             channel = NumberChannel(**record)
             limits = [one for one in (channel.cut, channel.impossible) if one is not None]
             if not np.isfinite(channel.center) or not all(0 < one < np.inf for one in (channel.scale, *limits)):
                 raise InputError(f"The recipe's center and scale of {channel.name!r} do not fit.")
+            if not (np.isfinite(channel.knots).all() and (np.diff(channel.knots) > 0).all()):
+                raise InputError(f"The recipe's knots of {channel.name!r} do not fit.")
             return channel
         words = tuple(record.pop("words"))
         if record["kind"] not in ("category", "text") or not all(isinstance(word, str) for word in words):

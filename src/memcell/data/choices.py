@@ -14,6 +14,7 @@ from memcell.data.encoding import Encoding
 from memcell.data.filling import whole_rows
 from memcell.data.kernels import TAPS
 from memcell.data.observations import Observations
+from memcell.data.pieces import Stepwise
 from memcell.data.schema import Kind
 from memcell.data.series import Series
 from memcell.data.shape_counts import AnyShapes
@@ -59,12 +60,13 @@ def values_by_channel(seen: list[Observations], channels: int) -> list[list[tupl
 
 
 def learn_channel(
-    name: str, kind: Kind | None, split: list[tuple[int, Array]], levels: list[Words], clipping: bool, events: bool
-) -> Channel:
+    name: str, kind: Kind | None, split: list[tuple[int, Array]], levels: list[Words], clipping: bool,
+    stepwise: Stepwise, events: bool = False,
+) -> Channel:  # fmt: skip
     """What a channel means, from the values it has in each series and the words that these number."""
     if kind is None:
         seen = np.concatenate([np.empty(0), *(values for _, values in split)])
-        return NumberChannel.learn(name, seen, clipping, events)
+        return NumberChannel.learn(name, seen, clipping, stepwise, events)
     words = [[levels[number][name][int(code)] for code in np.unique(values)] for number, values in split]
     return WordChannel.learn(name, kind, words)
 

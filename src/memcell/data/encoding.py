@@ -33,6 +33,11 @@ class Encoding:
         """[D], the channels that are columns of the steps: those of numbers that do not enter as events."""
         return np.array([c for c, one in enumerate(self.channels) if _is_column(one)], np.int64)
 
+    @property
+    def piece_width(self) -> int:
+        """Features of a row beside the values of its columns."""
+        return sum(one.piece_count for _, one in self._stepwise)
+
     @cached_property
     def event_kinds(self) -> tuple[tuple[str, int], ...]:
         """Of each channel that enters as events what it holds and how many features it has, in their order."""
@@ -40,7 +45,7 @@ class Encoding:
 
     @property
     def fact_width(self) -> int:
-        """S: of a fact of numbers its value and whether it is known, of words one for each."""
+        """S: of a fact of numbers its value, whether it is known, and its pieces; of words one for each."""
         return sum(map(_features_of_fact, self.facts))
 
     def columns_of(self, rows: Series) -> Array:
@@ -50,6 +55,11 @@ class Encoding:
     def scaled(self, values: Array, keep_all: bool = False) -> Array:
         """[T, D], scaled; NaN where impossible, unless all are to be kept."""
         return scaled(values, self._scaling[:, self.columns], keep_all)
+
+    def pieces_of(self, scaled: Array) -> Array:
+        """[T, piece_width] of the scaled values [T, D] of the columns: where each lies between its channel's knots."""
+        none = np.empty((len(scaled), 0))
+        return np.concatenate([none, *(one.pieces_of(scaled[:, d]) for d, one in self._stepwise)], axis=1)
 
     def events_of(self, rows: Series) -> tuple[Array, Array, Array]:
         """Row, feature and scaled value [M] of what enters as events; words have the value 0."""
@@ -81,6 +91,7 @@ class Encoding:
             elif len(seen):
                 value = scaled(seen.mean(), np.array(one.scaling))
                 result[begin : begin + 2] = (0.0, 0.0) if np.isnan(value) else (value, 1.0)
+                result[begin + 2 : begin + 2 + one.piece_count] = one.pieces_of(value)
             begin += _features_of_fact(one)
         return result
 
@@ -95,6 +106,12 @@ class Encoding:
     @cached_property
     def _word_tables(self) -> dict[int, tuple[tuple[str, ...], NDArray[np.int64]]]:
         return {}
+
+    @cached_property
+    def _stepwise(self) -> list[tuple[int, NumberChannel]]:
+        """The columns that come in pieces too, and their places."""
+        of_columns = (self.channels[c] for c in self.columns)
+        return [(d, one) for d, one in enumerate(of_columns) if isinstance(one, NumberChannel) and one.piece_count]
 
     @cached_property
     def _column_places(self) -> NDArray[np.int64]:
@@ -204,4 +221,4 @@ def _is_event(channel: Channel) -> bool:
 def _features_of_fact(fact: Channel) -> int:
     if isinstance(fact, WordChannel):
         return fact.features
-    return 0 if fact.silent else 2
+    return 0 if fact.silent else 2 + fact.piece_count

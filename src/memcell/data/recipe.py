@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data.cadence import Cadence, step_of
-from memcell.data.channels import Channel, NumberChannel, channel_from_json, channel_to_json
+from memcell.data.channels import Channel, channel_from_json, channel_to_json
 from memcell.data.choices import (
     aligned_rows,
     learn_channel,
@@ -25,6 +25,7 @@ from memcell.data.choices import (
 from memcell.data.cycles import periods_of
 from memcell.data.encoding import Encoding
 from memcell.data.grid import on_grid
+from memcell.data.pieces import Stepwise
 from memcell.data.recipe_state import RecipeState
 from memcell.data.schema import TableSchema
 from memcell.data.series import Series
@@ -110,6 +111,7 @@ class Recipe:
         merging: bool = False,
         by_row: bool = False,
         windows: int = 0,
+        pieces: bool = False,
         others: list[Series] | None = None,
     ) -> "Recipe":
         """Statistics of the series, which must be training series and, for a forecast, end where training ends.
@@ -130,6 +132,7 @@ class Recipe:
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
                 channels, in patches where they are nearly even and complete.
             windows: of rows that come with summaries, as the attribute.
+            pieces: whether codes, and where rows come with summaries all values of columns, also come in pieces.
             others: more series, of which channels that ``series`` have no value of are learnt.
             by_row: whether summaries are of the rows up to each one, where columns are not too many; of whole series
                 otherwise.
@@ -141,23 +144,27 @@ class Recipe:
         if events is None:
             numbers = np.array([name not in schema.kinds for name in schema.channels], bool)
             events = target is None and sparse_or_sets(series, numbers)
+        summary &= not by_row or events or sum(name not in schema.kinds for name in schema.channels) <= _MOST_BY_ROW
+        by_row &= summary
         split = values_by_channel([one.observations for one in series], len(schema.channels))
-        of_facts = values_by_channel([one.facts for one in series], len(schema.facts))
-        known, facts_known = ([(seen, series) for seen in each] for each in (split, of_facts))
-        if others and not all(map(all, (split, of_facts))):
+        facts_split = values_by_channel([one.facts for one in series], len(schema.facts))
+        known, facts_known = ([(seen, series) for seen in each] for each in (split, facts_split))
+        if others and not all(map(all, (split, facts_split))):
             more = values_by_channel([one.observations for one in others], len(schema.channels))
             more_facts = values_by_channel([one.facts for one in others], len(schema.facts))
             known, facts_known = (
                 [(seen, which) if seen else (instead, others) for (seen, which), instead in zip(own, rest, strict=True)]
                 for own, rest in ((known, more), (facts_known, more_facts))
             )
+        stepwise: Stepwise = "none" if not pieces else "every" if by_row else "codes"
         channels = tuple(
-            learn_channel(name, schema.kinds.get(name), seen, [one.levels for one in which], clipping, events)
+            learn_channel(name, schema.kinds.get(name), seen, [one.levels for one in which], clipping, stepwise, events)
             for name, (seen, which) in zip(schema.channels, known, strict=True)
         )
+        of_facts: Stepwise = "codes" if pieces else "none"
         facts = tuple(
             learn_channel(
-                name, schema.fact_kinds.get(name), seen, [one.fact_levels for one in which], clipping, events=False
+                name, schema.fact_kinds.get(name), seen, [one.fact_levels for one in which], clipping, of_facts
             )
             for name, (seen, which) in zip(schema.facts, facts_known, strict=True)
         )
@@ -170,14 +177,11 @@ class Recipe:
         span = span_of(series, there) if merging else 0.0
         patch = patch_of(series, cadence, channels) if merging and not span else 1
         periods = periods_of(series, cycles)
-        if by_row and sum(isinstance(one, NumberChannel) and not one.events for one in channels) > _MOST_BY_ROW:
-            summary = False
         whole = summary and not by_row
         rows = aligned_rows(series, cadence, channels) if whole and aligned else 0
         found = shapes_of(series, cadence, channels, shapes=shapes, contests=contests) if whole else ()
         pairs = whole and products and products_of(series, channels)
         scaling = summary_of(series, cadence, channels, by_row=by_row, fine=fine) if summary else None
-        by_row &= summary
         return cls(
             schema, cadence, channels, facts, periods, target_recipe, scaling, span, patch, rows, found, pairs, by_row,
             windows * by_row,
@@ -196,7 +200,8 @@ class Recipe:
     @property
     def extra(self) -> int:
         """E, features of a row beside its channels."""
-        return 2 * len(self.cycles) + (0 if self.target is None else self.target.features)
+        of_target = 0 if self.target is None else self.target.features
+        return 2 * len(self.cycles) + self.encoding.piece_width + of_target
 
     @property
     def whole(self) -> bool:
@@ -283,7 +288,7 @@ class Recipe:
             InputError: a field lacks, is unknown or has a value that does not fit.
         """
         record = cast("Mapping[str, Any]", data)
-        if not isinstance(data, Mapping) or set(record) != {field.name for field in fields(cls)}:
+        if not isinstance(data, Mapping) or set(record) != {one.name for one in fields(cls)}:
             raise InputError("The recipe does not have the fields it should have.")
         schema = TableSchema.from_json(record["schema"])
         channels, facts = (tuple(map(channel_from_json, record[name])) for name in ("channels", "facts"))

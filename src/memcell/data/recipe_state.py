@@ -113,7 +113,8 @@ class RecipeState:
             numbers = recipe.encoding.columns_of(rows)
         scaled = recipe.scaled(numbers)
         observed, self._seen = observe(scaled, gap, self._seen)
-        extra, anchor = cycle_features(rows.times, recipe.cycles), np.empty((len(rows), 0))
+        extra = np.concatenate([cycle_features(rows.times, recipe.cycles), recipe.encoding.pieces_of(scaled)], axis=1)
+        anchor = np.empty((len(rows), 0))
         if self._target is not None and recipe.target is not None:
             column = recipe.target_column
             steps = [self._target.advance(value) for value in numbers[:, column]]

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract import InputError
+from memcell.data.pieces import piecewise
 
-__all__ = ["STATISTICS", "Summary", "SummaryScaling", "pairs_of", "piecewise"]
+__all__ = ["STATISTICS", "Summary", "SummaryScaling", "pairs_of"]
 
 Array = NDArray[np.float64]
 
@@ -253,22 +254,3 @@ class Summary:
 
 
 _BY_CHANNEL = ("sums", "least", "largest", "first", "last")
-
-
-def piecewise(values: Array | Sequence[float], knots: Array) -> Array:
-    """[..., K - 1]: of each value how far it has come between each two neighbouring knots [..., K], from 0 to 1.
-
-    Below the first knot the first feature goes on to -1, above the last the last one to 2. Gorishniy et al., "On
-    embeddings for numerical features in tabular deep learning" (arXiv 2203.05556), eq. 1.
-
-    Example:
-        >>> piecewise(np.array([1.5]), np.array([[0.0, 1.0, 2.0]])).tolist()
-        [[1.0, 0.5]]
-    """
-    low, width = knots[..., :-1], np.diff(knots, axis=-1)
-    above = np.asarray(values)[..., None] - low
-    beside = np.where(np.abs(above) > _ROUNDING * np.maximum(np.abs(low), 1.0), np.sign(above), 0.0)
-    steps = np.where(width > 0, above / np.where(width > 0, width, 1.0), beside)
-    least, most = np.zeros(steps.shape[-1]), np.ones(steps.shape[-1])
-    least[:1], most[-1:] = -1.0, 2.0
-    return np.clip(steps, least, most)

@@ -54,6 +54,10 @@ FIT_MECHANISMS = {
         "means and deviations of each channel over the last few rows, and over the next few where these are read, "
         "reach the head beside these statistics", "labels of rows, up to 100 channels",
     ),
+    "pieces": Mechanism(
+        "where a value lies between knots enters beside it, so that codes and thresholds are learnt from few series",
+        "labels of rows, up to 100 channels; of whole series, channels of 3 to 16 different values",
+    ),
     "aligned": Mechanism(
         "each value of each row is a feature of its own",
         f"{_WHOLE}, the same rows in all, and held-out series that gain by it",

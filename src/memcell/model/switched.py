@@ -26,6 +26,7 @@ def mechanisms_of(model: Model) -> list[tuple[str, ...]]:
         "merging": recipe.span > 0 or recipe.patch > 1,
         "summary": recipe.summary is not None,
         "windows": recipe.windows > 0,
+        "pieces": bool(_in_pieces(model)),
         "aligned": recipe.aligned > 0,
         "linear": any(bool(one["linear.weight"].any()) for one in model.members if "linear.weight" in one),
         "selection": _selected(model) is not None,
@@ -48,6 +49,12 @@ def _selected(model: Model) -> str | None:
     return next((name for each in shares for name, share in each.items() if "strongest" in name and share), None)
 
 
+def _in_pieces(model: Model) -> list[str]:
+    """The channels and facts whose values come in pieces too."""
+    every = (*model.recipe.channels, *model.recipe.facts)
+    return [one.name for one in every if isinstance(one, NumberChannel) and one.piece_count]
+
+
 def _detail(name: str, model: Model) -> str:
     recipe, config = model.recipe, model.config
     schema = recipe.schema
@@ -64,5 +71,7 @@ def _detail(name: str, model: Model) -> str:
         return f"here the {_selected(model)}"
     if name == "windows":
         return f"here fading over {', '.join(f'{one:g}' for one in FADING)} usual steps"
+    if name == "pieces":
+        return f"here of {', '.join(_in_pieces(model))}"
     counts = {"aligned": config.aligned, "products": config.products, "fine": config.fine}
     return f"here {counts[name]:,} features" if name in counts else ""
