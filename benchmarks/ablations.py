@@ -175,26 +175,33 @@ def _on_sparse(effort: Effort) -> list[Pair]:
 
 def _on_words(effort: Effort) -> list[Pair]:
     """The worn sensor: which antenna was heard, a category beside numbers, and what its numbers did lately and do soon,
-    left out or not; the first folds."""
+    left out or not; the number of the antenna as it is written, in pieces beside itself or not; the first folds."""
     frame = har_rfid()
+    coded = frame.with_columns(pl.col("antenna").str.strip_chars_start("a").cast(pl.Int64))
 
-    def f1(fold: int, ignore: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> float:
+    def f1(frame: pl.DataFrame, *without: str, ignore: tuple[str, ...] = ()) -> list[float]:
         series = memcell.read(frame, id="trial", time="time", tag="label", ignore=ignore)
-        train, test = ([series[k] for k in part] for part in group_folds(np.arange(len(series)))[fold])
-        tagger = SequenceTagger(**effort.options | {"members": 1, "bidirectional": True}, without=without).fit(train)
-        truth = np.concatenate([one.tags for one in test])
-        return float(f1_score(truth, np.concatenate(tagger.predict(test)), average="macro"))
+        options = effort.options | {"members": 1, "bidirectional": True, "without": without}
+        found: list[float] = []
+        for fold in effort.seeds:
+            train, test = ([series[k] for k in part] for part in group_folds(np.arange(len(series)))[fold])
+            answers = np.concatenate(SequenceTagger(**options).fit(train).predict(test))
+            found.append(float(f1_score(np.concatenate([one.tags for one in test]), answers, average="macro")))
+        return found
 
-    on, without_antenna, without_windows = (
-        [f1(fold, **left_out) for fold in effort.seeds]
-        for left_out in ({}, {"ignore": ("antenna",)}, {"without": ("windows",)})
-    )
-    return [
-        Pair(
-            "categories beside numbers", "wearable RFID, with and without its antenna", "macro F1", on, without_antenna
+    on = f1(frame)
+    pairs = (
+        (
+            "categories beside numbers",
+            "wearable RFID, with and without its antenna",
+            on,
+            f1(frame, ignore=("antenna",)),
         ),
-        Pair("windows", "wearable RFID", "macro F1", on, without_windows),
-    ]
+        ("windows", "wearable RFID", on, f1(frame, "windows")),
+        ("pieces", "wearable RFID", on, f1(frame, "pieces")),
+        ("pieces", "wearable RFID, its antenna a number", f1(coded), f1(coded, "pieces")),
+    )
+    return [Pair(mechanism, data, "macro F1", with_it, without) for mechanism, data, with_it, without in pairs]
 
 
 def _on_rows(effort: Effort) -> list[Pair]:
@@ -216,12 +223,22 @@ def _on_rows(effort: Effort) -> list[Pair]:
 
 
 def _with_gaps(effort: Effort) -> list[Pair]:
-    """ArrowHead, a tenth of whose values lack: shapes and contests of rows whose gaps are filled."""
+    """ArrowHead, a tenth of whose values lack, or with 150 of its 251 rows, others in each series: shapes and contests
+    of rows whose gaps are filled, and which are brought to even times."""
     x, y, x_test, y_test = ucr("ArrowHead")
     random = np.random.default_rng(0)
-    x, x_test = ([np.where(random.random(one.shape) < 0.1, np.nan, one) for one in some] for some in (x, x_test))
-    on, off = _on_and_off(effort, (x, y), (x_test, y_test), "shapes", "contests")
-    return [Pair("shapes and contests", "ArrowHead, a tenth of the values missing", "accuracy", on, off)]
+
+    def thinned(values: Array) -> Series:
+        kept = np.sort(random.choice(len(values), 150, replace=False))
+        return memcell.as_series([values[kept]], times=[kept])[0]
+
+    missing = [[np.where(random.random(one.shape) < 0.1, np.nan, one) for one in some] for some in (x, x_test)]
+    uneven = [[thinned(one) for one in some] for some in (x, x_test)]
+    return [
+        Pair("shapes and contests", f"ArrowHead, {what}", "accuracy",
+             *_on_and_off(effort, (train, y), (test, y_test), "shapes", "contests"))
+        for what, (train, test) in (("a tenth of the values missing", missing), ("150 rows at uneven times", uneven))
+    ]  # fmt: skip
 
 
 def _among_noise(effort: Effort) -> list[Pair]:

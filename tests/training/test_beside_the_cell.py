@@ -138,6 +138,20 @@ def test_a_shape_is_seen_in_spite_of_gaps() -> None:
     assert score(gappy, **short, without=("shapes", "contests")) < 0.75
 
 
+def thinned(seed: int) -> Data:
+    """The wiggles, of whose rows three of five are left, at their times."""
+    series, y = wiggles(seed)
+    rng = np.random.default_rng(seed + 10)
+    left = [np.sort(rng.choice(len(one), 3 * len(one) // 5, replace=False)) for one in series]
+    return [dense(one.values[k], k.astype(float)) for one, k in zip(series, left, strict=True)], y
+
+
+def test_a_shape_is_seen_at_uneven_times() -> None:
+    short: dict[str, Any] = {"epochs": 1, "learning_rate": 1e-4}
+    assert score(thinned, **short) > 0.85
+    assert score(thinned, **short, without=("shapes", "contests")) < 0.75
+
+
 def test_what_lacks_at_prediction_alone_does_little() -> None:
     (x, y), (fresh, truth) = wiggles(0), gappy(1)
     model = SequenceClassifier(progress=False, members=1, epochs=1, learning_rate=1e-4).fit(

@@ -231,7 +231,7 @@ def test_held_out_series_say_whether_sparse_numbers_are_columns(
 def test_a_channel_without_any_value_changes_nothing(place: int, sparse: bool) -> None:
     random = np.random.default_rng(0)
     values = random.normal(size=(30, 20, 2)) + np.arange(30)[:, None, None] % 2
-    values[random.random(values.shape) < 0.3 * sparse] = np.nan
+    values[random.random(values.shape) < 0.7 * sparse] = np.nan
     more = np.insert(values, place, np.nan, axis=2)
     facts = np.arange(30.0)[:, None]
     models = []

@@ -11,7 +11,7 @@ from memcell.data.cadence import Cadence
 from memcell.data.channels import Channel, NumberChannel, WordChannel
 from memcell.data.contests import Contests
 from memcell.data.encoding import Encoding
-from memcell.data.filling import whole_rows
+from memcell.data.evenly import even_rows
 from memcell.data.kernels import TAPS
 from memcell.data.observations import Observations
 from memcell.data.pieces import Stepwise
@@ -42,7 +42,9 @@ _FINE_VALUES = 50_000  # of each statistic up to which they do
 _MOST_ALIGNED = 1000  # values of a series that are features each
 _COMPLETE = 0.98  # share of values that complete series have
 _MOSTLY = 0.7  # share of values that series have which are complete but for gaps
+_HALF = 0.4  # share of values that series have at least which are brought to rows without gaps
 _EVEN, _ABOUT = 0.01, 0.25  # steps that a row of even series may be off, and of series that are about even
+_THIN = 3  # times as many rows as there are that an even grid has at most
 _WIDEST = 64  # columns of a patch at most
 _SETS = 0.05  # share of the values beside another one of their row and channel from which on they are sets
 
@@ -107,14 +109,16 @@ def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel
 def shapes_of(
     series: list[Series], cadence: Cadence, channels: tuple[Channel, ...], *, shapes: bool, contests: bool
 ) -> tuple[AnyShapes, ...]:
-    """``shapes`` and ``contests`` of rows and of their changes, within series that are nearly even and complete, with
-    rows enough for one."""
+    """``shapes`` and ``contests`` of rows and of their changes, within series brought to an even grid that does not
+    have many more rows and without gaps that are most of it, with rows enough for one."""
     if not (shapes or contests) or not series or np.median([len(one) for one in series]) < TAPS:
         return ()
-    if not _complete(series, channels, _MOSTLY) or not _even(series, cadence, _ABOUT):
+    elapsed = [cadence.steps_between(np.full(len(one), one.times[:1]), one.times) for one in series]
+    many = sum(one[-1] for one in elapsed if len(one)) > _THIN * sum(map(len, series))
+    if many or not _complete(series, channels, _HALF):
         return ()
     encoding = Encoding(channels, ())
-    scaled = [whole_rows(encoding.scaled(encoding.columns_of(one))) for one in series]
+    scaled = [even_rows(encoding.scaled(encoding.columns_of(one)), at) for one, at in zip(series, elapsed, strict=True)]
     kinds = compress((Shapes, Contests), (shapes, contests))
     return tuple(kind.learn(scaled, changes=changes) for kind in kinds for changes in (False, True))
 
@@ -150,10 +154,10 @@ def products_of(series: list[Series], channels: tuple[Channel, ...]) -> bool:
     return 1 < len(_columns(channels)) <= _MOST_MULTIPLIED and _complete(series, channels)
 
 
-def _even(series: list[Series], cadence: Cadence, off: float = _EVEN) -> bool:
+def _even(series: list[Series], cadence: Cadence) -> bool:
     """Whether a row comes one step after the one before it."""
     apart = (cadence.steps_between(one.times[:-1], one.times[1:]) for one in series)
-    return all((np.abs(gaps - 1) <= off).all() for gaps in apart)
+    return all((np.abs(gaps - 1) <= _EVEN).all() for gaps in apart)
 
 
 def _complete(series: list[Series], channels: tuple[Channel, ...], share: float = _COMPLETE) -> bool:

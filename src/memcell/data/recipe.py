@@ -61,8 +61,8 @@ class Recipe:
         span: the time over which rows become one, 0 for none: rows that each see little become fewer that see more.
         patch: how many rows of a nearly even and complete series become one with as many times the channels.
         aligned: rows of which each value is a feature of the summary, where all series have the same rows; 0 for none.
-        shapes: shapes within nearly even and complete series, how often each comes being a feature, and contests, how
-            often each kernel wins being one: of rows, and of changes.
+        shapes: shapes within series, brought to even times and without gaps, how often each comes being a feature, and
+            contests, how often each kernel wins being one: of rows, and of changes.
         products: whether the mean products of each two columns are among the summary.
         by_row: whether every row comes with a summary of the rows so far, and no series with one of all its rows.
         windows: whether it also comes with what channels did lately (1), and what they do soon (2), see
@@ -125,8 +125,8 @@ class Recipe:
             cycles: as in ``memcell.data.cycles.periods_of``.
             summary: whether a series comes with a summary of each column.
             aligned: whether the values of rows that all series have alike are among it.
-            shapes, contests: whether it comes with how often each shape is there, or each kernel wins, where series are
-                nearly even and complete.
+            shapes, contests: whether it comes with how often each shape is there, or each kernel wins, where series say
+                enough of what lies between their rows.
             products: whether products of channels are among the summary, where these are few and complete.
             fine: whether statistics come in fine pieces too, where series are enough and columns few.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data.cycles import cycle_features
+from memcell.data.evenly import Evenly
 from memcell.data.filling import Filling
 from memcell.data.gaps import LastSeen, observe
 from memcell.data.grid import merged, on_grid, patched, places_of, spans_of
@@ -37,7 +38,8 @@ class RecipeState:
         columns = len(recipe.row_encoding.columns)
         self._summary = Summary.nothing(columns, recipe.products)
         self._shapes = [ShapeCounts.nothing(one, columns) for one in recipe.shapes]
-        self._filling, self._first = Filling.nothing(columns), np.empty((0, columns))
+        self._filling, self._first = Filling.nothing(columns + 1), np.empty((0, columns))
+        self._evenly = Evenly.nothing(columns)
         self._so_far = recipe.widths["so_far"]
         self._windows = Windows.nothing(columns)
         self._facts = np.empty(recipe.encoding.fact_width, np.float32)
@@ -152,12 +154,13 @@ class RecipeState:
             return _NOTHING
         statistics = self._summary.statistics()
         waiting = self._filling.rest()
-        first = np.concatenate([self._first, waiting])[: self._recipe.aligned]
+        first = np.concatenate([self._first, waiting[:, :-1]])[: self._recipe.aligned]
         aligned = np.zeros((self._recipe.aligned, first.shape[1]))
         aligned[: len(first)] = first
         summary = self._summary.features(scaling, aligned, statistics)
         blank = np.concatenate([np.ones(1, np.float32), self._facts]) * np.float32(self.blank)
-        wide = [blank, *(one.after(waiting).features() for one in self._shapes), scaling.fine_features(statistics)]
+        _, even = self._evenly.after(waiting)
+        wide = [blank, *(one.after(even).features() for one in self._shapes), scaling.fine_features(statistics)]
         return {"summary": summary[None, :], "wide": np.concatenate(wide)[None, :]}
 
     def _remember(self, rows: Series, numbers: NDArray[np.float64]) -> NDArray[np.float32] | None:
@@ -171,9 +174,10 @@ class RecipeState:
         if not recipe.by_row:
             self._summary = self._summary.after(seen, elapsed)
             if recipe.shapes or recipe.aligned:
-                self._filling, settled = self._filling.after(seen)
-                self._shapes = [one.after(settled) for one in self._shapes]
-                self._first = np.concatenate([self._first, settled[: recipe.aligned - len(self._first)]])
+                self._filling, settled = self._filling.after(np.column_stack([seen, elapsed]))
+                self._evenly, even = self._evenly.after(settled)
+                self._shapes = [one.after(even) for one in self._shapes]
+                self._first = np.concatenate([self._first, settled[: recipe.aligned - len(self._first), :-1]])
             return None
         parts: list[NDArray[np.float32]] = []
         for begin in range(0, len(rows), _BLOCK):

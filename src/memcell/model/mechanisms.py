@@ -14,6 +14,7 @@ class Mechanism(NamedTuple):
 
 _COLUMNS = "columns of numbers"
 _WHOLE = "targets of whole series"
+_FOLLOWED = "40 % of the values of each row or more, 2,000 series at most, and held-out ones that gain by it"
 
 MECHANISMS = {
     "mask": Mechanism("whether a channel was observed enters beside its value", _COLUMNS),
@@ -68,12 +69,12 @@ FIT_MECHANISMS = {
         f"{_WHOLE}, and held-out series that gain by it beyond doubt",
     ),
     "shapes": Mechanism(
-        "how often each of many shapes is there, read linearly",
-        f"{_WHOLE}, nearly even and complete, 2,000 at most, and held-out series that gain by it",
+        "how often each of many shapes is there once rows are brought to even times and gaps filled, read linearly",
+        f"{_WHOLE}, {_FOLLOWED}",
     ),
     "contests": Mechanism(
         "how often each of many kernels fits better than its rivals, whatever the size, read linearly",
-        f"{_WHOLE}, nearly even and complete, 2,000 at most, and held-out series that gain by it",
+        f"{_WHOLE}, {_FOLLOWED}",
     ),
     "products": Mechanism("mean products of each two channels", f"{_WHOLE} and 2 to 16 complete channels"),
     "fine": Mechanism(
