@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memcell.data.gaps import LastSeen, Observed, observe
+from memcell.data.gaps import LastSeen, Observed, beside_gaps, observe
 
 FEATURES = ("values", "mask", "last", "since", "gap")
 
@@ -51,3 +51,10 @@ def test_row_by_row_is_the_same_as_all_at_once(case: tuple[np.ndarray, np.ndarra
         np.testing.assert_allclose(np.concatenate([getattr(part, name) for part in parts]), getattr(whole, name))
     np.testing.assert_allclose(seen.value, end.value)
     np.testing.assert_allclose(seen.since, end.since, atol=1e-12)
+
+
+def test_the_time_between_rows_goes_on_from_the_row_before() -> None:
+    values, elapsed = np.zeros((4, 2)), np.array([0.0, 1.0, 4.0, 4.5])
+    whole = beside_gaps(values, elapsed)
+    np.testing.assert_allclose(whole[:, 2], [np.nan, np.log(2), np.log(4), np.log(1.5)])
+    np.testing.assert_array_equal(beside_gaps(values[2:], elapsed[2:], 1.0), whole[2:])

@@ -51,6 +51,24 @@ def test_uneven_gaps_are_learnt() -> None:
     assert score(gaps, without=(*WITHOUT_SUMMARY, "since", "input_decay", "state_decay", "time_decay")) < 0.7
 
 
+def bursts(seed: int) -> Data:
+    """The class is whether rows come in bursts; how many there are, how long it takes, and their values say nothing."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(160) % 2)
+    series = []
+    for label in y:
+        gaps = rng.gamma(0.7 if label else 2.5, size=30)
+        times = np.cumsum(gaps / gaps.mean()) * rng.uniform(0.5, 2.0)
+        series.append(dense(rng.normal(size=(30, 1)), times))
+    return series, y
+
+
+def test_whether_rows_come_in_bursts_is_learnt() -> None:
+    short: dict[str, Any] = {"epochs": 3, "learning_rate": 1e-3}
+    assert score(bursts, **short) > 0.9
+    assert score(bursts, **short, without=("gaps",)) < 0.75
+
+
 def marked(seed: int) -> Data:
     """The class is the value in the one row of 128 that is marked."""
     rng = np.random.default_rng(seed)

@@ -12,6 +12,7 @@ from memcell.data.channels import Channel, NumberChannel, WordChannel
 from memcell.data.contests import Contests
 from memcell.data.encoding import Encoding
 from memcell.data.evenly import even_rows
+from memcell.data.gaps import beside_gaps
 from memcell.data.kernels import TAPS
 from memcell.data.observations import Observations
 from memcell.data.pieces import Stepwise
@@ -23,7 +24,7 @@ from memcell.data.summary import Summary, SummaryScaling
 
 __all__ = [
     "aligned_rows", "learn_channel", "patch_of", "products_of", "shapes_of", "span_of", "sparse_or_sets",
-    "summary_of", "values_by_channel",
+    "summary_of", "uneven", "values_by_channel",
 ]  # fmt: skip
 
 Array = NDArray[Any]
@@ -124,17 +125,19 @@ def shapes_of(
 
 
 def summary_of(
-    series: list[Series], cadence: Cadence, channels: tuple[Channel, ...], *, by_row: bool, fine: bool
+    series: list[Series], cadence: Cadence, channels: tuple[Channel, ...], *, by_row: bool, gaps: bool, fine: bool
 ) -> SummaryScaling:
     """How statistics of each column become features; learnt from every second, third, ... of very many series: of all
-    their rows or, ``by_row``, of the rows up to a few. ``fine`` pieces there are where series are enough for them and
-    columns few."""
+    their rows or, ``by_row``, of the rows up to a few; with ``gaps`` of the time between rows as of a column more.
+    ``fine`` pieces there are where series are enough for them and columns few."""
     encoding = Encoding(channels, ())
-    nothing = Summary.nothing(len(encoding.columns))
+    columns = len(encoding.columns) + gaps
+    nothing = Summary.nothing(columns)
     random = np.random.default_rng(0)
 
     def statistics(one: Series) -> Array:
         values, elapsed = encoding.scaled(encoding.columns_of(one)), cadence.steps_between(one.times[:1], one.times)
+        values = beside_gaps(values, elapsed) if gaps else values
         if not by_row:
             return nothing.after(values, elapsed).statistics()[None]
         some = random.integers(0, len(one), _ROWS_SUMMARISED)
@@ -142,7 +145,6 @@ def summary_of(
 
     some = series[:: -(-len(series) // _SUMMARISED) or 1]
     each = [statistics(one) for one in some if len(one) or not by_row]
-    columns = len(encoding.columns)
     fine &= not by_row and _ENOUGH <= len(series) <= _FINE_VALUES // max(1, columns) and columns <= _FEW
     return SummaryScaling.learn(
         np.concatenate([np.empty((0, *nothing.statistics().shape)), *each]), linear=by_row, fine=fine
@@ -154,10 +156,15 @@ def products_of(series: list[Series], channels: tuple[Channel, ...]) -> bool:
     return 1 < len(_columns(channels)) <= _MOST_MULTIPLIED and _complete(series, channels)
 
 
-def _even(series: list[Series], cadence: Cadence) -> bool:
+def uneven(series: list[Series], cadence: Cadence) -> bool:
+    """Whether the time between rows differs."""
+    return not _even(series, cadence, _ABOUT)
+
+
+def _even(series: list[Series], cadence: Cadence, off: float = _EVEN) -> bool:
     """Whether a row comes one step after the one before it."""
     apart = (cadence.steps_between(one.times[:-1], one.times[1:]) for one in series)
-    return all((np.abs(gaps - 1) <= _EVEN).all() for gaps in apart)
+    return all((np.abs(gaps - 1) <= off).all() for gaps in apart)
 
 
 def _complete(series: list[Series], channels: tuple[Channel, ...], share: float = _COMPLETE) -> bool:

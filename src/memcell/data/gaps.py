@@ -5,9 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LastSeen", "Observed", "observe"]
+__all__ = ["LastSeen", "Observed", "beside_gaps", "observe"]
 
 Array = NDArray[np.float64]
+
+
+def beside_gaps(values: Array, elapsed: Array, before: float | None = None) -> Array:
+    """[T, C + 1], the rows ``values`` [T, C] at ``elapsed`` [T] steps, and the logarithm of how long after the row
+    before each one comes; NaN in the first, if there is none ``before``."""
+    gaps = np.diff(elapsed, prepend=np.nan if before is None else before)
+    return np.column_stack([values, np.log1p(gaps)])
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from memcell.data.choices import (
     span_of,
     sparse_or_sets,
     summary_of,
+    uneven,
     values_by_channel,
 )
 from memcell.data.cycles import periods_of
@@ -65,6 +66,7 @@ class Recipe:
             contests, how often each kernel wins being one: of rows, and of changes.
         products: whether the mean products of each two columns are among the summary.
         by_row: whether every row comes with a summary of the rows so far, and no series with one of all its rows.
+        gaps: whether summaries are also of the time between rows, as of a column more.
         windows: whether it also comes with what channels did lately (1), and what they do soon (2), see
             ``memcell.data.windows``; 0 for neither.
 
@@ -89,6 +91,7 @@ class Recipe:
     shapes: tuple[AnyShapes, ...] = ()
     products: bool = False
     by_row: bool = False
+    gaps: bool = False
     windows: int = 0
 
     @classmethod
@@ -110,6 +113,7 @@ class Recipe:
         fine: bool = False,
         merging: bool = False,
         by_row: bool = False,
+        gaps: bool = False,
         windows: int = 0,
         pieces: bool = False,
         others: list[Series] | None = None,
@@ -131,6 +135,7 @@ class Recipe:
             fine: whether statistics come in fine pieces too, where series are enough and columns few.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
                 channels, in patches where they are nearly even and complete.
+            gaps: whether summaries are also of the time between rows, where that differs.
             windows: of rows that come with summaries, as the attribute.
             pieces: whether codes, and where rows come with summaries all values of columns, also come in pieces.
             others: more series, of which channels that ``series`` have no value of are learnt.
@@ -181,10 +186,11 @@ class Recipe:
         rows = aligned_rows(series, cadence, channels) if whole and aligned else 0
         found = shapes_of(series, cadence, channels, shapes=shapes, contests=contests) if whole else ()
         pairs = whole and products and products_of(series, channels)
-        scaling = summary_of(series, cadence, channels, by_row=by_row, fine=fine) if summary else None
+        apart = summary and gaps and uneven(series, cadence)
+        scaling = summary_of(series, cadence, channels, by_row=by_row, gaps=apart, fine=fine) if summary else None
         return cls(
             schema, cadence, channels, facts, periods, target_recipe, scaling, span, patch, rows, found, pairs, by_row,
-            windows * by_row,
+            apart, windows * by_row,
         )  # fmt: skip
 
     @cached_property
@@ -214,13 +220,14 @@ class Recipe:
         encoding = self.encoding
         columns = len(encoding.columns)
         single = columns // self.patch
-        statistics = 0 if self.summary is None else self.summary.per_column * single
-        products = len(pairs_of(single)[0]) if self.products else 0
+        told = single + self.gaps
+        statistics = 0 if self.summary is None else self.summary.per_column * told
+        products = len(pairs_of(told)[0]) if self.products else 0
         return {
             "channels": columns, "extra": self.extra, "events": encoding.event_kinds, "facts": encoding.fact_width,
             "patch": self.patch,
             "summary": self.whole * (statistics + products + self.aligned * single),
-            "so_far": self.by_row * (statistics + 2 * len(FADING) * self.windows * single),
+            "so_far": self.by_row * (statistics + 2 * len(FADING) * self.windows * told),
             "products": products,
             "aligned": self.aligned * single,
             "blank": self.whole * (1 + encoding.fact_width),
@@ -277,6 +284,7 @@ class Recipe:
             "shapes": [one.to_json() for one in self.shapes],
             "products": self.products,
             "by_row": self.by_row,
+            "gaps": self.gaps,
             "windows": self.windows,
         }
 
@@ -306,9 +314,10 @@ class Recipe:
         counts = {name: record[name] for name in ("patch", "aligned", "windows")}
         if any(type(count) is not int or count < 0 for count in counts.values()) or not counts["patch"]:
             raise InputError(f"The recipe's patch, aligned rows and windows are {counts}; they must be counts.")
+        gaps = record["gaps"] is True
         columns, products = len(Encoding(channels, facts).columns), record["products"] is True
         shapes = tuple(shapes_from_json(one, columns) for one in record["shapes"])
-        summary = None if record["summary"] is None else SummaryScaling.from_json(record["summary"], columns)
+        summary = None if record["summary"] is None else SummaryScaling.from_json(record["summary"], columns + gaps)
         by_row = record["by_row"] is True
         if by_row and (shapes or products or counts["aligned"] or counts["patch"] > 1 or span):
             raise InputError("The recipe has summaries by row, which do not go with merged rows, shapes or products.")
@@ -318,5 +327,5 @@ class Recipe:
             raise InputError("The recipe has shapes or products but no summaries, which these come with.")
         return cls(
             schema, cadence, channels, facts, cycles, target, summary, span, **counts, shapes=shapes, products=products,
-            by_row=by_row,
+            by_row=by_row, gaps=gaps,
         )  # fmt: skip

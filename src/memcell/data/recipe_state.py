@@ -10,7 +10,7 @@ from memcell.contract import InputError
 from memcell.data.cycles import cycle_features
 from memcell.data.evenly import Evenly
 from memcell.data.filling import Filling
-from memcell.data.gaps import LastSeen, observe
+from memcell.data.gaps import LastSeen, beside_gaps, observe
 from memcell.data.grid import merged, on_grid, patched, places_of, spans_of
 from memcell.data.series import Series
 from memcell.data.shape_counts import ShapeCounts
@@ -36,18 +36,19 @@ class RecipeState:
         self._recipe = recipe
         self._seen = LastSeen.nothing(len(recipe.encoding.columns))
         columns = len(recipe.row_encoding.columns)
-        self._summary = Summary.nothing(columns, recipe.products)
+        self._summary = Summary.nothing(columns + recipe.gaps, recipe.products)
         self._shapes = [ShapeCounts.nothing(one, columns) for one in recipe.shapes]
         self._filling, self._first = Filling.nothing(columns + 1), np.empty((0, columns))
         self._evenly = Evenly.nothing(columns)
         self._so_far = recipe.widths["so_far"]
-        self._windows = Windows.nothing(columns)
+        self._windows = Windows.nothing(columns + recipe.gaps)
         self._facts = np.empty(recipe.encoding.fact_width, np.float32)
         self.blank = True
         """Whether nothing was seen so far."""
         self._count = 0
         self._start: float | None = None
         self._time: float | None = None
+        self._elapsed: float | None = None
         self._place = -1
         self._target = None if recipe.target is None else TargetState(recipe.target)
 
@@ -171,8 +172,10 @@ class RecipeState:
             return None
         seen = recipe.row_encoding.scaled(numbers)
         elapsed = recipe.cadence.steps_between(np.full(len(rows), self._start), rows.times)
+        told = beside_gaps(seen, elapsed, self._elapsed) if recipe.gaps else seen
+        self._elapsed = float(elapsed[-1])
         if not recipe.by_row:
-            self._summary = self._summary.after(seen, elapsed)
+            self._summary = self._summary.after(told, elapsed)
             if recipe.shapes or recipe.aligned:
                 self._filling, settled = self._filling.after(np.column_stack([seen, elapsed]))
                 self._evenly, even = self._evenly.after(settled)
@@ -182,13 +185,13 @@ class RecipeState:
         parts: list[NDArray[np.float32]] = []
         for begin in range(0, len(rows), _BLOCK):
             block = slice(begin, begin + _BLOCK)
-            each = self._summary.after_each(seen[block], elapsed[block])
+            each = self._summary.after_each(told[block], elapsed[block])
             parts.append(recipe.summary.features(each.statistics()).astype(np.float32))
             self._summary = each.at_last()
         so_far = np.concatenate(parts)
         if not recipe.windows:
             return so_far
         if recipe.windows == 2:  # of a series that comes whole
-            return np.concatenate([so_far, both_ways(seen, elapsed)], axis=1)
-        self._windows, lately = self._windows.after_each(seen, elapsed)
+            return np.concatenate([so_far, both_ways(told, elapsed)], axis=1)
+        self._windows, lately = self._windows.after_each(told, elapsed)
         return np.concatenate([so_far, lately], axis=1)

@@ -51,6 +51,9 @@ FIT_MECHANISMS = {
         "statistics of each channel over all rows, or over the rows so far, reach the head through a small layer",
         f"{_WHOLE}, or of rows with up to 100 channels",
     ),
+    "gaps": Mechanism(
+        "these statistics are also of the logarithm of the time between rows", "the same, rows at uneven times"
+    ),
     "windows": Mechanism(
         "means and deviations of each channel over the last few rows, and over the next few where these are read, "
         "reach the head beside these statistics", "labels of rows, up to 100 channels",

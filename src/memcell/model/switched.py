@@ -25,6 +25,7 @@ def mechanisms_of(model: Model) -> list[tuple[str, ...]]:
         "clipping": clips(model),
         "merging": recipe.span > 0 or recipe.patch > 1,
         "summary": recipe.summary is not None,
+        "gaps": recipe.gaps,
         "windows": recipe.windows > 0,
         "pieces": bool(_in_pieces(model)),
         "aligned": recipe.aligned > 0,

@@ -263,7 +263,7 @@ def recipe_of(
         series, schema, clipping=on["clipping"], events=design.events, cycles=design.cycles, summary=on["summary"],
         aligned=on["aligned"], shapes=on["linear"] and on["shapes"], contests=on["linear"] and on["contests"],
         products=on["products"], fine=on["linear"] and on["fine"], merging=whole and on["merging"], by_row=not whole,
-        windows=on["windows"] * (1 + design.bidirectional), pieces=on["pieces"], others=others,
+        windows=on["windows"] * (1 + design.bidirectional), gaps=on["gaps"], pieces=on["pieces"], others=others,
     )  # fmt: skip
 
 
