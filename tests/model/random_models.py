@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from memcell import LstmSpec, Series
 from memcell.data import TableSchema
+from memcell.data.channels import Channel, NumberChannel
 from memcell.data.dates import TimeKind
 from memcell.data.recipe import Recipe
 from memcell.data.shapes import Shapes
@@ -62,10 +63,13 @@ def classifier(
     patch: int = 1,
     shapes: bool = False,
 ) -> Model:
-    """Three classes, random weights; ``shapes``: with summaries, products and one feature a shape."""
+    """Three classes, random weights; ``shapes``: with summaries, of gaps too, products and one feature a shape; with
+    these, and in patches, values come in pieces."""
     rng = np.random.default_rng(seed)
     training = [series_of(rng, 30, kind) for _ in range(4)]
-    recipe = replace(Recipe.learn(training, schema_of(kind), summary=shapes), patch=patch)
+    recipe = replace(Recipe.learn(training, schema_of(kind), summary=shapes, gaps=shapes), patch=patch)
+    if shapes or patch > 1:
+        recipe = replace(recipe, channels=tuple(map(_with_knots, recipe.channels)))
     if shapes:
         scaled = [np.nan_to_num(recipe.scaled(recipe.encoding.columns_of(one))) for one in training]
         found = (Shapes.learn(scaled, changes=changes) for changes in (False, True))
@@ -98,6 +102,11 @@ def predictions(model: Model, series: list[Series]) -> NDArray[np.float64]:
     if model.task == "classify":
         return model.predict_proba(series)
     return np.array([forecast.quantiles for forecast in model.predict(series)])
+
+
+def _with_knots(channel: Channel) -> Channel:
+    assert isinstance(channel, NumberChannel)
+    return replace(channel, knots=tuple(channel.center + channel.scale * np.array([-1.0, 0.0, 0.5])))
 
 
 def _with_random_weights(rng: np.random.Generator, recipe: Recipe, config: ModelConfig) -> Model:
