@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from datasets import ClinicalStays, co2, group_folds, har_rfid, physionet2012, ucr
+from datasets import ClinicalStays, co2, group_folds, har_rfid, physionet2012, sentences, ucr
 from effort import Effort, spread
 from lengths import adding_problem
 from sklearn.metrics import f1_score, roc_auc_score
@@ -71,7 +71,7 @@ class Pair(NamedTuple):
 def mechanisms(effort: Effort) -> Iterator[str]:
     """Each mechanism against the same model without it, networks of one member."""
     parts = (
-        _on_stays, _on_rows_of_stays, _on_sets, _on_sparse, _on_words, _on_rows, _with_gaps, _among_noise,
+        _on_stays, _on_rows_of_stays, _on_sets, _on_sparse, _on_words, _on_sentences, _on_rows, _with_gaps, _among_noise,
         _on_cycles, _on_long_memory,
     )  # fmt: skip
     for part in parts:
@@ -100,7 +100,7 @@ def _on_stays(effort: Effort) -> list[Pair]:
             return float(roc_auc_score([series[k].label for k in test], probability))
 
         tried = {"": auroc(clean), "dirty": auroc(dirty), "clipping": auroc(dirty, "clipping")}
-        tried |= {name: auroc(clean, name) for name in ("summary", "linear")}
+        tried |= {name: auroc(clean, name) for name in ("summary", "gaps", "linear")}
         tried |= {name: auroc(clean, "summary", name) for name in OF_THE_CELL}
         tried |= {"all": auroc(clean, "summary", *OF_THE_CELL[:5])}
         for name, score in tried.items():
@@ -108,6 +108,7 @@ def _on_stays(effort: Effort) -> list[Pair]:
     cell = "the same, cell alone"
     return [
         Pair("summary", "PhysioNet, 1,500 stays", "AUROC", scores[""], scores["summary"]),
+        Pair("gaps", "the same", "AUROC", scores[""], scores["gaps"]),
         Pair("linear", "the same", "AUROC", scores[""], scores["linear"]),
         Pair("clipping", "the same, 1 % of values x 1e6", "AUROC", scores["dirty"], scores["clipping"]),
         *(Pair(name, cell, "AUROC", scores["summary"], scores[name]) for name in OF_THE_CELL),
@@ -202,6 +203,26 @@ def _on_words(effort: Effort) -> list[Pair]:
         ("pieces", "wearable RFID, its antenna a number", f1(coded), f1(coded, "pieces")),
     )
     return [Pair(mechanism, data, "macro F1", with_it, without) for mechanism, data, with_it, without in pairs]
+
+
+def _on_sentences(effort: Effort) -> list[Pair]:
+    """1,000 sentences about films, another draw for each seed, a word a row: praise or not, of the test file."""
+    every, test = (
+        memcell.read(sentences(part), id="sentence", time="place", label="label") for part in ("train", "test")
+    )
+    on, off = (
+        [
+            _accuracy(effort, _labelled(every, np.random.default_rng(seed).permutation(len(every))[:1000]),
+                      _labelled(test, np.arange(len(test))), seed=seed, without=without)
+            for seed in effort.seeds
+        ]
+        for without in ((), ("words",))
+    )  # fmt: skip
+    return [Pair("words", "SST-2, 1,000 sentences, a word a row", "accuracy", on, off)]
+
+
+def _labelled(series: list[Series], index: Array) -> Labelled:
+    return [series[k] for k in index], np.array([series[k].label for k in index])
 
 
 def _on_rows(effort: Effort) -> list[Pair]:

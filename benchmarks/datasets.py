@@ -13,7 +13,17 @@ import numpy as np
 import polars as pl
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 
-__all__ = ["ClinicalStays", "Fold", "co2", "group_folds", "har_rfid", "physionet2012", "stratified_folds", "ucr"]
+__all__ = [
+    "ClinicalStays",
+    "Fold",
+    "co2",
+    "group_folds",
+    "har_rfid",
+    "physionet2012",
+    "sentences",
+    "stratified_folds",
+    "ucr",
+]
 
 Fold = tuple[np.ndarray, np.ndarray]
 
@@ -97,6 +107,16 @@ def co2() -> tuple[np.ndarray, np.ndarray]:
     """Days, a week apart, and the CO2 in the air of Mauna Loa on them in ppm, NaN where it was not measured."""
     table = pl.read_csv(_folder("classics/co2") / "co2.csv", schema={"date": pl.String, "co2": pl.Float64})
     return table["date"].str.to_date("%Y%m%d").to_numpy(), table["co2"].fill_null(np.nan).to_numpy()
+
+
+def sentences(part: str) -> pl.DataFrame:
+    """A word a row of sentences about films, in the columns sentence, place and word, with label, 1 where it praises; of
+    the ``"train"`` or ``"test"`` file of SST-2."""
+    lines = (_folder("sst2") / f"{part}.tsv").read_text(encoding="utf-8").splitlines()
+    text, label = zip(*(line.split("\t") for line in lines), strict=True)
+    table = pl.DataFrame({"sentence": range(len(lines)), "word": text, "label": label})
+    words = table.with_columns(pl.col("word").str.split(" ")).explode("word")
+    return words.with_columns(pl.int_range(pl.len()).over("sentence").alias("place"))
 
 
 def stratified_folds(y: np.ndarray | Sequence, k: int = 5, seed: int = 0) -> list[Fold]:

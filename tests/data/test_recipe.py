@@ -4,11 +4,13 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from model.random_models import CHANNELS, HORIZON, TARGET, WEEK, Spacing, schema_of, series_of
 
+import memcell
 from memcell import InputError, Series
 from memcell.data import TableSchema
 from memcell.data.cadence import Cadence
@@ -295,3 +297,21 @@ def test_rows_are_merged_alike_in_any_unit_of_time(unit: float, start: float) ->
         assert recipe.span > 0
         masks.append(recipe.apply([one]).mask)
     np.testing.assert_array_equal(*masks)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, 20])
+def test_words_are_counted_however_many_rows_come(cut: int) -> None:
+    random = np.random.default_rng(0)
+    rows = [["ab"[k] for k in random.integers(0, 2, 20)] + ["c"] * 3 for _ in range(4)]
+    frame = pl.DataFrame({"id": np.repeat(range(4), 23), "t": [*range(23)] * 4, "word": np.ravel(rows), "x": 1.0})
+    series = memcell.read(frame, id="id", time="t")
+    schema = series[0].schema
+    assert schema is not None
+    recipe = Recipe.learn(series, schema, summary=True, words=True)
+    counts = [[one.count("a"), one.count("b"), 3, 0] for one in rows]
+    np.testing.assert_allclose(np.expm1(recipe.apply(series).wide[:, 1:]), counts, atol=1e-5)
+    state = recipe.begin()
+    for part in (series[0].between(0, cut), series[0].between(cut)):
+        state.advance(part)
+    np.testing.assert_array_equal(state.whole()["wide"], recipe.apply(series).wide[:1])
+    assert Recipe.from_json(recipe.to_json()) == recipe

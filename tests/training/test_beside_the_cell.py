@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from training.problems import Data, dense, score
 
-from memcell import as_series
+from memcell import Series, as_series
+from memcell.data.observations import Observations
 from memcell.sklearn import SequenceClassifier
 
 
@@ -108,6 +109,26 @@ def test_channels_that_go_together_are_noticed() -> None:
     others = ("shapes", "contests")
     assert score(together, epochs=1, learning_rate=1e-4, without=others) > 0.9
     assert score(together, epochs=1, learning_rate=1e-4, without=(*others, "products")) < 0.75
+
+
+def worded(seed: int) -> Data:
+    """The class is the one word that is said, somewhere among others, of which each is said in few series."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(100) % 2)
+    levels = {"word": tuple(f"w{k}" for k in range(202))}
+    series = []
+    for label in y:
+        words = rng.integers(0, 200, 20)
+        words[rng.integers(0, 20)] = 200 + label
+        seen = Observations.of(np.arange(20), np.zeros(20, np.int64), words.astype(float))
+        series.append(Series(seen, np.arange(20.0), ("word",), levels=levels, time_kind="number"))
+    return series, y
+
+
+def test_one_word_among_many_is_found() -> None:
+    short: dict[str, Any] = {"epochs": 1, "learning_rate": 1e-4, "members": 3}
+    assert score(worded, **short) > 0.85
+    assert score(worded, **short, without=("words",)) < 0.65
 
 
 def hidden(seed: int) -> Data:

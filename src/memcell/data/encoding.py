@@ -43,6 +43,17 @@ class Encoding:
         """Of each channel that enters as events what it holds and how many features it has, in their order."""
         return tuple((one.kind, one.features) for one in self.channels if _is_event(one))
 
+    @cached_property
+    def words(self) -> NDArray[np.int64]:
+        """Those features of events that are words."""
+        sizes = [(isinstance(one, WordChannel), one.features) for one in self.channels if _is_event(one)]
+        return np.flatnonzero(np.repeat([word for word, _ in sizes], [size for _, size in sizes]))
+
+    @property
+    def event_count(self) -> int:
+        """Features of all events."""
+        return sum(size for _, size in self.event_kinds)
+
     @property
     def fact_width(self) -> int:
         """S: of a fact of numbers its value, whether it is known, and its pieces; of words one for each."""

@@ -64,6 +64,7 @@ class Recipe:
         aligned: rows of which each value is a feature of the summary, where all series have the same rows; 0 for none.
         shapes: shapes within series, brought to even times and without gaps, how often each comes being a feature, and
             contests, how often each kernel wins being one: of rows, and of changes.
+        words: whether it comes with how often each word and category was there.
         products: whether the mean products of each two columns are among the summary.
         by_row: whether every row comes with a summary of the rows so far, and no series with one of all its rows.
         gaps: whether summaries are also of the time between rows, as of a column more.
@@ -89,6 +90,7 @@ class Recipe:
     patch: int = 1
     aligned: int = 0
     shapes: tuple[AnyShapes, ...] = ()
+    words: bool = False
     products: bool = False
     by_row: bool = False
     gaps: bool = False
@@ -109,6 +111,7 @@ class Recipe:
         aligned: bool = True,
         shapes: bool = False,
         contests: bool = False,
+        words: bool = False,
         products: bool = True,
         fine: bool = False,
         merging: bool = False,
@@ -131,6 +134,7 @@ class Recipe:
             aligned: whether the values of rows that all series have alike are among it.
             shapes, contests: whether it comes with how often each shape is there, or each kernel wins, where series say
                 enough of what lies between their rows.
+            words: whether it comes with how often each word and category is there.
             products: whether products of channels are among the summary, where these are few and complete.
             fine: whether statistics come in fine pieces too, where series are enough and columns few.
             merging: whether rows may become one, where they are many: within spans of time where each sees few of the
@@ -185,12 +189,13 @@ class Recipe:
         whole = summary and not by_row
         rows = aligned_rows(series, cadence, channels) if whole and aligned else 0
         found = shapes_of(series, cadence, channels, shapes=shapes, contests=contests) if whole else ()
+        words = whole and words and bool(len(Encoding(channels, ()).words))
         pairs = whole and products and products_of(series, channels)
         apart = summary and gaps and uneven(series, cadence)
         scaling = summary_of(series, cadence, channels, by_row=by_row, gaps=apart, fine=fine) if summary else None
         return cls(
-            schema, cadence, channels, facts, periods, target_recipe, scaling, span, patch, rows, found, pairs, by_row,
-            apart, windows * by_row,
+            schema, cadence, channels, facts, periods, target_recipe, scaling, span, patch, rows, found, words, pairs,
+            by_row, apart, windows * by_row,
         )  # fmt: skip
 
     @cached_property
@@ -231,7 +236,10 @@ class Recipe:
             "products": products,
             "aligned": self.aligned * single,
             "blank": self.whole * (1 + encoding.fact_width),
-            "shapes": tuple((one.name, one.each * len(one.kernels.dilations)) for one in self.shapes),
+            "shapes": (
+                *((one.name, one.each * len(one.kernels.dilations)) for one in self.shapes),
+                *((("words", len(encoding.words)),) if self.words else ()),
+            ),
             "fine": 0 if self.summary is None else self.summary.fine_size,
         }  # fmt: skip
 
@@ -282,6 +290,7 @@ class Recipe:
             "patch": self.patch,
             "aligned": self.aligned,
             "shapes": [one.to_json() for one in self.shapes],
+            "words": self.words,
             "products": self.products,
             "by_row": self.by_row,
             "gaps": self.gaps,
@@ -316,16 +325,17 @@ class Recipe:
             raise InputError(f"The recipe's patch, aligned rows and windows are {counts}; they must be counts.")
         gaps = record["gaps"] is True
         columns, products = len(Encoding(channels, facts).columns), record["products"] is True
+        words = record["words"] is True
         shapes = tuple(shapes_from_json(one, columns) for one in record["shapes"])
         summary = None if record["summary"] is None else SummaryScaling.from_json(record["summary"], columns + gaps)
         by_row = record["by_row"] is True
-        if by_row and (shapes or products or counts["aligned"] or counts["patch"] > 1 or span):
+        if by_row and (shapes or words or products or counts["aligned"] or counts["patch"] > 1 or span):
             raise InputError("The recipe has summaries by row, which do not go with merged rows, shapes or products.")
         if counts["windows"] > 2 or (counts["windows"] and not by_row):
             raise InputError("The recipe's windows are lately and soon, of rows that come with summaries.")
-        if (shapes or products or by_row) and summary is None:
+        if (shapes or words or products or by_row) and summary is None:
             raise InputError("The recipe has shapes or products but no summaries, which these come with.")
         return cls(
-            schema, cadence, channels, facts, cycles, target, summary, span, **counts, shapes=shapes, products=products,
-            by_row=by_row, gaps=gaps,
+            schema, cadence, channels, facts, cycles, target, summary, span, **counts, shapes=shapes, words=words,
+            products=products, by_row=by_row, gaps=gaps,
         )  # fmt: skip

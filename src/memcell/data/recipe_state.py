@@ -42,6 +42,7 @@ class RecipeState:
         self._evenly = Evenly.nothing(columns)
         self._so_far = recipe.widths["so_far"]
         self._windows = Windows.nothing(columns + recipe.gaps)
+        self._words = np.zeros(recipe.encoding.event_count)
         self._facts = np.empty(recipe.encoding.fact_width, np.float32)
         self.blank = True
         """Whether nothing was seen so far."""
@@ -129,6 +130,7 @@ class RecipeState:
         if len(last_time):
             self._time, self._place = float(last_time[0]), self._place + len(rows)
         event_row, event_feature, event_value = recipe.encoding.events_of(rows)
+        self._words = self._words + np.bincount(event_feature, minlength=len(self._words))
         self._facts = recipe.encoding.facts_of(rows)
         self.blank &= not (len(event_row) or observed.mask.any())
         return Steps(
@@ -161,7 +163,9 @@ class RecipeState:
         summary = self._summary.features(scaling, aligned, statistics)
         blank = np.concatenate([np.ones(1, np.float32), self._facts]) * np.float32(self.blank)
         _, even = self._evenly.after(waiting)
-        wide = [blank, *(one.after(even).features() for one in self._shapes), scaling.fine_features(statistics)]
+        words = np.log1p(self._words[self._recipe.encoding.words]) if self._recipe.words else np.empty(0)
+        shapes = [one.after(even).features() for one in self._shapes]
+        wide = [blank, *shapes, words.astype(np.float32), scaling.fine_features(statistics)]
         return {"summary": summary[None, :], "wide": np.concatenate(wide)[None, :]}
 
     def _remember(self, rows: Series, numbers: NDArray[np.float64]) -> NDArray[np.float32] | None:

@@ -79,6 +79,10 @@ FIT_MECHANISMS = {
         "how often each of many kernels fits better than its rivals, whatever the size, read linearly",
         f"{_WHOLE}, {_FOLLOWED}",
     ),
+    "words": Mechanism(
+        "how often each word and category comes, read linearly",
+        f"{_WHOLE} with words, 10,000 series at most, and held-out ones that gain by it",
+    ),
     "products": Mechanism("mean products of each two channels", f"{_WHOLE} and 2 to 16 complete channels"),
     "fine": Mechanism(
         "statistics in fine pieces, read linearly",

@@ -32,6 +32,7 @@ def mechanisms_of(model: Model) -> list[tuple[str, ...]]:
         "linear": any(bool(one["linear.weight"].any()) for one in model.members if "linear.weight" in one),
         "selection": _selected(model) is not None,
         **{kind: any(one.kind == kind for one in recipe.shapes) for kind in ("shapes", "contests")},
+        "words": recipe.words,
         "products": recipe.products,
         "fine": config.fine > 0,
     }
@@ -74,5 +75,6 @@ def _detail(name: str, model: Model) -> str:
         return f"here fading over {', '.join(f'{one:g}' for one in FADING)} usual steps"
     if name == "pieces":
         return f"here of {', '.join(_in_pieces(model))}"
-    counts = {"aligned": config.aligned, "products": config.products, "fine": config.fine}
+    words = dict(config.shapes).get("words", 0)
+    counts = {"words": words, "aligned": config.aligned, "products": config.products, "fine": config.fine}
     return f"here {counts[name]:,} features" if name in counts else ""

@@ -81,7 +81,7 @@ def fit_linear(config: ModelConfig, run: Trained, batches: Batches, selection: b
         config, run, batches: the network, and the series that it was trained on and held out.
         selection: whether the strongest statistics are read alone too, by how strong they are in training.
     """
-    if run.interrupted or not (config.summary and config.head.whole and batches.validation):
+    if run.interrupted or not ((config.summary or config.shapes) and config.head.whole and batches.validation):
         return None
     held, training = (Wide.of(some) for some in (batches.validation, batches.draw(np.random.default_rng(0))))
     if not held.weight.any():

@@ -34,6 +34,7 @@ _LONG = 200  # rows of a series from which on gates start out remembering over i
 _CENTERED = 5000  # series at most, of which the means of summaries are taken
 _ENOUGH = 20_000_000  # observations to learn a recipe from
 _MOST_SERIES, _MOST_SHAPED = 2_000, 500_000  # series and their rows up to which shapes are sought
+_MOST_WORDED = 10_000  # series up to which words are counted
 _COLUMNS_OF_A_ROW = 64  # wider rows count as several when there is to be chosen how many networks are trained
 _FEW_COLUMNS = 32  # with which mask and time since seen stay, also where they are constant
 _ABOUT = 0.01  # steps within which rows are even
@@ -76,6 +77,8 @@ def fit_members(
         )  # fmt: skip
     if len(series) > _MOST_SERIES or sum(map(len, series)) > _MOST_SHAPED:
         design = replace(design, without=(*design.without, "shapes", "contests"))
+    if len(series) > _MOST_WORDED:
+        design = replace(design, without=(*design.without, "words"))
     if not any(len(one.observations) for one in series):
         warnings.warn("No series has a value in any channel.", DataWarning, stacklevel=5)
     learnt_from = _enough([series[k] for k in training])
@@ -203,12 +206,13 @@ def _without_unread(recipe: Recipe, runs: list[Trained]) -> tuple[Recipe, list[T
     count = runs[0].weights["linear.weight"].shape[1]
     others, *places = np.split(np.arange(count), count - sum(sizes) + np.cumsum([0, *sizes[:-1]]))
     read = [any(run.weights["linear.weight"][:, own].any() for run in runs) for own in places]
+    words = recipe.words and read[len(recipe.shapes)]
     kept = np.concatenate([others, *compress(places, read)])
     cut = [{"linear.weight": np.ascontiguousarray(run.weights["linear.weight"][:, kept])} for run in runs]
     runs = [replace(run, weights=run.weights | one) for run, one in zip(runs, cut, strict=True)]
     assert recipe.summary is not None
     summary = recipe.summary if read[-1] else recipe.summary.without_fine()
-    return replace(recipe, shapes=tuple(compress(recipe.shapes, read)), summary=summary), runs
+    return replace(recipe, shapes=tuple(compress(recipe.shapes, read)), words=words, summary=summary), runs
 
 
 def _together(head: Head, runs: list[_Network]) -> list[Trained]:
@@ -262,6 +266,7 @@ def recipe_of(
     return Recipe.learn(
         series, schema, clipping=on["clipping"], events=design.events, cycles=design.cycles, summary=on["summary"],
         aligned=on["aligned"], shapes=on["linear"] and on["shapes"], contests=on["linear"] and on["contests"],
+        words=on["linear"] and on["words"],
         products=on["products"], fine=on["linear"] and on["fine"], merging=whole and on["merging"], by_row=not whole,
         windows=on["windows"] * (1 + design.bidirectional), gaps=on["gaps"], pieces=on["pieces"], others=others,
     )  # fmt: skip
