@@ -71,8 +71,8 @@ class Pair(NamedTuple):
 def mechanisms(effort: Effort) -> Iterator[str]:
     """Each mechanism against the same model without it, networks of one member."""
     parts = (
-        _on_stays, _on_rows_of_stays, _on_sets, _on_sparse, _on_words, _on_sentences, _on_rows, _with_gaps, _among_noise,
-        _on_cycles, _on_long_memory,
+        _on_stays, _on_rows_of_stays, _on_sets, _on_sparse, _on_words, _on_sentences, _on_rows, _with_gaps,
+        _among_noise, _on_cycles, _on_long_memory,
     )  # fmt: skip
     for part in parts:
         start = time.perf_counter()
