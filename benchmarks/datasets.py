@@ -110,8 +110,8 @@ def co2() -> tuple[np.ndarray, np.ndarray]:
 
 
 def sentences(part: str) -> pl.DataFrame:
-    """A word a row of sentences about films, in the columns sentence, place and word, with label, 1 where it praises; of
-    the ``"train"`` or ``"test"`` file of SST-2."""
+    """Sentences about films, of the ``"train"`` or ``"test"`` file of SST-2: a word a row, in the columns sentence,
+    place and word, and label, 1 where it praises."""
     lines = (_folder("sst2") / f"{part}.tsv").read_text(encoding="utf-8").splitlines()
     text, label = zip(*(line.split("\t") for line in lines), strict=True)
     table = pl.DataFrame({"sentence": range(len(lines)), "word": text, "label": label})
