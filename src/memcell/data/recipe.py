@@ -43,6 +43,7 @@ Array = NDArray[Any]
 LARGE = 50_000_000
 """Values and observations from which on prepared series lie in files."""
 
+_MOST_COUNTS = 20_000_000  # words times series up to which they are counted
 _MOST_BY_ROW = 100  # columns up to which rows come with summaries, which are nine times as many
 
 
@@ -189,7 +190,7 @@ class Recipe:
         whole = summary and not by_row
         rows = aligned_rows(series, cadence, channels) if whole and aligned else 0
         found = shapes_of(series, cadence, channels, shapes=shapes, contests=contests) if whole else ()
-        words = whole and words and bool(len(Encoding(channels, ()).words))
+        words = whole and words and 0 < len(Encoding(channels, ()).words) * len(series) <= _MOST_COUNTS
         pairs = whole and products and products_of(series, channels)
         apart = summary and gaps and uneven(series, cadence)
         scaling = summary_of(series, cadence, channels, by_row=by_row, gaps=apart, fine=fine) if summary else None

@@ -81,7 +81,7 @@ FIT_MECHANISMS = {
     ),
     "words": Mechanism(
         "how often each word and category comes, read linearly",
-        f"{_WHOLE} with words, 10,000 series at most, and held-out ones that gain by it",
+        f"{_WHOLE}, words times series 20 million at most, and held-out ones that gain by it",
     ),
     "products": Mechanism("mean products of each two channels", f"{_WHOLE} and 2 to 16 complete channels"),
     "fine": Mechanism(

@@ -34,7 +34,6 @@ _LONG = 200  # rows of a series from which on gates start out remembering over i
 _CENTERED = 5000  # series at most, of which the means of summaries are taken
 _ENOUGH = 20_000_000  # observations to learn a recipe from
 _MOST_SERIES, _MOST_SHAPED = 2_000, 500_000  # series and their rows up to which shapes are sought
-_MOST_WORDED = 10_000  # series up to which words are counted
 _COLUMNS_OF_A_ROW = 64  # wider rows count as several when there is to be chosen how many networks are trained
 _FEW_COLUMNS = 32  # with which mask and time since seen stay, also where they are constant
 _ABOUT = 0.01  # steps within which rows are even
@@ -77,8 +76,6 @@ def fit_members(
         )  # fmt: skip
     if len(series) > _MOST_SERIES or sum(map(len, series)) > _MOST_SHAPED:
         design = replace(design, without=(*design.without, "shapes", "contests"))
-    if len(series) > _MOST_WORDED:
-        design = replace(design, without=(*design.without, "words"))
     if not any(len(one.observations) for one in series):
         warnings.warn("No series has a value in any channel.", DataWarning, stacklevel=5)
     learnt_from = _enough([series[k] for k in training])
