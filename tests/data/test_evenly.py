@@ -65,3 +65,11 @@ def test_a_thinned_series_has_about_the_shapes_that_it_had() -> None:
     of_full, of_thinned, of_squeezed = ((one - shares[0].mean(axis=0)).ravel() for one in shares)
     assert np.corrcoef(of_full, of_thinned)[0, 1] > 0.6
     assert np.corrcoef(of_full, of_squeezed)[0, 1] < 0.3
+
+
+def test_a_break_in_one_series_leaves_the_shapes_of_all() -> None:
+    random = np.random.default_rng(0)
+    times = [np.arange(60.0) + 1e6 * (k == 3) * (np.arange(60) >= 30) for k in range(20)]
+    series = as_series(list(random.normal(size=(20, 60, 1))), times=times)
+    schema = TableSchema(None, "time", (), ("x0",), "number", False)
+    assert Recipe.learn(series, schema, summary=True, shapes=True).shapes

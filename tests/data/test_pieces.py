@@ -75,3 +75,12 @@ def test_steps_and_facts_come_with_pieces_in_patches_too() -> None:
     np.testing.assert_array_equal(((steps.facts[:, 2:] + 1) / 2).sum(axis=1), np.ravel(facts))
     assert Recipe.learn(series, schema, merging=True).apply(series).extra.shape[1] == 0
     assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_what_only_rounding_tells_apart_is_one_code() -> None:
+    values = np.random.default_rng(0).choice([0.1, 0.2, 0.1 + 0.2, 0.3], 400)
+    channel = NumberChannel.learn("dose", values, clipping=True, stepwise="codes")
+    assert len(channel.knots) == 3
+    scaled = (np.array([0.3, 0.1 + 0.2, np.float32(0.3), 0.3 + 1e-9]) - channel.center) / channel.scale
+    np.testing.assert_allclose(channel.pieces_of(scaled), 1.0, atol=1e-5)
+    assert (np.diff(NumberChannel.learn("dose", values, clipping=True, stepwise="every").knots) > 0.05).all()

@@ -11,7 +11,7 @@ from memcell.data.cadence import Cadence
 from memcell.data.channels import Channel, NumberChannel, WordChannel
 from memcell.data.contests import Contests
 from memcell.data.encoding import Encoding
-from memcell.data.evenly import even_rows
+from memcell.data.evenly import even_rows, steps_on_grid
 from memcell.data.gaps import beside_gaps
 from memcell.data.kernels import TAPS
 from memcell.data.observations import Observations
@@ -115,7 +115,7 @@ def shapes_of(
     if not (shapes or contests) or not series or np.median([len(one) for one in series]) < TAPS:
         return ()
     elapsed = [cadence.steps_between(np.full(len(one), one.times[:1]), one.times) for one in series]
-    many = sum(one[-1] for one in elapsed if len(one)) > _THIN * sum(map(len, series))
+    many = sum(steps_on_grid(one).sum() for one in elapsed) > _THIN * sum(map(len, series))
     if many or not _complete(series, channels, _HALF):
         return ()
     encoding = Encoding(channels, ())

@@ -1,7 +1,7 @@
 """Rows at even times, for what reads rows as neighbours: on a line from each row to the next.
 
-The grid begins at the first row of a series and has a row a usual step; of a longer break its first 64 steps count. It
-does not matter how many rows come at a time.
+The grid begins at the first row of a series and has a row a usual step; a longer break
+counts as 16 steps. It does not matter how many rows come at a time.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from memcell.data.filling import whole_rows
 
-__all__ = ["Evenly", "even_rows"]
+__all__ = ["Evenly", "even_rows", "steps_on_grid"]
 
 Array = NDArray[np.float64]
 
-_REACH = 64.0  # steps that a break has at most
+_REACH = 16.0  # steps that a break has at most
 _ROUNDING = 1e-6  # of a step
 
 
@@ -42,12 +42,16 @@ class Evenly:
         if not len(rows):
             return self, rows[:, :-1]
         known = np.concatenate([self.last, rows])
-        gaps = np.minimum(np.diff(known[:, -1]), _REACH)
-        places = np.cumsum(np.concatenate([[self.place], gaps]))
+        places = np.cumsum(np.concatenate([[self.place], steps_on_grid(known[:, -1])]))
         first = np.floor(self.place + _ROUNDING) + 1 if len(self.last) else 0.0
         grid = np.arange(first, np.floor(places[-1] + _ROUNDING) + 1)
         even = [np.interp(grid, places, column) for column in known[:, :-1].T]
         return Evenly(rows[-1:], float(places[-1])), np.stack(even, axis=1)
+
+
+def steps_on_grid(elapsed: Array) -> Array:
+    """[T - 1], how many steps of the grid each row at ``elapsed`` [T] steps comes after the one before it."""
+    return np.minimum(np.diff(elapsed), _REACH)
 
 
 def even_rows(values: Array, elapsed: Array) -> Array:

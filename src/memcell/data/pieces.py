@@ -21,7 +21,7 @@ _SHARES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)  # of the values below each kn
 _CODES = 16  # different values up to which each is a knot
 _SOME = 10  # values for each of them, from which on they are no coincidence
 _ENOUGH = 100_000  # values that knots are learnt from
-_ROUNDING = 1e-6  # of the largest values: what differs by less, rounding may have left
+_ROUNDING = 1e-6  # of the largest values, or of how far they lie apart: what differs by less, rounding may have left
 
 
 def knots_of(values: Array, stepwise: Stepwise) -> tuple[float, ...]:
@@ -30,12 +30,19 @@ def knots_of(values: Array, stepwise: Stepwise) -> tuple[float, ...]:
     if stepwise == "none":
         return ()
     values = values[:: -(-len(values) // _ENOUGH) or 1]
-    different = np.unique(values)
+    different = _apart(np.unique(values))
     if len(different) <= 2:
         return ()
     if len(different) <= min(_CODES, len(values) // _SOME):
         return tuple(different.tolist())
-    return tuple(np.unique(np.quantile(values, _SHARES)).tolist()) if stepwise == "every" else ()
+    return tuple(_apart(np.quantile(values, _SHARES)).tolist()) if stepwise == "every" else ()
+
+
+def _apart(values: Array) -> Array:
+    """Increasing values, of those that only rounding tells apart the first."""
+    if not len(values):
+        return values
+    return values[np.diff(values, prepend=-np.inf) > _ROUNDING * (values[-1] - values[0])]
 
 
 def pieces(values: Array, knots: Array) -> Array:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RecipeState"]
 
-_BLOCK = 1024  # rows whose summaries are worked out at once
+_BLOCK = 1024  # rows whose summaries, or shapes, are worked out at once
 _NOTHING = {name: np.empty((1, 0), np.float32) for name in ("summary", "wide")}  # where a recipe has no summaries
 
 
@@ -182,9 +182,10 @@ class RecipeState:
             self._summary = self._summary.after(told, elapsed)
             if recipe.shapes or recipe.aligned:
                 self._filling, settled = self._filling.after(np.column_stack([seen, elapsed]))
-                self._evenly, even = self._evenly.after(settled)
-                self._shapes = [one.after(even) for one in self._shapes]
                 self._first = np.concatenate([self._first, settled[: recipe.aligned - len(self._first), :-1]])
+                for begin in range(0, len(settled), _BLOCK):  # an even grid may have many more rows
+                    self._evenly, even = self._evenly.after(settled[begin : begin + _BLOCK])
+                    self._shapes = [one.after(even) for one in self._shapes]
             return None
         parts: list[NDArray[np.float32]] = []
         for begin in range(0, len(rows), _BLOCK):
