@@ -43,9 +43,9 @@ _FINE_VALUES = 50_000  # of each statistic up to which they do
 _MOST_ALIGNED = 1000  # values of a series that are features each
 _COMPLETE = 0.98  # share of values that complete series have
 _MOSTLY = 0.7  # share of values that series have which are complete but for gaps
-_HALF = 0.4  # share of values that series have at least which are brought to rows without gaps
+_FOLLOWED = 0.4  # share of values that series have at least which are brought to rows without gaps
 _EVEN, _ABOUT = 0.01, 0.25  # steps that a row of even series may be off, and of series that are about even
-_THIN = 3  # times as many rows as there are that an even grid has at most
+_MOST_GRID = 3  # times as many rows as there are that an even grid has at most
 _WIDEST = 64  # columns of a patch at most
 _SETS = 0.05  # share of the values beside another one of their row and channel from which on they are sets
 
@@ -114,9 +114,10 @@ def shapes_of(
     have many more rows and without gaps that are most of it, with rows enough for one."""
     if not (shapes or contests) or not series or np.median([len(one) for one in series]) < TAPS:
         return ()
+    if not _complete(series, channels, _FOLLOWED):
+        return ()
     elapsed = [cadence.steps_between(np.full(len(one), one.times[:1]), one.times) for one in series]
-    many = sum(steps_on_grid(one).sum() for one in elapsed) > _THIN * sum(map(len, series))
-    if many or not _complete(series, channels, _HALF):
+    if sum(steps_on_grid(one).sum() for one in elapsed) > _MOST_GRID * sum(map(len, series)):
         return ()
     encoding = Encoding(channels, ())
     scaled = [even_rows(encoding.scaled(encoding.columns_of(one)), at) for one, at in zip(series, elapsed, strict=True)]

@@ -151,10 +151,11 @@ class Recipe:
             InputError: values too large to be scaled, or times too uneven for a forecast.
         """
         cadence = step_of(series)
+        numbers = np.array([name not in schema.kinds for name in schema.channels], bool)
         if events is None:
-            numbers = np.array([name not in schema.kinds for name in schema.channels], bool)
             events = target is None and sparse_or_sets(series, numbers)
-        summary &= not by_row or events or sum(name not in schema.kinds for name in schema.channels) <= _MOST_BY_ROW
+        if by_row and not events and numbers.sum() > _MOST_BY_ROW:
+            summary = False
         by_row &= summary
         split = values_by_channel([one.observations for one in series], len(schema.channels))
         facts_split = values_by_channel([one.facts for one in series], len(schema.facts))

@@ -49,7 +49,6 @@ class RecipeState:
         self._count = 0
         self._start: float | None = None
         self._time: float | None = None
-        self._elapsed: float | None = None
         self._place = -1
         self._target = None if recipe.target is None else TargetState(recipe.target)
 
@@ -130,7 +129,8 @@ class RecipeState:
         if len(last_time):
             self._time, self._place = float(last_time[0]), self._place + len(rows)
         event_row, event_feature, event_value = recipe.encoding.events_of(rows)
-        self._words = self._words + np.bincount(event_feature, minlength=len(self._words))
+        if recipe.words:
+            self._words = self._words + np.bincount(event_feature, minlength=len(self._words))
         self._facts = recipe.encoding.facts_of(rows)
         self.blank &= not (len(event_row) or observed.mask.any())
         return Steps(
@@ -176,8 +176,12 @@ class RecipeState:
             return None
         seen = recipe.row_encoding.scaled(numbers)
         elapsed = recipe.cadence.steps_between(np.full(len(rows), self._start), rows.times)
-        told = beside_gaps(seen, elapsed, self._elapsed) if recipe.gaps else seen
-        self._elapsed = float(elapsed[-1])
+        told = seen
+        if recipe.gaps:
+            before = None
+            if self._start is not None and self._time is not None:
+                before = float(recipe.cadence.steps_between(self._start, self._time))
+            told = beside_gaps(seen, elapsed, before)
         if not recipe.by_row:
             self._summary = self._summary.after(told, elapsed)
             if recipe.shapes or recipe.aligned:

@@ -34,8 +34,8 @@ class ModelConfig:
         products: how many of them, before the aligned ones, are products of channels.
         aligned: how many of them, the last, it also reads as they are: values of rows that all series have alike.
         blank: features of what is not seen at all: one, and the facts; they come first of what is linear alone.
-        shapes: of each kind of the recipe's shapes its name and how many features it has; the head reads them not, what
-            is linear beside it does.
+        shapes: of each kind of the recipe's shapes, and of words, its name and how many features it has; the head reads
+            them not, what is linear beside it does.
         fine: statistics in fine pieces, which are read there too, after these.
         so_far: features that a row comes with of the rows so far; a head of rows reads them and the facts through a
             layer of their own.

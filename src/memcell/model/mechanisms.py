@@ -14,7 +14,7 @@ class Mechanism(NamedTuple):
 
 _COLUMNS = "columns of numbers"
 _WHOLE = "targets of whole series"
-_FOLLOWED = "40 % of the values of each row or more, 2,000 series at most, and held-out ones that gain by it"
+_FOLLOWED = "40 % of all values or more, 2,000 series at most, and held-out ones that gain by it"
 
 MECHANISMS = {
     "mask": Mechanism("whether a channel was observed enters beside its value", _COLUMNS),
@@ -52,7 +52,7 @@ FIT_MECHANISMS = {
         f"{_WHOLE}, or of rows with up to 100 channels",
     ),
     "gaps": Mechanism(
-        "these statistics are also of the logarithm of the time between rows", "the same, rows at uneven times"
+        "these statistics are also of the logarithm of the time between rows", "such statistics, rows at uneven times"
     ),
     "windows": Mechanism(
         "means and deviations of each channel over the last few rows, and over the next few where these are read, "

@@ -12,8 +12,12 @@ __all__ = ["clips", "mechanisms_of"]
 
 def clips(model: Model) -> bool:
     """Whether outliers are drawn in."""
-    numbers = [one for one in (*model.recipe.channels, *model.recipe.facts) if isinstance(one, NumberChannel)]
-    return any(one.cut is not None for one in numbers)
+    return any(one.cut is not None for one in _numbers(model))
+
+
+def _numbers(model: Model) -> list[NumberChannel]:
+    """Its channels and facts of numbers."""
+    return [one for one in (*model.recipe.channels, *model.recipe.facts) if isinstance(one, NumberChannel)]
 
 
 def mechanisms_of(model: Model) -> list[tuple[str, ...]]:
@@ -53,8 +57,7 @@ def _selected(model: Model) -> str | None:
 
 def _in_pieces(model: Model) -> list[str]:
     """The channels and facts whose values come in pieces too."""
-    every = (*model.recipe.channels, *model.recipe.facts)
-    return [one.name for one in every if isinstance(one, NumberChannel) and one.piece_count]
+    return [one.name for one in _numbers(model) if one.piece_count]
 
 
 def _detail(name: str, model: Model) -> str:

@@ -27,10 +27,10 @@ _HOPELESS = 4  # the same, beyond which a network has learnt nothing of what ano
 
 def _places(config: ModelConfig) -> list[dict[str, NDArray[np.int64]]]:
     """Of each kind of features that there is, where they stand in ``linear.weight``, which reads summaries (products
-    and the aligned rows last), facts, shapes and fine pieces.
+    and the aligned rows last), facts, shapes, words and fine pieces.
 
-    Kinds are statistics and facts, products of channels, the values of aligned rows, and each kind of shapes. The first
-    comes in two ways where there are fine pieces, one of which is read; ways go by their names.
+    Kinds are statistics and facts, products of channels, the values of aligned rows, each kind of shapes, and words.
+    The first comes in two ways where there are fine pieces, one of which is read; ways go by their names.
     """
     statistics = config.summary - config.products - config.aligned
     names, widths = [name for name, _ in config.shapes], [width for _, width in config.shapes]

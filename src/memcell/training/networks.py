@@ -263,9 +263,9 @@ def recipe_of(
     return Recipe.learn(
         series, schema, clipping=on["clipping"], events=design.events, cycles=design.cycles, summary=on["summary"],
         aligned=on["aligned"], shapes=on["linear"] and on["shapes"], contests=on["linear"] and on["contests"],
-        words=on["linear"] and on["words"],
-        products=on["products"], fine=on["linear"] and on["fine"], merging=whole and on["merging"], by_row=not whole,
-        windows=on["windows"] * (1 + design.bidirectional), gaps=on["gaps"], pieces=on["pieces"], others=others,
+        words=on["linear"] and on["words"], products=on["products"], fine=on["linear"] and on["fine"],
+        merging=whole and on["merging"], by_row=not whole, windows=on["windows"] * (1 + design.bidirectional),
+        gaps=on["gaps"], pieces=on["pieces"], others=others,
     )  # fmt: skip
 
 
