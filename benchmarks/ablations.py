@@ -14,6 +14,7 @@ import polars as pl
 from datasets import ClinicalStays, co2, group_folds, har_rfid, physionet2012, sentences, ucr
 from effort import Effort, spread
 from lengths import adding_problem
+from mess import MESS, Labelled, messy_set
 from sklearn.metrics import f1_score, roc_auc_score
 from timing import markdown
 
@@ -25,10 +26,8 @@ from memcell.sklearn import SequenceClassifier, SequenceRegressor, SequenceTagge
 __all__ = ["corrupted", "grid", "mechanisms", "read_stays"]
 
 OF_THE_CELL = ("mask", "since", "input_decay", "state_decay", "time_decay", "facts_state", "merging")
-MESS = ("missing", "asynchronous", "unordered", "high-dimensional", "random")
 
 Array = np.ndarray
-Labelled = tuple[list[Any], Array]
 
 
 def read_stays(stays: ClinicalStays) -> list[Series]:
@@ -165,7 +164,7 @@ def _on_sparse(effort: Effort) -> list[Pair]:
     """JapaneseVowels, a channel a row and among 200 others that are 1 % filled: as events, or as columns."""
     pairs = []
     for kinds in ({"asynchronous"}, {"asynchronous", "high-dimensional"}):
-        data = _messy("JapaneseVowels", kinds)
+        data = messy_set("JapaneseVowels", kinds)
         on, off = (
             [_accuracy(effort, *data, seed=seed, events=events, without=("summary",)) for seed in effort.seeds]
             for events in (True, False)
@@ -328,7 +327,7 @@ def grid(effort: Effort) -> Iterator[str]:
     rows, clean = [], 0.0
     for chosen in sorted(product((False, True), repeat=len(MESS)), key=sum):
         kinds = {kind for kind, on in zip(MESS, chosen, strict=True) if on}
-        data = _messy("JapaneseVowels", kinds)
+        data = messy_set("JapaneseVowels", kinds)
         start = time.perf_counter()
         accuracy = _accuracy(effort, *data)
         clean = clean or accuracy
@@ -336,36 +335,3 @@ def grid(effort: Effort) -> Iterator[str]:
         rows.append([len(rows), *ticks, f"{accuracy:.3f}", f"{clean - accuracy:.3f}",
                      f"{time.perf_counter() - start:.0f}"])  # fmt: skip
     yield markdown(["JapaneseVowels", *MESS, "accuracy", "lost", "seconds"], rows)
-
-
-def _messy(name: str, kinds: set[str]) -> tuple[Labelled, Labelled]:
-    """A set of series with some kinds of ``MESS``: for training, and for testing."""
-    x, y, x_test, y_test = ucr(name)
-    noise, random = np.concatenate(x).std(axis=0), np.random.default_rng(0)
-    train, test = ([messy(values, kinds, noise, random) for values in one] for one in (x, x_test))
-    return (train, y), (test, y_test)
-
-
-def messy(values: Array, kinds: set[str], noise: Array, random: np.random.Generator) -> Series:
-    """A series [T, C] with some kinds of ``MESS``; its times are 0, 1, 2, ... but where it is asynchronous.
-
-    random: noise of one standard deviation; unordered: rows in another order; high-dimensional: 200 channels of noise,
-    1 % filled; missing: half of the values dropped; asynchronous: each channel keeps half of its times, moved by less
-    than half a step, so that a row holds one channel.
-    """
-    if "random" in kinds:
-        values = values + noise * random.standard_normal(values.shape)
-    if "unordered" in kinds:
-        values = random.permutation(values)
-    if "high-dimensional" in kinds:
-        extra = random.standard_normal((len(values), 200))
-        values = np.hstack([values, np.where(random.random(extra.shape) < 0.01, extra, np.nan)])
-    if "missing" in kinds:
-        values = np.where(random.random(values.shape) < 0.5, values, np.nan)
-    names = tuple(f"x{c}" for c in range(values.shape[1]))
-    if "asynchronous" not in kinds:
-        return memcell.as_series([values], times=[np.arange(len(values))], channels=names)[0]
-    row, channel = np.nonzero(~np.isnan(values) & (random.random(values.shape) < 0.5))
-    stamps = row + random.uniform(-0.5, 0.5, len(row))
-    place = np.argsort(np.argsort(stamps))
-    return Series(Observations.of(place, channel, values[row, channel]), np.sort(stamps), names, time_kind="number")
