@@ -42,8 +42,8 @@ _ENOUGH, _FEW = 200, 8  # series from which on, and columns up to which, statist
 _FINE_VALUES = 50_000  # of each statistic up to which they do
 _MOST_ALIGNED = 1000  # values of a series that are features each
 _COMPLETE = 0.98  # share of values that complete series have
-_MOSTLY = 0.7  # share of values that series have which are complete but for gaps
-_FOLLOWED = 0.4  # share of values that series have at least which are brought to rows without gaps
+_MOSTLY = 0.7  # share of values that series have which are complete but for gaps, or that are of what is followed
+_FOLLOWED = 0.4  # share of the rows in which a column has a value at least, whose gaps are filled to read its shapes
 _EVEN, _ABOUT = 0.01, 0.25  # steps that a row of even series may be off, and of series that are about even
 _MOST_GRID = 3  # times as many rows as there are that an even grid has at most
 _WIDEST = 64  # columns of a patch at most
@@ -110,11 +110,10 @@ def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel
 def shapes_of(
     series: list[Series], cadence: Cadence, channels: tuple[Channel, ...], *, shapes: bool, contests: bool
 ) -> tuple[AnyShapes, ...]:
-    """``shapes`` and ``contests`` of rows and of their changes, within series brought to an even grid that does not
-    have many more rows and without gaps that are most of it, with rows enough for one."""
-    if not (shapes or contests) or not series or np.median([len(one) for one in series]) < TAPS:
-        return ()
-    if not _complete(series, channels, _FOLLOWED):
+    """``shapes`` and ``contests`` of rows and of their changes, of the columns that are followed, within series brought
+    to an even grid that does not have many more rows, with rows enough for one."""
+    followed = _followed(series, channels) if shapes or contests else np.empty(0, np.int64)
+    if not len(followed) or np.median([len(one) for one in series]) < TAPS:
         return ()
     elapsed = [cadence.steps_between(np.full(len(one), one.times[:1]), one.times) for one in series]
     if sum(steps_on_grid(one).sum() for one in elapsed) > _MOST_GRID * sum(map(len, series)):
@@ -122,7 +121,7 @@ def shapes_of(
     encoding = Encoding(channels, ())
     scaled = [even_rows(encoding.scaled(encoding.columns_of(one)), at) for one, at in zip(series, elapsed, strict=True)]
     kinds = compress((Shapes, Contests), (shapes, contests))
-    return tuple(kind.learn(scaled, changes=changes) for kind in kinds for changes in (False, True))
+    return tuple(kind.learn(scaled, followed, changes=changes) for kind in kinds for changes in (False, True))
 
 
 def summary_of(
@@ -174,6 +173,16 @@ def _complete(series: list[Series], channels: tuple[Channel, ...], share: float 
     if not len(columns) or len(columns) < sum(isinstance(one, WordChannel) or not one.silent for one in channels):
         return False
     return sum(len(one.observations) for one in series) >= share * sum(map(len, series)) * len(columns)
+
+
+def _followed(series: list[Series], channels: tuple[Channel, ...]) -> NDArray[np.int64]:
+    """Those of the columns that have a value in many rows, if most of all values are theirs."""
+    every = np.zeros(len(channels), np.int64)
+    for one in series:
+        every += np.bincount(one.observations.channel, minlength=len(channels))
+    seen = every[_columns(channels)]
+    followed = seen >= _FOLLOWED * sum(map(len, series))
+    return np.flatnonzero(followed) if seen[followed].sum() > _MOSTLY * seen.sum() else np.empty(0, np.int64)
 
 
 def _columns(channels: tuple[Channel, ...]) -> NDArray[np.int64]:

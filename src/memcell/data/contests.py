@@ -36,14 +36,15 @@ class Contests:
     kernels: Kernels
 
     @classmethod
-    def learn(cls, series: list[Array], *, changes: bool = False) -> "Contests":
-        """For training series of scaled values [T, D], 0 where missing; or for their changes."""
+    def learn(cls, series: list[Array], followed: NDArray[np.int64] | None = None, *, changes: bool = False) -> "Contests":
+        """For training series of scaled values [T, D], 0 where missing, or for their changes; of the columns
+        ``followed``, if only some are."""
         random = np.random.default_rng(1 + changes)
         drawn = random.normal(size=(_GROUPS, _RIVALS, TAPS))
         drawn -= drawn.mean(axis=2, keepdims=True)
         weights = np.rint(_SIZE * drawn / np.abs(drawn).sum(axis=2, keepdims=True)).astype(np.int64)
         weights[:, :, -1] -= weights.sum(axis=2)
-        return cls(Kernels.over(series, weights, random, changes=changes))
+        return cls(Kernels.over(series, followed, weights, random, changes=changes))
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Rows without gaps, for what needs a value at every row: on a line from the last value to the next.
+"""Rows without gaps, for what needs a value at every row: on a line over time from the last value to the next.
 
 Where the next value is far ahead, or there is none, the last one stays; before the first one it is that, or 0. A
 row waits for the values after it, so that it does not matter how many rows come at a time.
@@ -21,8 +21,8 @@ class Filling:
     """The end of the rows so far.
 
     Attributes:
-        before: [D], the row before those that wait, NaN where there was no value yet.
-        waiting: [W, D], rows whose next values may still come, as they are.
+        before: [D + 1], the row before those that wait, NaN where there was no value yet.
+        waiting: [W, D + 1], rows whose next values may still come, as they are. The last column is when each was.
     """
 
     before: Array
@@ -31,10 +31,11 @@ class Filling:
     @classmethod
     def nothing(cls, channels: int) -> "Filling":
         """Before the first row."""
-        return cls(np.full(channels, np.nan), np.empty((0, channels)))
+        return cls(np.full(channels + 1, np.nan), np.empty((0, channels + 1)))
 
     def after(self, values: Array) -> tuple["Filling", Array]:
-        """After the rows ``values`` [T, D], NaN where missing; and the rows that do not wait any more, without gaps."""
+        """After the rows ``values`` [T, D + 1], NaN where missing, of which the last column says when each was; and the
+        rows that do not wait any more, without gaps."""
         rows = np.concatenate([self.waiting, values]) if len(self.waiting) else values
         known = ~np.isnan(rows)
         if known.all():
@@ -53,15 +54,15 @@ class Filling:
 
 
 def whole_rows(values: Array) -> Array:
-    """The rows [T, D] of a whole series without gaps."""
-    end, settled = Filling.nothing(values.shape[1]).after(values)
+    """The rows [T, D + 1] of a whole series without gaps, of which the last column says when each was."""
+    end, settled = Filling.nothing(values.shape[1] - 1).after(values)
     return np.concatenate([settled, end.rest()])
 
 
 def _filled(rows: Array, before: Array) -> Array:
-    """[T, D], NaN where no value came yet nor comes within reach."""
+    """[T, D + 1], NaN where no value came yet nor comes within reach."""
     result, known = rows.copy(), ~np.isnan(rows)
-    every = np.arange(len(rows))
+    time = np.append(before[-1], rows[:, -1])
     for c in np.flatnonzero(~known.all(axis=0)):
         at, start = np.flatnonzero(known[:, c]), before[c]
         if not len(at):
@@ -73,7 +74,7 @@ def _filled(rows: Array, before: Array) -> Array:
         far = np.flatnonzero(np.diff(place) > _REACH)
         place = np.insert(place, far + 1, place[far + 1] - _REACH - 1)
         height = np.insert(height, far + 1, height[far])
-        result[:, c] = np.interp(every, place, height)
+        result[:, c] = np.interp(time[1:], time[place + 1], height)
         if not begun:
             result[: max(0, at[0] - _REACH), c] = np.nan
     return result

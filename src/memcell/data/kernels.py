@@ -41,11 +41,12 @@ class Kernels:
 
     @classmethod
     def over(
-        cls, series: list[Array], weights: NDArray[np.int64], random: np.random.Generator, *, changes: bool
-    ) -> "Kernels":
+        cls, series: list[Array], followed: NDArray[np.int64] | None, weights: NDArray[np.int64],
+        random: np.random.Generator, *, changes: bool,
+    ) -> "Kernels":  # fmt: skip
         """For training series of scaled values [T, D], 0 where missing: dilations as wide as they are long, columns
-        drawn."""
-        columns = series[0].shape[1]
+        drawn from those ``followed``, or all."""
+        columns = np.arange(series[0].shape[1]) if followed is None else followed
         scales = None
         if changes:
             spread = np.concatenate([_changes_of(one, None) for one in series]).std(axis=0)
@@ -56,7 +57,7 @@ class Kernels:
             dilations.append(2 * dilations[-1])
         channels = []
         for _ in range(len(dilations) * len(weights)):
-            count = int(2 ** random.uniform(0, np.log2(min(columns, _MOST_CHANNELS) + 1)))
+            count = int(2 ** random.uniform(0, np.log2(min(len(columns), _MOST_CHANNELS) + 1)))
             channels.append(tuple(sorted(random.permutation(columns)[:count].tolist())))
         plain: Any = tuple(tuple(map(tuple, group)) for group in weights.tolist())
         return cls(plain, tuple(dilations), tuple(channels), scales)

@@ -38,7 +38,7 @@ class RecipeState:
         columns = len(recipe.row_encoding.columns)
         self._summary = Summary.nothing(columns + recipe.gaps, recipe.products)
         self._shapes = [ShapeCounts.nothing(one, columns) for one in recipe.shapes]
-        self._filling, self._first = Filling.nothing(columns + 1), np.empty((0, columns))
+        self._filling, self._first = Filling.nothing(columns), np.empty((0, columns))
         self._evenly = Evenly.nothing(columns)
         self._so_far = recipe.widths["so_far"]
         self._windows = Windows.nothing(columns + recipe.gaps)

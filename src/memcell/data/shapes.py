@@ -46,10 +46,11 @@ class Shapes:
     widths: tuple[float, ...]
 
     @classmethod
-    def learn(cls, series: list[Array], *, changes: bool = False) -> "Shapes":
-        """From the scaled values [T, D] of training series, 0 where missing; or from their changes."""
+    def learn(cls, series: list[Array], followed: NDArray[np.int64] | None = None, *, changes: bool = False) -> "Shapes":
+        """From the scaled values [T, D] of training series, 0 where missing, or from their changes; of the columns
+        ``followed``, if only some are."""
         random = np.random.default_rng(0)
-        kernels = Kernels.over(series, _WEIGHTS, random, changes=changes)
+        kernels = Kernels.over(series, followed, _WEIGHTS, random, changes=changes)
         series = [kernels.read(one, None) for one in series]
         count = len(kernels.dilations) * kernels.count
         each = max(1, round(_FEATURES / count))
