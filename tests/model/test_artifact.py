@@ -111,8 +111,8 @@ def test_more_bytes_than_there_should_be_are_refused(path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"memcell_format": "9"}, r"has format 9, from a newer memcell; this one reads 8\. Update it"),
-        ({"memcell_format": "7"}, "has format 7, from an older memcell; this one reads 8. Fit it again"),
+        ({"memcell_format": "10"}, r"has format 10, from a newer memcell; this one reads 9\. Update it"),
+        ({"memcell_format": "8"}, "has format 8, from an older memcell; this one reads 9. Fit it again"),
         ({"memcell_format": "9" * 25}, "from a newer memcell"),
         ({"memcell_format": ""}, "does not say which format"),
         ({"memcell_format": "-1"}, "does not say which format"),

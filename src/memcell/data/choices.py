@@ -108,29 +108,27 @@ def aligned_rows(series: list[Series], cadence: Cadence, channels: tuple[Channel
 
 
 def shapes_of(
-    series: list[Series], cadence: Cadence, channels: tuple[Channel, ...], *, shapes: bool, contests: bool
+    series: list[Series], cadence: Cadence, encoding: Encoding, *, shapes: bool, contests: bool
 ) -> tuple[AnyShapes, ...]:
     """``shapes`` and ``contests`` of rows and of their changes, of the columns that are followed, within series brought
     to an even grid that does not have many more rows, with rows enough for one."""
-    followed = _followed(series, channels) if shapes or contests else np.empty(0, np.int64)
+    followed = _followed(series, encoding) if shapes or contests else np.empty(0, np.int64)
     if not len(followed) or np.median([len(one) for one in series]) < TAPS:
         return ()
     elapsed = [cadence.steps_between(np.full(len(one), one.times[:1]), one.times) for one in series]
     if sum(steps_on_grid(one).sum() for one in elapsed) > _MOST_GRID * sum(map(len, series)):
         return ()
-    encoding = Encoding(channels, ())
     scaled = [even_rows(encoding.scaled(encoding.columns_of(one)), at) for one, at in zip(series, elapsed, strict=True)]
     kinds = compress((Shapes, Contests), (shapes, contests))
     return tuple(kind.learn(scaled, followed, changes=changes) for kind in kinds for changes in (False, True))
 
 
 def summary_of(
-    series: list[Series], cadence: Cadence, channels: tuple[Channel, ...], *, by_row: bool, gaps: bool, fine: bool
+    series: list[Series], cadence: Cadence, encoding: Encoding, *, by_row: bool, gaps: bool, fine: bool
 ) -> SummaryScaling:
     """How statistics of each column become features; learnt from every second, third, ... of very many series: of all
     their rows or, ``by_row``, of the rows up to a few; with ``gaps`` of the time between rows as of a column more.
     ``fine`` pieces there are where series are enough for them and columns few."""
-    encoding = Encoding(channels, ())
     columns = len(encoding.columns) + gaps
     nothing = Summary.nothing(columns)
     random = np.random.default_rng(0)
@@ -175,12 +173,11 @@ def _complete(series: list[Series], channels: tuple[Channel, ...], share: float 
     return sum(len(one.observations) for one in series) >= share * sum(map(len, series)) * len(columns)
 
 
-def _followed(series: list[Series], channels: tuple[Channel, ...]) -> NDArray[np.int64]:
+def _followed(series: list[Series], encoding: Encoding) -> NDArray[np.int64]:
     """Those of the columns that have a value in many rows, if most of all values are theirs."""
-    every = np.zeros(len(channels), np.int64)
+    seen = np.zeros(len(encoding.columns), np.int64)
     for one in series:
-        every += np.bincount(one.observations.channel, minlength=len(channels))
-    seen = every[_columns(channels)]
+        seen += np.count_nonzero(~np.isnan(encoding.columns_of(one)), axis=0)
     followed = seen >= _FOLLOWED * sum(map(len, series))
     return np.flatnonzero(followed) if seen[followed].sum() > _MOSTLY * seen.sum() else np.empty(0, np.int64)
 

@@ -16,22 +16,27 @@ __all__ = ["Encoding", "strange_values"]
 
 Array = NDArray[Any]
 
+_ROUNDING = 1e-6  # of how far codes lie apart: what rounding may have left
+
 
 @dataclass(frozen=True)
 class Encoding:
     """Where each channel and fact has its features.
 
     Attributes:
-        channels, facts: as in ``Recipe``.
+        channels, facts, sources: as in ``Recipe``.
     """
 
     channels: tuple[Channel, ...]
     facts: tuple[Channel, ...]
+    sources: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def columns(self) -> NDArray[np.int64]:
-        """[D], the channels that are columns of the steps: those of numbers that do not enter as events."""
-        return np.array([c for c, one in enumerate(self.channels) if _is_column(one)], np.int64)
+        """[D], the channels that are columns of the steps: those of numbers that do not enter as events; then, source by
+        source, those whose sources have columns of their own."""
+        of_sources = [np.full(self.source_count(by), number) for number, by in self._sources]
+        return np.concatenate([self._numbers, *of_sources])
 
     @property
     def piece_width(self) -> int:
@@ -61,7 +66,35 @@ class Encoding:
 
     def columns_of(self, rows: Series) -> Array:
         """[T, D], the values of the channels that are columns, as the series has them; NaN where missing."""
-        return rows.observations.of_channels(self._column_places).dense(len(rows), len(self.columns))
+        values = rows.observations.of_channels(self._column_places).dense(len(rows), len(self._numbers))
+        each = (
+            np.where(self.sources_of(rows, by), values[:, [self._column_places[number]]], np.nan)
+            for number, by in self._sources
+        )
+        return np.concatenate([values, *each], axis=1) if self.sources else values
+
+    def source_count(self, channel: int) -> int:
+        """K: how many sources a channel can name, one for each word of a category, or each code of numbers."""
+        one = self.channels[channel]
+        if isinstance(one, WordChannel):
+            return len(one.words) if one.kind == "category" else 0
+        return len(one.knots)
+
+    def sources_of(self, rows: Series, channel: int) -> NDArray[np.bool_]:
+        """[T, K], which sources the channel names in each row."""
+        one, seen = self.channels[channel], rows.observations
+        of_channel = seen.channel == channel
+        row, value = seen.row[of_channel], seen.value[of_channel]
+        there = np.zeros((len(rows), self.source_count(channel)), bool)
+        if isinstance(one, WordChannel):
+            named = self._features_of(one, rows.levels[one.name])[value.astype(np.int64)]
+            known = named < len(one.words)
+        else:
+            knots = np.array(one.knots)
+            named = np.abs(value[:, None] - knots).argmin(axis=1)
+            known = np.abs(value - knots[named]) <= _ROUNDING * (knots[-1] - knots[0])
+        there[row[known], named[known]] = True
+        return there
 
     def scaled(self, values: Array, keep_all: bool = False) -> Array:
         """[T, D], scaled; NaN where impossible, unless all are to be kept."""
@@ -125,10 +158,21 @@ class Encoding:
         return [(d, one) for d, one in enumerate(of_columns) if isinstance(one, NumberChannel) and one.piece_count]
 
     @cached_property
+    def _numbers(self) -> NDArray[np.int64]:
+        """The channels that are columns, each once."""
+        return np.array([c for c, one in enumerate(self.channels) if _is_column(one)], np.int64)
+
+    @cached_property
     def _column_places(self) -> NDArray[np.int64]:
         places = np.full(len(self.channels), -1)
-        places[self.columns] = np.arange(len(self.columns))
+        places[self._numbers] = np.arange(len(self._numbers))
         return places
+
+    @cached_property
+    def _sources(self) -> list[tuple[int, int]]:
+        """Of what has sources the channel, and the one that names them."""
+        place = {one.name: c for c, one in enumerate(self.channels)}
+        return [(place[number], place[by]) for number, by in self.sources]
 
     @cached_property
     def _first_feature(self) -> NDArray[np.int64]:

@@ -31,6 +31,7 @@ from memcell.data.recipe_state import RecipeState
 from memcell.data.schema import TableSchema
 from memcell.data.series import Series
 from memcell.data.shape_counts import AnyShapes, shapes_from_json
+from memcell.data.sources import sources_from_json, sources_of
 from memcell.data.steps import Steps
 from memcell.data.summary import SummaryScaling, pairs_of
 from memcell.data.target import TargetRecipe
@@ -56,6 +57,8 @@ class Recipe:
         cadence: the usual step between rows; time gaps are counted in it.
         channels: what each channel means, in the order of the schema.
         facts: the same of each static fact.
+        sources: numbers whose sources have a column each, and the channel that names them, see
+            ``memcell.data.sources``.
         cycles: periods in the unit of time whose phase is a feature.
         target: of a forecast, how its channel is made relative; None otherwise.
         summary: how statistics of each column become features that a series comes with, see ``memcell.data.summary``;
@@ -84,6 +87,7 @@ class Recipe:
     cadence: Cadence
     channels: tuple[Channel, ...]
     facts: tuple[Channel, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
     cycles: tuple[float, ...] = ()
     target: TargetRecipe | None = None
     summary: SummaryScaling | None = None
@@ -120,6 +124,7 @@ class Recipe:
         gaps: bool = False,
         windows: int = 0,
         pieces: bool = False,
+        sources: bool = False,
         others: list[Series] | None = None,
     ) -> "Recipe":
         """Statistics of the series, which must be training series and, for a forecast, end where training ends.
@@ -143,6 +148,7 @@ class Recipe:
             gaps: whether summaries are also of the time between rows, where that differs.
             windows: of rows that come with summaries, as the attribute.
             pieces: whether codes, and where rows come with summaries all values of columns, also come in pieces.
+            sources: whether sources that a channel names have columns of their own, where rows stay as they are.
             others: more series, of which channels that ``series`` have no value of are learnt.
             by_row: whether summaries are of the rows up to each one, where columns are not too many; of whole series
                 otherwise.
@@ -188,27 +194,29 @@ class Recipe:
         span = span_of(series, there) if merging else 0.0
         patch = patch_of(series, cadence, channels) if merging and not span else 1
         periods = periods_of(series, cycles)
+        of_sources = sources_of(series, channels) if sources and target is None and not span else ()
+        encoding = Encoding(channels, facts, of_sources)
         whole = summary and not by_row
         rows = aligned_rows(series, cadence, channels) if whole and aligned else 0
-        found = shapes_of(series, cadence, channels, shapes=shapes, contests=contests) if whole else ()
-        words = whole and words and 0 < len(Encoding(channels, ()).words) * len(series) <= _MOST_COUNTS
+        found = shapes_of(series, cadence, encoding, shapes=shapes, contests=contests) if whole else ()
+        words = whole and words and 0 < len(encoding.words) * len(series) <= _MOST_COUNTS
         pairs = whole and products and products_of(series, channels)
         apart = summary and gaps and uneven(series, cadence)
-        scaling = summary_of(series, cadence, channels, by_row=by_row, gaps=apart, fine=fine) if summary else None
+        scaling = summary_of(series, cadence, encoding, by_row=by_row, gaps=apart, fine=fine) if summary else None
         return cls(
-            schema, cadence, channels, facts, periods, target_recipe, scaling, span, patch, rows, found, words, pairs,
+            schema, cadence, channels, facts, of_sources, periods, target_recipe, scaling, span, patch, rows, found, words, pairs,
             by_row, apart, windows * by_row,
         )  # fmt: skip
 
     @cached_property
     def encoding(self) -> Encoding:
         """How observations and facts become the features of steps."""
-        return Encoding(self.channels * self.patch, self.facts)
+        return Encoding(self.channels * self.patch, self.facts, self.sources)
 
     @cached_property
     def row_encoding(self) -> Encoding:
         """The same of single rows."""
-        return self.encoding if self.patch == 1 else Encoding(self.channels, self.facts)
+        return self.encoding if self.patch == 1 else Encoding(self.channels, self.facts, self.sources)
 
     @property
     def extra(self) -> int:
@@ -285,6 +293,7 @@ class Recipe:
             "cadence": self.cadence.to_json(),
             "channels": [channel_to_json(one) for one in self.channels],
             "facts": [channel_to_json(one) for one in self.facts],
+            "sources": [list(one) for one in self.sources],
             "cycles": list(self.cycles),
             "target": None if self.target is None else self.target.to_json(),
             "summary": None if self.summary is None else self.summary.to_json(),
@@ -326,18 +335,21 @@ class Recipe:
         if any(type(count) is not int or count < 0 for count in counts.values()) or not counts["patch"]:
             raise InputError(f"The recipe's patch, aligned rows and windows are {counts}; they must be counts.")
         gaps = record["gaps"] is True
-        columns, products = len(Encoding(channels, facts).columns), record["products"] is True
+        sources = sources_from_json(record["sources"], channels)
+        columns, products = len(Encoding(channels, facts, sources).columns), record["products"] is True
         words = record["words"] is True
         shapes = tuple(shapes_from_json(one, columns) for one in record["shapes"])
         summary = None if record["summary"] is None else SummaryScaling.from_json(record["summary"], columns + gaps)
         by_row = record["by_row"] is True
         if by_row and (shapes or words or products or counts["aligned"] or counts["patch"] > 1 or span):
             raise InputError("The recipe has summaries by row, which do not go with merged rows, shapes or products.")
+        if sources and (target is not None or counts["patch"] > 1 or span):
+            raise InputError("The recipe has sources, which do not go with merged rows or forecasts.")
         if counts["windows"] > 2 or (counts["windows"] and not by_row):
             raise InputError("The recipe's windows are lately and soon, of rows that come with summaries.")
         if (shapes or words or products or by_row) and summary is None:
             raise InputError("The recipe has shapes or products but no summaries, which these come with.")
         return cls(
-            schema, cadence, channels, facts, cycles, target, summary, span, **counts, shapes=shapes, words=words,
+            schema, cadence, channels, facts, sources, cycles, target, summary, span, **counts, shapes=shapes, words=words,
             products=products, by_row=by_row, gaps=gaps,
         )  # fmt: skip

@@ -23,7 +23,7 @@ from memcell.model.model import Model
 
 __all__ = ["FORMAT", "document_of", "load", "save"]
 
-FORMAT = 8  # raised when an older memcell could not read a newer file
+FORMAT = 9  # raised when an older memcell could not read a newer file
 
 
 def save(model: Model, path: str | os.PathLike[str], overwrite: bool = False) -> None:

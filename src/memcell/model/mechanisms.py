@@ -62,6 +62,10 @@ FIT_MECHANISMS = {
         "where a value lies between knots enters beside it, so that codes and thresholds are learnt from few series",
         "labels of rows, up to 100 channels; of whole series, channels of 3 to 16 different values",
     ),
+    "sources": Mechanism(
+        "where another channel says which of several sources a row comes from, a number has a column for each, too",
+        "numbers that the last value of the same source foretells far better than the last of any",
+    ),
     "aligned": Mechanism(
         "each value of each row is a feature of its own",
         f"{_WHOLE}, the same rows in all, and held-out series that gain by it",

@@ -32,6 +32,7 @@ def mechanisms_of(model: Model) -> list[tuple[str, ...]]:
         "gaps": recipe.gaps,
         "windows": recipe.windows > 0,
         "pieces": bool(_in_pieces(model)),
+        "sources": bool(recipe.sources),
         "aligned": recipe.aligned > 0,
         "linear": any(bool(one["linear.weight"].any()) for one in model.members if "linear.weight" in one),
         "selection": _selected(model) is not None,
@@ -78,6 +79,8 @@ def _detail(name: str, model: Model) -> str:
         return f"here fading over {', '.join(f'{one:g}' for one in FADING)} usual steps"
     if name == "pieces":
         return f"here of {', '.join(_in_pieces(model))}"
+    if name == "sources":
+        return "here " + ", ".join(f"{number} by {by}" for number, by in recipe.sources)
     words = dict(config.shapes).get("words", 0)
     counts = {"words": words, "aligned": config.aligned, "products": config.products, "fine": config.fine}
     return f"here {counts[name]:,} features" if name in counts else ""
