@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from memcell import Series
 from memcell.data import TableSchema
+from memcell.data.choices import summary_of
 from memcell.data.observations import Observations
 from memcell.data.recipe import Recipe
 from memcell.heads import Classification, Head, MultiLabel, Regression, Tagging
@@ -18,6 +19,7 @@ CHANNELS = ("pulse", "ph", "ward", "note")
 FACTS = ("age", "sex")
 LEVELS = {"ward": ("er", "icu", "surgery"), "note": ("calm", "fever", "pain", "stable")}
 FACT_LEVELS = {"sex": ("f", "m")}
+SOURCES = (("pulse", "ward"), ("ph", "ward"))
 SCHEMA = TableSchema(
     "stay", "hour", (), CHANNELS, "number", False, facts=FACTS, kinds={"ward": "category", "note": "text"},
     fact_kinds={"sex": "category"},
@@ -43,9 +45,13 @@ def _model(head: Head, seed: int = 0, members: int = 2, **options: Any) -> Model
     rng = np.random.default_rng(seed)
     recipe_options = {name: options.pop(name) for name in ("cycles", "summary", "by_row") if name in options}
     recipe_options["events"] = options.pop("events", False)
-    recipe = Recipe.learn([mixed_series(rng, 40) for _ in range(6)], SCHEMA, **recipe_options)
-    changes = {name: options.pop(name) for name in ("span", "products") if name in options}
+    training = [mixed_series(rng, 40) for _ in range(6)]
+    recipe = Recipe.learn(training, SCHEMA, **recipe_options)
+    changes = {name: options.pop(name) for name in ("span", "products", "sources") if name in options}
     recipe = replace(recipe, **changes)
+    if recipe.sources and recipe.summary:
+        of_all = summary_of(training, recipe.cadence, recipe.encoding, by_row=recipe.by_row, gaps=False, fine=False)
+        recipe = replace(recipe, summary=of_all)
     config = ModelConfig(head=head, hidden_size=6, event_size=5, members=members, **recipe.widths, **options)
     networks = tuple(
         {name: rng.normal(0.1, 0.4, shape).astype(np.float32) for name, shape in sorted(config.weight_shapes().items())}
@@ -68,9 +74,11 @@ MIXED: dict[str, Callable[..., Model]] = {
     "classify-events": lambda **options: _model(Classification((0, 1, 2)), events=True, **options),
     "multilabel": lambda **options: _model(MultiLabel(("fever", "pain")), cycles=(24.0, 3.0), num_layers=2, **options),
     "regress": _regressor,
-    "tag": lambda **options: _model(Tagging(("a", "b", "c")), summary=True, by_row=True, **options),
+    "tag": lambda **options: _model(
+        Tagging(("a", "b", "c")), summary=True, by_row=True, sources=SOURCES, **options
+    ),
     "tag-both-ways": lambda **options: _model(
-        Tagging(("a", "b")), bidirectional=True, num_layers=2, **options
+        Tagging(("a", "b")), bidirectional=True, num_layers=2, sources=SOURCES, **options
     ),
     "without": lambda **options: _model(
         Classification(("no", "yes")), without=MECHANISMS,

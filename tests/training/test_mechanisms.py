@@ -257,6 +257,26 @@ def test_how_often_each_code_comes_is_learnt() -> None:
     assert score(some, without=("pieces",)) < 0.75
 
 
+def heard(seed: int) -> Data:
+    """The class is which of the first two of six antennas hears a tag louder; each has a level of its own in each
+    series."""
+    rng = np.random.default_rng(seed)
+    y, antennas, series = np.arange(160) % 2, tuple("abcdef"), []
+    for label in y:
+        level = rng.normal(0, 3, 6)
+        level[:2] = np.sort(level[:2])[:: 1 if label else -1]
+        antenna = rng.integers(0, 6, 30)
+        loud = level[antenna] + rng.normal(0, 0.3, 30)
+        seen = Observations.of(np.tile(np.arange(30), 2), np.repeat([0, 1], 30), np.concatenate([antenna, loud]))
+        series.append(Series(seen, np.arange(30.0), ("antenna", "loud"), levels={"antenna": antennas}))
+    return series, y
+
+
+def test_what_each_of_several_sources_says_is_learnt() -> None:
+    assert score(heard) > 0.95
+    assert score(heard, without=("sources",)) < 0.85
+
+
 def test_impossible_values_at_prediction_do_little() -> None:
     x, y = levels_of(0, wild=False)
     fresh, truth = levels_of(1, wild=False)

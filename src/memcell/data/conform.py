@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError, listed
 from memcell.data.channels import Channel, WordChannel
-from memcell.data.encoding import Encoding, strange_values
+from memcell.data.encoding import Encoding
 from memcell.data.observations import Observations
 from memcell.data.schema import Kind
 from memcell.data.series import Series
+from memcell.data.strange import strange_values
 from memcell.data.texts import in_words, word_sets
 
 __all__ = ["conformed"]

@@ -36,7 +36,9 @@ class Contests:
     kernels: Kernels
 
     @classmethod
-    def learn(cls, series: list[Array], followed: NDArray[np.int64] | None = None, *, changes: bool = False) -> "Contests":
+    def learn(
+        cls, series: list[Array], followed: NDArray[np.int64] | None = None, *, changes: bool = False
+    ) -> "Contests":
         """For training series of scaled values [T, D], 0 where missing, or for their changes; of the columns
         ``followed``, if only some are."""
         random = np.random.default_rng(1 + changes)

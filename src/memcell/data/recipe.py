@@ -204,8 +204,8 @@ class Recipe:
         apart = summary and gaps and uneven(series, cadence)
         scaling = summary_of(series, cadence, encoding, by_row=by_row, gaps=apart, fine=fine) if summary else None
         return cls(
-            schema, cadence, channels, facts, of_sources, periods, target_recipe, scaling, span, patch, rows, found, words, pairs,
-            by_row, apart, windows * by_row,
+            schema, cadence, channels, facts, of_sources, periods, target_recipe, scaling, span, patch, rows, found,
+            words, pairs, by_row, apart, windows * by_row,
         )  # fmt: skip
 
     @cached_property
@@ -350,6 +350,6 @@ class Recipe:
         if (shapes or words or products or by_row) and summary is None:
             raise InputError("The recipe has shapes or products but no summaries, which these come with.")
         return cls(
-            schema, cadence, channels, facts, sources, cycles, target, summary, span, **counts, shapes=shapes, words=words,
-            products=products, by_row=by_row, gaps=gaps,
+            schema, cadence, channels, facts, sources, cycles, target, summary, span, **counts, shapes=shapes,
+            words=words, products=products, by_row=by_row, gaps=gaps,
         )  # fmt: skip

@@ -46,7 +46,9 @@ class Shapes:
     widths: tuple[float, ...]
 
     @classmethod
-    def learn(cls, series: list[Array], followed: NDArray[np.int64] | None = None, *, changes: bool = False) -> "Shapes":
+    def learn(
+        cls, series: list[Array], followed: NDArray[np.int64] | None = None, *, changes: bool = False
+    ) -> "Shapes":
         """From the scaled values [T, D] of training series, 0 where missing, or from their changes; of the columns
         ``followed``, if only some are."""
         random = np.random.default_rng(0)

@@ -1,8 +1,10 @@
 """Numbers that several sources give in turn, where another channel says which one: each has a column of its own.
 
-Which antenna heard a tag, which sensor of a line was read, which exchange a price is from: what the last row said is then
-of little use for this one, what the same source said last is.
+Which antenna heard a tag, which sensor of a line was read, which exchange a price is from: what the last row said is
+then of little use for this one, what the same source said last is.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +20,15 @@ Array = NDArray[np.float64]
 
 _MOST = 16  # sources of a channel
 _MOST_COLUMNS = 32  # that all sources of all numbers have
-_BETTER = 0.5  # times the squared error of the last value of any source, that the last one of the same source has at most
+_BETTER = 0.5  # squared error of the last value of the same source at most, by that of the last value of any
 _ENOUGH = 100  # rows of another source than the row before, from which on this is known
 _TOLD = 0.9  # share of the rows at least that come from one source
 _SERIES = 500  # series that it is learnt from, about
 
 
 def sources_of(series: list[Series], channels: tuple[Channel, ...]) -> tuple[tuple[str, str], ...]:
-    """Numbers, and the channel that says which source each comes from: where the last value of the same source foretells
-    the next one far better than the last value of any. Of each number the best such channel."""
+    """Numbers, and the channel that says which source each comes from: where the last value of the same source
+    foretells the next one far better than the last value of any. Of each number the best such channel."""
     encoding = Encoding(channels, ())
     columns = encoding.columns
     best: dict[int, tuple[float, int]] = {}
@@ -62,7 +64,7 @@ def sources_from_json(data: object, channels: tuple[Channel, ...]) -> tuple[tupl
     """
     encoding, place = Encoding(channels, ()), {one.name: c for c, one in enumerate(channels)}
     columns = {channels[c].name for c in encoding.columns}
-    pairs = data if isinstance(data, list) else [None]
+    pairs: list[Any] = data if isinstance(data, list) else [None]
     for pair in pairs:
         fits = isinstance(pair, list) and len(pair) == 2 and pair[0] in columns and pair[1] in place
         if not fits or encoding.source_count(place[pair[1]]) < 2:
@@ -71,8 +73,8 @@ def sources_from_json(data: object, channels: tuple[Channel, ...]) -> tuple[tupl
 
 
 def _errors(values: Array, source: NDArray[np.int64]) -> tuple[Array, Array, NDArray[np.int64]]:
-    """Of each column of values [T, D] from sources [T], over rows of another source than the row before: how far, squared
-    and summed, the last value of the same source and the last one of any are off; and of how many rows."""
+    """Of each column of values [T, D] from sources [T], over rows of another source than the row before: how far,
+    squared and summed, the last value of the same source and the last one of any are off; and of how many rows."""
     of_same, of_any, rows = np.zeros(values.shape[1]), np.zeros(values.shape[1]), np.zeros(values.shape[1], np.int64)
     for d, column in enumerate(values.T):
         known = ~np.isnan(column)
