@@ -273,8 +273,8 @@ def heard(seed: int) -> Data:
 
 
 def test_what_each_of_several_sources_says_is_learnt() -> None:
-    assert score(heard) > 0.95
-    assert score(heard, without=("sources",)) < 0.85
+    assert score(heard, members=2) > 0.9
+    assert score(heard, members=2, without=("sources",)) < 0.75
 
 
 def test_impossible_values_at_prediction_do_little() -> None:
