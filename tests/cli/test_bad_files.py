@@ -44,7 +44,7 @@ def newer(whole: bytes) -> bytes:
     """Of a later format, the checksum right."""
     size = int.from_bytes(whole[:8], "little")
     header = json.loads(whole[8 : 8 + size])
-    header["__metadata__"]["memcell_format"] = "9"
+    header["__metadata__"]["memcell_format"] = "10"
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + whole[8 + size :]
 
@@ -56,7 +56,7 @@ def newer(whole: bytes) -> bytes:
         (cut, "cut short or damaged"),
         (altered, "was altered"),
         (renamed, "was altered"),
-        (newer, "has format 9, from a newer memcell; this one reads 8"),
+        (newer, "has format 10, from a newer memcell; this one reads 9"),
         (lambda _: b"stay,hour\n1,2\n", "no memcell model"),
         (lambda _: b"", "no memcell model"),
     ],

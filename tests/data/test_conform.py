@@ -1,6 +1,8 @@
 """Series read apart from training: found by name, refused where they hold something else."""
 
+import re
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -172,3 +174,26 @@ def test_series_to_learn_from_must_be_alike() -> None:
         as_series(a + b)
     with pytest.raises(InputError, match="'ward' holds words in series 0 and numbers in series 4"):
         as_series(stays() + stays(STAYS.with_columns(ward=pl.lit(1.0))))
+
+
+@pytest.mark.parametrize(
+    ("by", "told"), [(0.0, None), (8.0, "1.[5-7] standard deviations above"), (-8.0, "1.[5-7] .* below")]
+)
+def test_a_channel_that_lies_elsewhere_in_many_series_is_told(by: float, told: str | None) -> None:
+    random = np.random.default_rng(0)
+    before, later = (random.normal(40, 5, (30, 20, 2)) for _ in range(2))
+    before[0], later[0] = np.nan, np.nan
+    later[:, :, 1] += by
+    later[random.random(later.shape) < 0.01] *= 1e6
+    known = encoding_of(as_table(before))
+    _, notes = conformed(as_table(later), known)
+    found = [note for note in notes if "standard deviations" in note]
+    assert len(found) == (told is not None)
+    assert not found or re.search(f"'x1' lies {told} its mean in training, in the mean of 29 series", found[0])
+    assert not [note for note in conformed(as_table(later)[:15], known)[1] if "deviations" in note], "too few to tell"
+    assert not [note for note in conformed(as_table(later), known, kept=1)[1] if "deviations" in note]
+
+
+def as_table(values: np.ndarray) -> list[Series]:
+    schema = TableSchema("id", "time", (), ("x0", "x1"), "number", False)
+    return [replace(one, schema=schema) for one in as_series(list(values), times=[np.arange(20.0)] * len(values))]

@@ -177,3 +177,13 @@ def test_means_are_means_of_uneven_targets(kind: str) -> None:
     }[kind]
     model = SequenceRegressor(members=2, epochs=8, progress=False).fit(x[:400], y[:400])
     assert model.predict(x[400:]).mean() == pytest.approx(y[:400].mean(), rel=0.15)
+
+
+def test_a_warning_points_at_the_line_that_led_to_it() -> None:
+    training, fresh = (as_series(list(some)) for some in np.random.default_rng(0).normal(size=(2, 30, 8, 1)))
+    estimator = SequenceRegressor(epochs=1, members=1, progress=False).fit(training, np.arange(30.0))
+    fresh = [*fresh, as_series([np.empty((0, 1))])[0]]
+    for ask in (estimator.predict, estimator.model_.predict, lambda some: estimator.score(some, np.arange(31.0))):
+        with pytest.warns(DataWarning, match="1 of 31 series have no observation") as caught:
+            ask(fresh)
+        assert {one.filename for one in caught} == {__file__}

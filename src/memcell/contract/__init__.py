@@ -13,7 +13,7 @@ from memcell.contract.arrays import (
     sequences_of,
 )
 from memcell.contract.backend import Backend
-from memcell.contract.errors import DataWarning, InputError, OutputError
+from memcell.contract.errors import DataWarning, InputError, OutputError, warn
 from memcell.contract.spec import LstmSpec
 
 __all__ = [
@@ -32,4 +32,5 @@ __all__ = [
     "check_sequences",
     "check_weights",
     "sequences_of",
+    "warn",
 ]

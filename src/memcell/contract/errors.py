@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import inspect
+import warnings
 from collections.abc import Iterable
 
 _SHOWN = 20  # names that a message lists at most
@@ -17,6 +19,14 @@ class InputError(ValueError):
 
 class DataWarning(UserWarning):
     """What the user should know of data that is read all the same; the message says what becomes of it."""
+
+
+def warn(message: str) -> None:
+    """A ``DataWarning`` that points at the line outside memcell that led to it, however deep in here it is found."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "memcell":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, DataWarning, stacklevel=level)
 
 
 class OutputError(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.contract.errors import DataWarning, InputError
+from memcell.contract.errors import InputError, warn
 from memcell.data.dates import TimeKind, check_whole, dates_of, seconds_of
 from memcell.data.observations import Observations
 from memcell.data.series import Series
@@ -238,10 +237,10 @@ def _index_of(frame: Any, first: bool) -> object:
     if len(timed) == 1:
         return timed[0]
     if first and not timed and len(levels) == 1 and kinds[0].startswith("float"):
-        warnings.warn(
+        warn(
             "The index of the series holds numbers, which are not read as times: the order of rows is. If they are "
-            "times, give them as `times`.", DataWarning, stacklevel=5,
-        )  # fmt: skip
+            "times, give them as `times`."
+        )
     return None
 
 

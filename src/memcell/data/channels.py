@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.contract import DataWarning, InputError
+from memcell.contract import InputError, warn
 from memcell.data.pieces import Stepwise, knots_of, pieces
 from memcell.data.schema import Kind
 
@@ -201,7 +200,7 @@ class WordChannel:
         )
         if counts and not kept:
             told = f"No word of {name!r}, such as {min(counts)!r}, is met in two series: it says nothing of others."
-            warnings.warn(told, DataWarning, stacklevel=2)
+            warn(told)
         return cls(name, "text" if kind == "text" else "category", tuple(sorted(kept[:_MOST_WORDS])))
 
     @property

@@ -1,10 +1,10 @@
-"""Values that training did not know: words, and numbers far from all it saw."""
+"""Values that training did not know: words, numbers far from all it saw, and those that lie elsewhere on the whole."""
 
 from collections import Counter
 
 import numpy as np
 
-from memcell.data.channels import Channel, NumberChannel
+from memcell.data.channels import Channel, NumberChannel, scaled
 from memcell.data.encoding import Encoding
 from memcell.data.observations import Observations
 from memcell.data.series import Series
@@ -12,6 +12,7 @@ from memcell.data.series import Series
 __all__ = ["strange_values"]
 
 _SOME = 0.02  # share of the values of a channel that may lie beyond its limits
+_SHIFT, _MANY = 1.0, 20  # scales by which the mean of so many series, or more, may lie elsewhere
 
 
 def strange_values(encoding: Encoding, series: list[Series], kept: int | None = None) -> list[str]:
@@ -21,16 +22,14 @@ def strange_values(encoding: Encoding, series: list[Series], kept: int | None = 
     for place, levels, known in (
         ("observations", "levels", encoding.channels), ("facts", "fact_levels", encoding.facts),
     ):  # fmt: skip
-        notes += _far_numbers(
-            known, [getattr(each, place) for each in series], kept if place == "observations" else None
-        )
+        seen, own = [getattr(each, place) for each in series], kept if place == "observations" else None
+        notes += [*_far_numbers(known, seen, own), *_shifted(known, seen, own)]
         for c, one in enumerate(known):
             if isinstance(one, NumberChannel):
                 continue
             words: Counter[str] = Counter()
-            for each in series:
-                seen = getattr(each, place)
-                codes, counts = np.unique(seen.value[seen.channel == c], return_counts=True)
+            for each, values in zip(series, seen, strict=True):
+                codes, counts = np.unique(values.value[values.channel == c], return_counts=True)
                 for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
                     words[getattr(each, levels)[one.name][int(code)]] += count
             known_words = set(one.words)
@@ -82,3 +81,25 @@ def _far_numbers(known: tuple[Channel, ...], seen: list[Observations], kept: int
             "do they stand for what is missing?"
         )
     return notes
+
+
+def _shifted(known: tuple[Channel, ...], seen: list[Observations], kept: int | None) -> list[str]:
+    """Of each channel of numbers but ``kept`` whether it lies elsewhere than in training: the mean, over many series,
+    of the mean of each."""
+    every = [one.scaling if isinstance(one, NumberChannel) else (0.0, np.inf, np.inf, np.inf) for one in known]
+    scaling = np.array(every).reshape(len(every), 4).T
+    total, count = np.zeros(len(known)), np.zeros(len(known), np.int64)
+    for one in seen:
+        value = scaled(one.value, scaling[:, one.channel])
+        there = ~np.isnan(value)
+        sums, counts = (np.bincount(one.channel[there], weights, len(known)) for weights in (value[there], None))
+        total += sums / np.maximum(counts, 1)
+        count += counts > 0
+    shift = total / np.maximum(count, 1)
+    return [
+        f"{known[c].name!r} lies {abs(shift[c]):.1f} standard deviations {'above' if shift[c] > 0 else 'below'} its "
+        f"mean in training, in the mean of {count[c]} series. If what it measures has changed, answers may be wrong: "
+        "score the model on some of these (evaluate), or train it on such series too."
+        for c in np.flatnonzero((np.abs(shift) > _SHIFT) & (count >= _MANY)).tolist()
+        if c != kept
+    ]

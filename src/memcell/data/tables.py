@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from memcell.contract.errors import DataWarning, InputError, listed
+from memcell.contract.errors import InputError, listed, warn
 from memcell.data.contents import Part, columns_of, kinds_in, notes_of, part_of, series_of, times_of
 from memcell.data.duplicates import DUPLICATES, Duplicates
 from memcell.data.grouping import members_of
@@ -104,7 +103,7 @@ def read(
         ignore=ignore, kinds=kinds,
     )  # fmt: skip
     for message in contents.warnings:
-        warnings.warn(message, DataWarning, stacklevel=2)
+        warn(message)
     return contents.series
 
 

@@ -1,6 +1,5 @@
 """A trained model: recipe, configuration, weights and the record of its training. NumPy and the native core only."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.contract import DataWarning, InputError
+from memcell.contract import InputError, warn
 from memcell.data import Series
 from memcell.data.arrays import as_series_for
 from memcell.data.cadence import other_steps, other_unit
@@ -170,7 +169,7 @@ class Model:
         for one in series:
             self._check_history(one)
         if (told := other_steps(series, self.recipe.cadence)) is not None:
-            warnings.warn(told, DataWarning, stacklevel=4)
+            warn(told)
         results: list[Forecast] = []
         for start, steps in zip(range(len(series)), self._batches(series, one_by_one=True), strict=True):
             quantiles, anchor = self.quantiles_at(steps, np.array([len(steps.values) - 1]))
@@ -233,7 +232,7 @@ class Model:
             notes.append(told)
         notes += self._notes_of_unseen(series) if target is None else self._notes_of_ends(series, target.channel)
         for note in notes:
-            warnings.warn(note, DataWarning, stacklevel=3)
+            warn(note)
         return series
 
     def _notes_of_unseen(self, series: list[Series]) -> list[str]:

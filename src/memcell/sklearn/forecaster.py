@@ -1,6 +1,5 @@
 """A forecaster of sequences in scikit-learn's manner."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from memcell.contract import DataWarning, InputError
+from memcell.contract import InputError, warn
 from memcell.evaluation import evaluate_forecaster
 from memcell.sklearn.estimator import SequenceEstimator
 from memcell.sklearn.inputs import schema_of, series_for_fit
@@ -134,5 +133,5 @@ class SequenceForecaster(SequenceEstimator):
         score = -evaluate_forecaster(self.model_, series_for_fit(X), origins=1).mase
         if np.isnan(score):
             told = "No series has two horizons of rows with a change to scale errors by: there is no score."
-            warnings.warn(told, DataWarning, stacklevel=2)
+            warn(told)
         return score

@@ -1,6 +1,5 @@
 """Training of a forecast: one pass over each series, a forecast at every row."""
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memcell.contract import DataWarning, InputError
+from memcell.contract import InputError, warn
 from memcell.data import Cadence, Series, TableSchema, step_of
 from memcell.data.cadence import other_steps
 from memcell.data.grid import on_grid
@@ -115,7 +114,7 @@ def fit_forecaster(
         }
     )
     if interrupted:
-        warnings.warn("Training was interrupted: the best so far is kept.", DataWarning, stacklevel=4)
+        warn("Training was interrupted: the best so far is kept.")
     return Model(recipe, replace(config, head=QuantileForecast(horizon, band)), (weights,), record)
 
 
@@ -175,12 +174,12 @@ def _long_enough(
         else:
             kept.append((one, grid))
     if (told := other_steps(series, cadence)) is not None:
-        warnings.warn(told, DataWarning, stacklevel=4)
+        warn(told)
     if not kept:
         raise InputError(f"{refused[0]} Give more history, or ask for a shorter horizon.")
     if refused:
         others = f" So it is with {len(refused) - 1} more." if len(refused) > 1 else ""
-        warnings.warn(f"Left out in training: {refused[0]}{others}", DataWarning, stacklevel=3)
+        warn(f"Left out in training: {refused[0]}{others}")
     return [one for one, _ in kept], [grid for _, grid in kept]
 
 

@@ -1,12 +1,10 @@
 """Channels that give the answer away: those whose pattern of missing values alone tells what is to be learnt."""
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from memcell.contract import DataWarning
+from memcell.contract import warn
 from memcell.contract.errors import listed
 from memcell.data import Series
 
@@ -67,5 +65,5 @@ def _named(names: tuple[str, ...], ranks: NDArray[np.float64], having: NDArray[n
         told = (
             f"{listed(found)} may give the target away: where it is missing tells nearly all. Is it known beforehand?"
         )
-        warnings.warn(told, DataWarning, stacklevel=5)
+        warn(told)
     return found

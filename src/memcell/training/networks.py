@@ -1,6 +1,5 @@
 """The networks of a model: recipe, split, start and training of each, put together."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import compress
@@ -9,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from memcell.contract import DataWarning
+from memcell.contract import warn
 from memcell.data import Series, TableSchema
 from memcell.data.channels import NumberChannel
 from memcell.data.recipe import Recipe
@@ -70,14 +69,14 @@ def fit_members(
     splits = held_out(len(series), settings.validation or 0.2, settings.seed, codes, groups, count)
     training = splits[0][0]
     if codes is not None and any(len(np.unique(codes[kept])) < len(np.unique(codes)) for kept, _ in splits):
-        warnings.warn(
+        warn(
             "A network is trained without any series of a class: whole groups are held out, and all of that class are "
-            "in one of them. Give finer groups, or none.", DataWarning, stacklevel=4,
-        )  # fmt: skip
+            "in one of them. Give finer groups, or none."
+        )
     if len(series) > _MOST_SERIES or sum(map(len, series)) > _MOST_SHAPED:
         design = replace(design, without=(*design.without, "shapes", "contests"))
     if not any(len(one.observations) for one in series):
-        warnings.warn("No series has a value in any channel.", DataWarning, stacklevel=5)
+        warn("No series has a value in any channel.")
     learnt_from = _enough([series[k] for k in training])
     every = _enough(series) if count > 1 else None  # a channel may be seen in what the first network holds out alone
     recipe = recipe_of(learnt_from, schema, design, head.whole, every)
@@ -143,7 +142,7 @@ def fit_members(
     }
     if record["interrupted"]:
         told = f"Training was interrupted: the best so far is kept, of {len(trained)} of {count} networks."
-        warnings.warn(told, DataWarning, stacklevel=5)
+        warn(told)
     return Model(recipe, replace(config, members=len(trained)), tuple(run.weights for run in trained), record)
 
 

@@ -1,7 +1,6 @@
 """Training of what is read from whole series: a class, several labels, or numbers."""
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.contract import DataWarning, InputError
+from memcell.contract import InputError, warn
 from memcell.contract.errors import listed
 from memcell.data import Series, TableSchema
 from memcell.data.steps import Steps
@@ -177,13 +176,13 @@ def fit_regressor(
     }
     if partial is None and not varies.all():
         still_ones = listed([name for name, there in zip(names, varies, strict=True) if not there])
-        warnings.warn(f"Nothing is to be learnt of {still_ones}: the same for all series.", DataWarning, stacklevel=4)
+        warn(f"Nothing is to be learnt of {still_ones}: the same for all series.")
     design, standard = design or Design(), head.standard(targets)
     if partial and partial.model and np.nanmedian(np.abs(standard)) > _FAR:
-        warnings.warn(
+        warn(
             "Targets are far from those of the first pass, which all are scaled by. Begin anew with some that are like "
-            "all others, or use `fit`.", DataWarning, stacklevel=4,
-        )  # fmt: skip
+            "all others, or use `fit`."
+        )
     if partial is not None:
         return _fit(series, _Problem(head, standard, weights, None, record), schema, settings, design, None, partial)
     # One number of half of the series would be learnt to the last digit, and outweigh the other targets; of all series
@@ -246,7 +245,7 @@ def counting(series: list[Series], given: Any) -> tuple[list[Series], Any]:
         return series, given
     count = len(series) - len(kept)
     told = f"{count:,} of {len(series):,} series have a weight of 0 and are left out."
-    warnings.warn(told, DataWarning, stacklevel=4)
+    warn(told)
     return [series[k] for k in kept], given[kept] if isinstance(given, np.ndarray) else [given[k] for k in kept]
 
 
