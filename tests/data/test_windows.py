@@ -14,21 +14,13 @@ def wandering(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return values, np.cumsum(random.exponential(3.0, rows))
 
 
-def things(rows: int) -> np.ndarray:
-    """Two that are in a row or not."""
-    return np.random.default_rng(1).random((rows, 2)) < 0.4
-
-
-def test_each_feature_is_a_weighted_mean_deviation_or_share() -> None:
-    (values, elapsed), there_too = wandering(40), things(40)
-    _, features = Windows.nothing(3, 2).after_each(values, there_too, elapsed)
-    features = features.reshape(40, len(FADING), 8)
-    features, shares = features[:, :, :6].reshape(40, len(FADING), 2, 3).swapaxes(1, 2), features[:, :, 6:]
+def test_each_feature_is_a_weighted_mean_or_deviation() -> None:
+    values, elapsed = wandering(40)
+    _, features = Windows.nothing(3).after_each(values, elapsed)
+    features = features.reshape(40, 2, len(FADING), 3)
     for row in range(40):
         for k, fading in enumerate(FADING):
             weight = np.exp((elapsed[: row + 1] - elapsed[row]) / fading)
-            share = np.average(there_too[: row + 1], axis=0, weights=weight)
-            np.testing.assert_allclose(shares[row, k], 2 * share - 1, atol=1e-5)
             for column in range(3):
                 there = ~np.isnan(values[: row + 1, column])
                 if not there.any():
@@ -43,30 +35,27 @@ def test_each_feature_is_a_weighted_mean_deviation_or_share() -> None:
 
 @given(st.lists(st.integers(0, 120), max_size=4).map(sorted), st.sampled_from([1.0, 1e-3, 1e4]))
 def test_rows_may_come_in_pieces(cuts: list[int], pace: float) -> None:
-    (values, elapsed), there = wandering(120), things(120)
-    _, whole = Windows.nothing(3, 2).after_each(values, there, pace * elapsed)
-    windows, parts = Windows.nothing(3, 2), []
+    values, elapsed = wandering(120)
+    _, whole = Windows.nothing(3).after_each(values, pace * elapsed)
+    windows, parts = Windows.nothing(3), []
     for rows in np.split(np.arange(120), cuts):
-        windows, features = windows.after_each(values[rows], there[rows], pace * elapsed[rows])
+        windows, features = windows.after_each(values[rows], pace * elapsed[rows])
         parts.append(features)
     np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
 
 
 def test_a_long_silence_leaves_nothing_and_breaks_nothing() -> None:
     values = np.array([[1.0], [np.nan], [2.0]])
-    _, features = Windows.nothing(1, 1).after_each(values, ~np.isnan(values), np.array([0.0, 1e6, 1e9]))
+    _, features = Windows.nothing(1).after_each(values, np.array([0.0, 1e6, 1e9]))
     assert np.isfinite(features).all()
-    mean, deviation, share = features.reshape(3, len(FADING), 3).transpose(2, 0, 1)
-    assert not mean[1].any()
-    assert not deviation.any()
-    np.testing.assert_allclose(mean[2], 2.0)
-    np.testing.assert_array_equal(share, [[1.0] * len(FADING), [-1.0] * len(FADING), [1.0] * len(FADING)])
+    assert not features[1].any()
+    np.testing.assert_allclose(features[2, : len(FADING)], 2.0)
 
 
 def test_what_comes_soon_is_what_was_lately_from_the_end() -> None:
-    (values, elapsed), there = wandering(30), things(30)
-    ahead = both_ways(values, there, elapsed)
-    back = both_ways(values[::-1], there[::-1], elapsed[-1] - elapsed[::-1])[::-1]
-    half = ahead.shape[1] // 2
-    np.testing.assert_allclose(ahead[:, :half], back[:, half:], atol=1e-6)
-    np.testing.assert_allclose(ahead[:, half:], back[:, :half], atol=1e-6)
+    values, elapsed = wandering(30)
+    there = both_ways(values, elapsed)
+    back = both_ways(values[::-1], elapsed[-1] - elapsed[::-1])[::-1]
+    half = there.shape[1] // 2
+    np.testing.assert_allclose(there[:, :half], back[:, half:], atol=1e-6)
+    np.testing.assert_allclose(there[:, half:], back[:, :half], atol=1e-6)

@@ -14,7 +14,6 @@ __all__ = ["Encoding"]
 
 Array = NDArray[Any]
 
-_FEW = 64  # words, of all channels, each of which is told of by itself
 _ROUNDING = 1e-6  # of how far codes lie apart: what rounding may have left
 
 
@@ -52,11 +51,6 @@ class Encoding:
         """Those features of events that are words."""
         sizes = [(isinstance(one, WordChannel), one.features) for one in self.channels if _is_event(one)]
         return np.flatnonzero(np.repeat([word for word, _ in sizes], [size for _, size in sizes]))
-
-    @cached_property
-    def few_words(self) -> NDArray[np.int64]:
-        """The same, where they are not too many for each to be told of by itself; else none."""
-        return self.words if len(self.words) <= _FEW else self.words[:0]
 
     @property
     def event_count(self) -> int:
@@ -125,14 +119,6 @@ class Encoding:
         kept = (first >= 0) & ~np.isnan(value)
         order = np.lexsort((value[kept], feature[kept], seen.row[kept]))
         return seen.row[kept][order].astype(np.int64), feature[kept][order], value[kept][order]
-
-    def words_of(self, rows: Series) -> NDArray[np.bool_]:
-        """[T, few_words], which words are in each row."""
-        there = np.zeros((len(rows), self.event_count if len(self.few_words) else 0), bool)
-        if there.shape[1]:
-            row, feature, _ = self.events_of(rows)
-            there[row, feature] = True
-        return there[:, self.few_words]
 
     def facts_of(self, rows: Series) -> NDArray[np.float32]:
         """[S], as ``fact_width`` says."""

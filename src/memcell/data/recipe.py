@@ -35,7 +35,7 @@ from memcell.data.sources import sources_from_json, sources_of
 from memcell.data.steps import Steps
 from memcell.data.summary import SummaryScaling, pairs_of
 from memcell.data.target import TargetRecipe
-from memcell.data.windows import Windows
+from memcell.data.windows import FADING
 
 __all__ = ["Recipe"]
 
@@ -238,12 +238,11 @@ class Recipe:
         told = single + self.gaps
         statistics = 0 if self.summary is None else self.summary.per_column * told
         products = len(pairs_of(told)[0]) if self.products else 0
-        lately = self.windows * Windows.width(told, single + len(encoding.few_words))
         return {
             "channels": columns, "extra": self.extra, "events": encoding.event_kinds, "facts": encoding.fact_width,
             "patch": self.patch,
             "summary": self.whole * (statistics + products + self.aligned * single),
-            "so_far": self.by_row * (statistics + lately),
+            "so_far": self.by_row * (statistics + 2 * len(FADING) * self.windows * told),
             "products": products,
             "aligned": self.aligned * single,
             "blank": self.whole * (1 + encoding.fact_width),

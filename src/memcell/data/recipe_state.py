@@ -41,7 +41,7 @@ class RecipeState:
         self._filling, self._first = Filling.nothing(columns), np.empty((0, columns))
         self._evenly = Evenly.nothing(columns)
         self._so_far = recipe.widths["so_far"]
-        self._windows = Windows.nothing(columns + recipe.gaps, columns + len(recipe.encoding.few_words))
+        self._windows = Windows.nothing(columns + recipe.gaps)
         self._words = np.zeros(recipe.encoding.event_count)
         self._facts = np.empty(recipe.encoding.fact_width, np.float32)
         self.blank = True
@@ -200,8 +200,7 @@ class RecipeState:
         so_far = np.concatenate(parts)
         if not recipe.windows:
             return so_far
-        there = np.concatenate([~np.isnan(seen), recipe.encoding.words_of(rows)], axis=1)
         if recipe.windows == 2:  # of a series that comes whole
-            return np.concatenate([so_far, both_ways(told, there, elapsed)], axis=1)
-        self._windows, lately = self._windows.after_each(told, there, elapsed)
+            return np.concatenate([so_far, both_ways(told, elapsed)], axis=1)
+        self._windows, lately = self._windows.after_each(told, elapsed)
         return np.concatenate([so_far, lately], axis=1)

@@ -1,7 +1,7 @@
-"""What channels did lately: mean, deviation, and how often they were there, over windows that fade, of a few lengths.
+"""What a channel did lately: its mean and deviation over windows that fade, of a few lengths.
 
-An activity is often told by how much a sensor trembles in the last seconds, or by which of several speaks, which
-neither a value nor a statistic of all rows so far says, and which a cell learns from many series only.
+An activity is often told by how much a sensor trembles in the last seconds, which neither a value nor a statistic of
+all rows so far says, and which a cell learns from many series only.
 """
 
 from dataclasses import dataclass, replace
@@ -23,12 +23,10 @@ _LEAST = 1e-12  # weight below which nothing is left
 
 @dataclass(frozen=True)
 class Windows:
-    """Of each of D channels of numbers, and of P things that are in a row or not, for each length, what is left of the
-    rows so far.
+    """Of each of D channels, for each length, what is left of the rows so far.
 
     Attributes:
-        sums: [K, 1 + 3 D + P] at the last row: weights of all rows; of the values of each channel, and with them sums
-            of values and of their squares; of the rows where each thing was.
+        sums: [3, K, D], weights, and with them sums of values and of their squares, at the last row.
         at: when that was, in steps of time since the first row.
     """
 
@@ -36,53 +34,42 @@ class Windows:
     at: float
 
     @classmethod
-    def nothing(cls, channels: int, things: int) -> "Windows":
+    def nothing(cls, channels: int) -> "Windows":
         """Before the first row."""
-        return cls(np.zeros((len(FADING), 1 + 3 * channels + things)), 0.0)
+        return cls(np.zeros((3, len(FADING), channels)), 0.0)
 
-    @staticmethod
-    def width(channels: int, things: int) -> int:
-        """Features of a row."""
-        return len(FADING) * (2 * channels + things)
-
-    def after_each(
-        self, values: Array, there: NDArray[np.bool_], elapsed: Array
-    ) -> tuple["Windows", NDArray[np.float32]]:
-        """After the rows ``values`` [T, D], NaN where missing, and ``there`` [T, P] at ``elapsed`` [T]; and features
-        [T, K (2 D + P)] of each: means and deviations, and in what share of the rows each thing was, from -1 to 1; 0
-        where nothing is left."""
+    def after_each(self, values: Array, elapsed: Array) -> tuple["Windows", NDArray[np.float32]]:
+        """After the rows ``values`` [T, D], NaN where missing, at ``elapsed`` [T]; and features [T, 2 K D] of each:
+        means and deviations, 0 where nothing is left."""
         known = ~np.isnan(values)
         filled = np.where(known, values, 0.0)
-        terms = np.concatenate([np.ones((len(values), 1)), known, filled, filled**2, there], axis=1)[:, None, :]
+        terms = np.stack([known, filled, filled**2], axis=1)[:, :, None, :]  # [T, 3, 1, D]
         rates = 1.0 / np.array(FADING)[:, None]
-        channels, things = values.shape[1], there.shape[1]
-        now, features, begin = self, np.empty((len(values), self.width(channels, things)), np.float32), 0
+        now, features, begin = self, np.empty((len(values), 2, len(FADING), values.shape[1]), np.float32), 0
         while begin < len(values):
             end = max(begin + 1, int(np.searchsorted(elapsed, elapsed[begin] + _SPAN * FADING[0], side="right")))
-            since = (elapsed[begin:end] - elapsed[begin])[:, None, None] * rates
+            since = (elapsed[begin:end] - elapsed[begin])[:, None, None, None] * rates
             left = now.sums * np.exp(-(elapsed[begin] - now.at) * rates)
             sums = (left + np.cumsum(terms[begin:end] * np.exp(since), axis=0)) * np.exp(-since)
             now = replace(now, sums=sums[-1], at=float(elapsed[end - 1]))
-            features[begin:end] = _features(sums, channels)
+            features[begin:end] = _means_and_deviations(sums)
             begin = end
-        return now, features
+        return now, features.reshape(len(values), 2 * len(FADING) * values.shape[1])
 
 
-def _features(sums: Array, channels: int) -> Array:
-    """[T, K (2 D + P)] of sums [T, K, 1 + 3 D + P]."""
-    rows, weight, total, square, there = np.split(sums, np.cumsum([1, channels, channels, channels]), axis=2)
-    known = weight > _LEAST
-    of = np.where(known, weight, 1.0)
-    mean = np.where(known, total / of, 0.0)
-    deviation = np.sqrt(np.maximum(np.where(known, square / of, 0.0) - mean**2, 0.0))
-    share = 2 * there / rows - 1
-    every = np.concatenate([mean, deviation, share], axis=2)
-    return np.clip(every, -_FARTHEST, _FARTHEST).reshape(len(sums), -1)
+def _means_and_deviations(sums: Array) -> Array:
+    """[T, 2, K, D] of sums [T, 3, K, D]."""
+    weight, total, square = np.moveaxis(sums, 1, 0)
+    there = weight > _LEAST
+    share = np.where(there, weight, 1.0)
+    mean = np.where(there, total / share, 0.0)
+    deviation = np.sqrt(np.maximum(np.where(there, square / share, 0.0) - mean**2, 0.0))
+    return np.clip(np.stack([mean, deviation], axis=1), -_FARTHEST, _FARTHEST)
 
 
-def both_ways(values: Array, there: NDArray[np.bool_], elapsed: Array) -> NDArray[np.float32]:
-    """[T, 2 K (2 D + P)], features of what was lately and of what comes soon, of a series that is whole."""
-    nothing = Windows.nothing(values.shape[1], there.shape[1])
-    _, lately = nothing.after_each(values, there, elapsed)
-    _, soon = nothing.after_each(values[::-1], there[::-1], elapsed[-1:] - elapsed[::-1])
+def both_ways(values: Array, elapsed: Array) -> NDArray[np.float32]:
+    """[T, 4 K D], features of what was lately and of what comes soon, of a series that is whole."""
+    nothing = Windows.nothing(values.shape[1])
+    _, lately = nothing.after_each(values, elapsed)
+    _, soon = nothing.after_each(values[::-1], elapsed[-1:] - elapsed[::-1])
     return np.concatenate([lately, soon[::-1]], axis=1)
