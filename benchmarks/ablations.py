@@ -197,6 +197,7 @@ def _on_words(effort: Effort) -> list[Pair]:
             on,
             f1(frame, ignore=("antenna",)),
         ),
+        ("sources", "wearable RFID", on, f1(frame, "sources")),
         ("windows", "wearable RFID", on, f1(frame, "windows")),
         ("pieces", "wearable RFID", on, f1(frame, "pieces")),
         ("pieces", "wearable RFID, its antenna a number", f1(coded), f1(coded, "pieces")),
@@ -243,8 +244,9 @@ def _on_rows(effort: Effort) -> list[Pair]:
 
 
 def _with_gaps(effort: Effort) -> list[Pair]:
-    """ArrowHead, a tenth of whose values lack, or with 150 of its 251 rows, others in each series: shapes and contests
-    of rows whose gaps are filled, and which are brought to even times."""
+    """ArrowHead, a tenth of whose values lack, or with 150 of its 251 rows, others in each series, or beside two
+    channels that are nearly empty: shapes and contests of rows whose gaps are filled, and which are brought to even
+    times, of the columns that are followed."""
     x, y, x_test, y_test = ucr("ArrowHead")
     random = np.random.default_rng(0)
 
@@ -253,11 +255,19 @@ def _with_gaps(effort: Effort) -> list[Pair]:
         return memcell.as_series([values[kept]], times=[kept])[0]
 
     missing = [[np.where(random.random(one.shape) < 0.1, np.nan, one) for one in some] for some in (x, x_test)]
+
+    def beside_others(values: Array) -> Array:
+        return np.hstack([values, np.where(random.random((len(values), 2)) < 0.03, 1.0, np.nan)])
+
     uneven = [[thinned(one) for one in some] for some in (x, x_test)]
+    beside = [[beside_others(one) for one in some] for some in (x, x_test)]
     return [
         Pair("shapes and contests", f"ArrowHead, {what}", "accuracy",
              *_on_and_off(effort, (train, y), (test, y_test), "shapes", "contests"))
-        for what, (train, test) in (("a tenth of the values missing", missing), ("150 rows at uneven times", uneven))
+        for what, (train, test) in (
+            ("a tenth of the values missing", missing), ("150 rows at uneven times", uneven),
+            ("beside two nearly empty channels", beside),
+        )
     ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """What columns hold: numbers, categories, text, vectors; wide and long."""
 
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -214,3 +215,14 @@ def test_words_that_are_met_once_each_are_told():
     with pytest.warns(DataWarning, match="No word of 'born', such as '1950-01-02', is met in two series"):
         channel = WordChannel.learn("born", "category", [["1950-01-02"], ["1961-03-04"], ["1972-05-06"]])
     assert channel.words == ()
+
+
+@pytest.mark.parametrize("sign", ["?", ".", "-", "none", "NA", " ? "])
+def test_signs_for_what_is_missing_among_numbers(sign: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"time,x,what\n1,{sign},{sign}\n2,{sign},low\n3,{sign},high\n4,2.5,high\n")
+    (one,) = read(path, time="time")
+    np.testing.assert_array_equal(one.values[:, 0], [np.nan, np.nan, np.nan, 2.5])
+    kept = () if sign == "NA" else (sign.strip(),)
+    assert set(one.levels) == {"what"}
+    assert set(one.levels["what"]) == {"low", "high", *kept}, "words are what they are"

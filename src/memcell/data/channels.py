@@ -17,6 +17,7 @@ from memcell.data.schema import Kind
 
 __all__ = [
     "MISSING",
+    "MISSING_NUMBER",
     "Channel",
     "NumberChannel",
     "WordChannel",
@@ -31,6 +32,9 @@ Array = NDArray[np.float64]
 
 MISSING = ("", "na", "n/a", "nan", "null", "#n/a", "<na>")
 """What stands for a missing value in text, in lower case."""
+
+MISSING_NUMBER = ("?", "-", "--", ".", "*", "none", "missing")
+"""What stands for one among numbers, too."""
 
 _CUT = 10.0  # scaled values beyond it are cut
 _IMPOSSIBLE = 100.0  # scaled values beyond it are errors, and count as not seen

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
-from memcell.data.channels import MISSING
+from memcell.data.channels import MISSING, MISSING_NUMBER
 from memcell.data.source import Table
 from memcell.data.table_libraries import pl
 
@@ -36,7 +36,8 @@ def cleaned(column: pl.Series) -> pl.Series:
 
 
 def channel_values(table: Table, name: str, what: str = "Channel") -> NDArray[np.float64]:
-    """A column as float64 [N], NaN where missing; true is 1 and false 0. Messages call it ``what``.
+    """A column as float64 [N], NaN where missing, or where such signs as ``?`` stand for that; true is 1 and false 0.
+    Messages call it ``what``.
 
     Raises:
         InputError: text, dates, nested values or infinities, naming column and row.
@@ -182,7 +183,7 @@ def _numbers_in_text(table: Table, column: pl.Series, what: str = "Channel") -> 
         .to_series()
     )
     parsed = parsed.zip_with(parsed.is_not_null(), truth)
-    text = parsed.is_null() & rest.is_not_null()
+    text = parsed.is_null() & rest.is_not_null() & ~lower.is_in(MISSING_NUMBER)
     if text.any():
         first = int(text.arg_max() or 0)
         row = int(unread.arg_true()[first])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
-from memcell.data.channels import category
+from memcell.data.channels import MISSING_NUMBER, category
 from memcell.data.columns import WRITTEN_NUMBER, cleaned, is_text
 from memcell.data.schema import Kind
 from memcell.data.source import Table
@@ -47,8 +47,10 @@ def kind_of_texts(column: pl.Series) -> Kind:
 
 
 def counts_of(column: pl.Series) -> NDArray[np.int64]:
-    """Of a column of text how many values are numbers, how many there are, and how many words they have."""
+    """Of a column of text how many values are numbers, how many there are, and how many words they have; without what
+    may stand for a missing number."""
     values = cleaned(column).drop_nulls()
+    values = values.filter(~values.str.to_lowercase().is_in(MISSING_NUMBER))
     lower = values.str.to_lowercase()
     written = values.str.contains(WRITTEN_NUMBER)  # a number too, and refused as such
     numbers = values.cast(pl.Float64, strict=False).is_not_null() | lower.is_in(["true", "false"]) | written
