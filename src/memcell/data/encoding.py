@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.data.channels import Channel, NumberChannel, WordChannel, scaled
+from memcell.data.pieces import ROUNDING
 from memcell.data.series import Series
 
 __all__ = ["Encoding"]
 
 Array = NDArray[Any]
-
-_ROUNDING = 1e-6  # of how far codes lie apart: what rounding may have left
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class Encoding:
         else:
             knots = np.array(one.knots)
             named = np.abs(value[:, None] - knots).argmin(axis=1)
-            known = np.abs(value - knots[named]) <= _ROUNDING * (knots[-1] - knots[0])
+            known = np.abs(value - knots[named]) <= ROUNDING * (knots[-1] - knots[0])
         there[row[known], named[known]] = True
         return there
 

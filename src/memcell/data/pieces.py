@@ -10,18 +10,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Stepwise", "knots_of", "pieces", "piecewise"]
+__all__ = ["ROUNDING", "Stepwise", "knots_of", "pieces", "piecewise"]
 
 Array = NDArray[np.float64]
 
 Stepwise = Literal["none", "codes", "every"]
 """Which channels come in pieces."""
 
+ROUNDING = 1e-6
+"""Of the largest values, or of how far they lie apart: what differs by less, rounding may have left."""
+
 _SHARES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)  # of the values below each knot
 _CODES = 16  # different values up to which each is a knot
 _SOME = 10  # values for each of them, from which on they are no coincidence
 _ENOUGH = 100_000  # values that knots are learnt from
-_ROUNDING = 1e-6  # of the largest values, or of how far they lie apart: what differs by less, rounding may have left
 
 
 def knots_of(values: Array, stepwise: Stepwise) -> tuple[float, ...]:
@@ -42,7 +44,7 @@ def _apart(values: Array) -> Array:
     """Increasing values, of those that only rounding tells apart the first."""
     if not len(values):
         return values
-    return values[np.diff(values, prepend=-np.inf) > _ROUNDING * (values[-1] - values[0])]
+    return values[np.diff(values, prepend=-np.inf) > ROUNDING * (values[-1] - values[0])]
 
 
 def pieces(values: Array, knots: Array) -> Array:
@@ -63,7 +65,7 @@ def piecewise(values: Array | Sequence[float], knots: Array) -> Array:
     """
     low, width = knots[..., :-1], np.diff(knots, axis=-1)
     above = np.asarray(values)[..., None] - low
-    beside = np.where(np.abs(above) > _ROUNDING * np.maximum(np.abs(low), 1.0), np.sign(above), 0.0)
+    beside = np.where(np.abs(above) > ROUNDING * np.maximum(np.abs(low), 1.0), np.sign(above), 0.0)
     steps = np.where(width > 0, above / np.where(width > 0, width, 1.0), beside)
     least, most = np.zeros(steps.shape[-1]), np.ones(steps.shape[-1])
     least[:1], most[-1:] = -1.0, 2.0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract import InputError
-from memcell.data.pieces import piecewise
+from memcell.data.pieces import ROUNDING, piecewise
 
 __all__ = ["STATISTICS", "Summary", "SummaryScaling", "pairs_of"]
 
@@ -23,7 +23,6 @@ the times, ``change`` the mean size of the difference between a value and the on
 _KNOTS = (0.006, 0.1, 0.25, 0.5, 0.75, 0.9, 0.994)  # shares of the training series below each knot
 _FINE = 31  # shares that are evenly apart, below each knot of what is fine
 _MOST_PIECEWISE = 250  # columns up to which statistics are also piecewise linear
-_ROUNDING = 1e-6  # of the largest values: what differs by less, rounding may have left
 _NONE = np.empty((0, 0))
 _DRAWN_IN = (0.01, 0.99)  # shares of the training series between which center and scale are taken
 _BLOCK = 4096  # rows at a time
@@ -63,7 +62,7 @@ class SummaryScaling:
         center = drawn_in.sum(axis=0) / count
         scale = np.sqrt((np.where(known, drawn_in - center, 0.0) ** 2).sum(axis=0) / count)
         largest = np.where(known, np.abs(statistics), 0.0).max(axis=0, initial=0.0)
-        least = _ROUNDING * np.maximum(largest, 1.0)
+        least = ROUNDING * np.maximum(largest, 1.0)
         scale = np.where(scale > least, scale, 0.0)
 
         def knots(shares: Sequence[float]) -> Any:
