@@ -217,7 +217,7 @@ def test_words_that_are_met_once_each_are_told():
     assert channel.words == ()
 
 
-@pytest.mark.parametrize("sign", ["?", ".", "-", "none", "NA", " ? "])
+@pytest.mark.parametrize("sign", ["?", ".", "-", "Missing", "NA", " ? "])
 def test_signs_for_what_is_missing_among_numbers(sign: str, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text(f"time,x,what\n1,{sign},{sign}\n2,{sign},low\n3,{sign},high\n4,2.5,high\n")
@@ -226,3 +226,7 @@ def test_signs_for_what_is_missing_among_numbers(sign: str, tmp_path: Path) -> N
     kept = () if sign == "NA" else (sign.strip(),)
     assert set(one.levels) == {"what"}
     assert set(one.levels["what"]) == {"low", "high", *kept}, "words are what they are"
+    path.write_text(f"id,time,x,y,w\n1,1,2,{sign},{sign}\n2,1,3,1,a\n3,1,3,0,b\n4,1,3,1,b\n")
+    assert [one.label for one in read(path, id="id", time="time", ignore="w", label="y")] == [None, 1, 0, 1]
+    labels = [one.label for one in read(path, id="id", time="time", ignore="y", label="w")]
+    assert labels == [*(kept or (None,)), "a", "b", "b"]

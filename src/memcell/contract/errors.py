@@ -24,7 +24,7 @@ class DataWarning(UserWarning):
 def warn(message: str) -> None:
     """A ``DataWarning`` that points at the line outside memcell that led to it, however deep in here it is found."""
     level, frame = 1, inspect.currentframe()
-    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "memcell":
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in ("memcell", "contextlib"):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, DataWarning, stacklevel=level)
 

@@ -33,7 +33,7 @@ Array = NDArray[np.float64]
 MISSING = ("", "na", "n/a", "nan", "null", "#n/a", "<na>")
 """What stands for a missing value in text, in lower case."""
 
-MISSING_NUMBER = ("?", "-", "--", ".", "*", "none", "missing")
+MISSING_NUMBER = ("?", "-", "--", ".", "*", "missing")
 """What stands for one among numbers, too."""
 
 _CUT = 10.0  # scaled values beyond it are cut

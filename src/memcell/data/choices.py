@@ -1,6 +1,7 @@
 """What a recipe finds out by itself from training series: scales and words, and which rows become one."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import compress
 from typing import Any
 
@@ -43,7 +44,8 @@ _FINE_VALUES = 50_000  # of each statistic up to which they do
 _MOST_ALIGNED = 1000  # values of a series that are features each
 _COMPLETE = 0.98  # share of values that complete series have
 _MOSTLY = 0.7  # share of values that series have which are complete but for gaps, or that are of what is followed
-_FOLLOWED = 0.4  # share of the rows in which a column has a value at least, whose gaps are filled to read its shapes
+_FOLLOWED, _NEARLY = 0.4, 0.8  # share of the rows with a value of a column whose gaps are filled to read its shapes; of
+# one beside others that have most of all values
 _EVEN, _ABOUT = 0.01, 0.25  # steps that a row of even series may be off, and of series that are about even
 _MOST_GRID = 3  # times as many rows as there are that an even grid has at most
 _WIDEST = 64  # columns of a patch at most
@@ -174,12 +176,14 @@ def _complete(series: list[Series], channels: tuple[Channel, ...], share: float 
 
 
 def _followed(series: list[Series], encoding: Encoding) -> NDArray[np.int64]:
-    """Those of the columns that have a value in many rows, if most of all values are theirs."""
+    """Those of the columns, without those of sources, that have a value in many rows, if most of all values are theirs;
+    else those that nearly always have one."""
+    encoding, rows = replace(encoding, sources=()), sum(map(len, series))
     seen = np.zeros(len(encoding.columns), np.int64)
     for one in series:
         seen += np.count_nonzero(~np.isnan(encoding.columns_of(one)), axis=0)
-    followed = seen >= _FOLLOWED * sum(map(len, series))
-    return np.flatnonzero(followed) if seen[followed].sum() > _MOSTLY * seen.sum() else np.empty(0, np.int64)
+    often = seen >= _FOLLOWED * rows
+    return np.flatnonzero(often if seen[often].sum() > _MOSTLY * seen.sum() else seen >= _NEARLY * rows)
 
 
 def _columns(channels: tuple[Channel, ...]) -> NDArray[np.int64]:

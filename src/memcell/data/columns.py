@@ -151,11 +151,13 @@ def _text_of(table: Table, column: pl.Series) -> pl.Series:
 
 
 def _typed_labels(table: Table, text: pl.Series) -> pl.Series:
-    known = text.drop_nulls()
-    if known.str.to_lowercase().is_in(["true", "false"]).all():
-        return text.str.to_lowercase() == "true"
-    if known.str.contains(_DECIMAL).all():
-        return _whole_if_possible(table, text.cast(pl.Float64))
+    lower = text.str.to_lowercase()
+    signs = lower.is_in(MISSING_NUMBER)  # for what is missing, where all else are numbers or truth values
+    known = lower.filter(~signs).drop_nulls()
+    if known.is_in(["true", "false"]).all() and len(known):
+        return (lower == "true").set(signs.fill_null(value=False), None)
+    if known.str.contains(_DECIMAL.replace("eE", "e")).all() and len(known):
+        return _whole_if_possible(table, text.set(signs.fill_null(value=False), None).cast(pl.Float64))
     return text
 
 

@@ -78,7 +78,7 @@ class Encoding:
         return len(one.knots)
 
     def sources_of(self, rows: Series, channel: int) -> NDArray[np.bool_]:
-        """[T, K], which sources the channel names in each row."""
+        """[T, K], which source the channel names in each row; none where it names several."""
         one, seen = self.channels[channel], rows.observations
         of_channel = seen.channel == channel
         row, value = seen.row[of_channel], seen.value[of_channel]
@@ -91,6 +91,7 @@ class Encoding:
             named = np.abs(value[:, None] - knots).argmin(axis=1)
             known = np.abs(value - knots[named]) <= ROUNDING * (knots[-1] - knots[0])
         there[row[known], named[known]] = True
+        there[there.sum(axis=1) > 1] = False
         return there
 
     def scaled(self, values: Array, keep_all: bool = False) -> Array:

@@ -194,7 +194,8 @@ class Recipe:
         span = span_of(series, there) if merging else 0.0
         patch = patch_of(series, cadence, channels) if merging and not span else 1
         periods = periods_of(series, cycles)
-        of_sources = sources_of(series, channels) if sources and target is None and not span else ()
+        as_they_are = target is None and not span and patch == 1
+        of_sources = sources_of(series, channels) if sources and as_they_are else ()
         encoding = Encoding(channels, facts, of_sources)
         whole = summary and not by_row
         rows = aligned_rows(series, cadence, channels) if whole and aligned else 0

@@ -22,31 +22,31 @@ _MOST = 16  # sources of a channel
 _MOST_COLUMNS = 32  # that all sources of all numbers have
 _BETTER = 0.5  # squared error of the last value of the same source at most, by that of the last value of any
 _ENOUGH = 100  # rows of another source than the row before, from which on this is known
-_TOLD = 0.9  # share of the rows at least that come from one source
+_TOLD = 0.5  # share of a number's rows at least that come from one source
 _SERIES = 500  # series that it is learnt from, about
 
 
 def sources_of(series: list[Series], channels: tuple[Channel, ...]) -> tuple[tuple[str, str], ...]:
     """Numbers, and the channel that says which source each comes from: where the last value of the same source
-    foretells the next one far better than the last value of any. Of each number the best such channel."""
+    foretells the next one far better than the last value of any, and not worse than what is usual of that source: else
+    there is nothing to keep. Of each number the best such channel."""
     encoding = Encoding(channels, ())
-    columns = encoding.columns
+    columns, some = encoding.columns, series[:: -(-len(series) // _SERIES) or 1]
     best: dict[int, tuple[float, int]] = {}
     for by in (c for c in range(len(channels)) if 1 < encoding.source_count(c) <= _MOST):
-        errors, count, rows = np.zeros((2, len(columns))), np.zeros(len(columns), np.int64), np.zeros(2, np.int64)
-        for one in series[:: -(-len(series) // _SERIES) or 1]:
-            there = encoding.sources_of(one, by)
-            told = there.sum(axis=1) == 1
-            values = encoding.scaled(encoding.columns_of(one))[told]
-            rows += told.sum(), len(told)
-            of_same, of_any, changed = _errors(values, there[told].argmax(axis=1))
-            errors += of_same, of_any
-            count += changed
-        if rows[0] < _TOLD * rows[1]:
-            continue
-        shares = np.divide(*errors, out=np.ones(len(columns)), where=errors[1] > 0)
-        for d in np.flatnonzero((shares <= _BETTER) & (count >= _ENOUGH) & (columns != by)).tolist():
-            best[d] = min(best.get(d, (np.inf, 0)), (float(shares[d]), by))
+        known, last, usual = np.zeros((2, len(columns))), np.zeros((3, len(columns))), np.zeros((3, 1, 1))
+        for one in some:
+            there, values = encoding.sources_of(one, by), encoding.scaled(encoding.columns_of(one))
+            told = there.any(axis=1)
+            known += np.count_nonzero(~np.isnan(values[told]), axis=0), np.count_nonzero(~np.isnan(values), axis=0)
+            last += _last_values(values[told], there[told].argmax(axis=1))
+            usual = usual + _moments(values, there)
+        of_same, of_any, rows = last
+        spread = _spread(usual)
+        enough = (known[0] >= _TOLD * known[1]) & (rows >= _ENOUGH) & (columns != by)
+        kept = enough & (of_same <= _BETTER * of_any) & (of_same <= spread * rows)
+        for d in np.flatnonzero(kept & (of_any > 0)).tolist():
+            best[d] = min(best.get(d, (np.inf, 0)), (float(of_same[d] / of_any[d]), by))
     found: list[tuple[str, str]] = []
     left = _MOST_COLUMNS
     for d, (_, by) in sorted(best.items(), key=lambda item: item[1]):
@@ -72,10 +72,10 @@ def sources_from_json(data: object, channels: tuple[Channel, ...]) -> tuple[tupl
     return tuple((number, by) for number, by in pairs)
 
 
-def _errors(values: Array, source: NDArray[np.int64]) -> tuple[Array, Array, NDArray[np.int64]]:
-    """Of each column of values [T, D] from sources [T], over rows of another source than the row before: how far,
-    squared and summed, the last value of the same source and the last one of any are off; and of how many rows."""
-    of_same, of_any, rows = np.zeros(values.shape[1]), np.zeros(values.shape[1]), np.zeros(values.shape[1], np.int64)
+def _last_values(values: Array, source: NDArray[np.int64]) -> Array:
+    """[3, D] of values [T, D] from sources [T], over rows of another source than the row before: how far, squared and
+    summed, the last value of the same source and the last one of any are off; and of how many rows."""
+    result = np.zeros((3, values.shape[1]))
     for d, column in enumerate(values.T):
         known = ~np.isnan(column)
         value, which = column[known], source[known]
@@ -85,7 +85,19 @@ def _errors(values: Array, source: NDArray[np.int64]) -> tuple[Array, Array, NDA
         same = np.full(len(value), np.nan)
         same[order[1:]] = np.where(np.diff(which[order]) == 0, value[order[:-1]], np.nan)
         counted = (np.diff(which, prepend=which[0]) != 0) & ~np.isnan(same)
-        of_same[d] = ((value - same)[counted] ** 2).sum()
-        of_any[d] = (np.diff(value, prepend=0.0)[counted] ** 2).sum()
-        rows[d] = counted.sum()
-    return of_same, of_any, rows
+        off = (value - same)[counted], np.diff(value, prepend=0.0)[counted]
+        result[:, d] = *((one**2).sum() for one in off), counted.sum()
+    return result
+
+
+def _moments(values: Array, there: NDArray[np.bool_]) -> Array:
+    """[3, K, D] of values [T, D] from sources [T, K]: of each source how many, their sum and that of their squares."""
+    filled = np.nan_to_num(values)
+    return np.stack([there.T.astype(float) @ one for one in (~np.isnan(values), filled, filled**2)])
+
+
+def _spread(moments: Array) -> Array:
+    """[D], how far values are from the mean of their source, squared, in the mean of all."""
+    count, total, square = moments
+    off = square - total**2 / np.maximum(count, 1)
+    return off.sum(axis=0) / np.maximum(count.sum(axis=0), 1)

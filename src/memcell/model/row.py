@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract import InputError
-from memcell.data.channels import MISSING, Channel, WordChannel
+from memcell.data.channels import MISSING, MISSING_NUMBER, Channel, WordChannel
 from memcell.data.dates import TimeKind, dates_of, seconds_of
 
 __all__ = ["observed", "time_of"]
@@ -71,6 +71,8 @@ def _codes(argument: str, channel: Channel, entry: Any) -> list[float]:
         return []
     if isinstance(channel, WordChannel):
         return [float(code) for code in channel.codes_of(str(entry))]
+    if str(entry).strip().lower() in MISSING_NUMBER:
+        return []
     try:
         number = float(entry)
     except (TypeError, ValueError) as error:
