@@ -197,3 +197,11 @@ def test_a_channel_that_lies_elsewhere_in_many_series_is_told(by: float, told: s
 def as_table(values: np.ndarray) -> list[Series]:
     schema = TableSchema("id", "time", (), ("x0", "x1"), "number", False)
     return [replace(one, schema=schema) for one in as_series(list(values), times=[np.arange(20.0)] * len(values))]
+
+
+def test_training_series_lie_where_they_lay_however_long_each_is() -> None:
+    random = np.random.default_rng(0)
+    arrays = [np.stack([random.normal(10.0 * (size > 100), 1, size)] * 2, axis=1) for size in [10] * 110 + [800] * 10]
+    series = [replace(one, schema=TableSchema("id", None, (), ("x0", "x1"), "order", False))
+              for one in as_series(arrays)]  # fmt: skip
+    assert conformed(series, encoding_of(series))[1] == []

@@ -227,6 +227,6 @@ def test_signs_for_what_is_missing_among_numbers(sign: str, tmp_path: Path) -> N
     assert set(one.levels) == {"what"}
     assert set(one.levels["what"]) == {"low", "high", *kept}, "words are what they are"
     path.write_text(f"id,time,x,y,w\n1,1,2,{sign},{sign}\n2,1,3,1,a\n3,1,3,0,b\n4,1,3,1,b\n")
-    assert [one.label for one in read(path, id="id", time="time", ignore="w", label="y")] == [None, 1, 0, 1]
-    labels = [one.label for one in read(path, id="id", time="time", ignore="y", label="w")]
-    assert labels == [*(kept or (None,)), "a", "b", "b"]
+    assert [one.label for one in read(path, id="id", time="time", ignore=["w"], label="y")] == [1, 0, 1]
+    labels = [one.label for one in read(path, id="id", time="time", ignore=["y"], label="w")]
+    assert labels == [*kept, "a", "b", "b"]

@@ -66,6 +66,8 @@ class NumberChannel:
         silent: whether training saw no value of it; then it is not read.
         knots: increasing values between which a value comes in pieces beside itself, see ``memcell.data.pieces``; none
             where it does not.
+        middle: mean, over the training series, of the mean of each, in scales from the center; long series count no
+            more there than short ones.
     """
 
     kind: ClassVar[str] = "number"
@@ -77,6 +79,7 @@ class NumberChannel:
     events: bool = False
     silent: bool = False
     knots: tuple[float, ...] = ()
+    middle: float = 0.0
 
     @property
     def features(self) -> int:
@@ -251,7 +254,7 @@ def channel_to_json(channel: Channel) -> dict[str, Any]:
     return {
         "name": channel.name, "kind": "number", "center": channel.center, "scale": channel.scale,
         "cut": channel.cut, "impossible": channel.impossible, "events": channel.events,
-        "silent": channel.silent, "knots": list(channel.knots),
+        "silent": channel.silent, "knots": list(channel.knots), "middle": channel.middle,
     }  # fmt: skip
 
 
@@ -268,7 +271,9 @@ def channel_from_json(data: object) -> Channel:
             record["knots"] = tuple(map(float, record["knots"]))
             channel = NumberChannel(**record)
             limits = [one for one in (channel.cut, channel.impossible) if one is not None]
-            if not np.isfinite(channel.center) or not all(0 < one < np.inf for one in (channel.scale, *limits)):
+            if not np.isfinite([channel.center, channel.middle]).all() or not all(
+                0 < one < np.inf for one in (channel.scale, *limits)
+            ):
                 raise InputError(f"The recipe's center and scale of {channel.name!r} do not fit.")
             if not (np.isfinite(channel.knots).all() and (np.diff(channel.knots) > 0).all()):
                 raise InputError(f"The recipe's knots of {channel.name!r} do not fit.")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.data.cadence import Cadence
-from memcell.data.channels import Channel, NumberChannel, WordChannel
+from memcell.data.channels import Channel, NumberChannel, WordChannel, scaled
 from memcell.data.contests import Contests
 from memcell.data.encoding import Encoding
 from memcell.data.evenly import even_rows, steps_on_grid
@@ -71,9 +71,21 @@ def learn_channel(
     """What a channel means, from the values it has in each series and the words that these number."""
     if kind is None:
         seen = np.concatenate([np.empty(0), *(values for _, values in split)])
-        return NumberChannel.learn(name, seen, clipping, stepwise, events)
+        channel = NumberChannel.learn(name, seen, clipping, stepwise, events)
+        return replace(channel, middle=_middle_of(channel, seen, [len(values) for _, values in split]))
     words = [[levels[number][name][int(code)] for code in np.unique(values)] for number, values in split]
     return WordChannel.learn(name, kind, words)
+
+
+def _middle_of(channel: NumberChannel, seen: Array, sizes: list[int]) -> float:
+    """The mean, over series that have so many of the values, of the scaled mean of each."""
+    if not len(seen):
+        return 0.0
+    begins = np.cumsum([0, *sizes[:-1]])
+    values = scaled(seen, np.array(channel.scaling))
+    count = np.add.reduceat(~np.isnan(values), begins, dtype=np.int64)
+    means = np.add.reduceat(np.nan_to_num(values), begins) / np.maximum(count, 1)
+    return float(means[count > 0].mean()) if count.any() else 0.0
 
 
 def span_of(series: list[Series], channels: int) -> float:

@@ -152,12 +152,15 @@ def _text_of(table: Table, column: pl.Series) -> pl.Series:
 
 def _typed_labels(table: Table, text: pl.Series) -> pl.Series:
     lower = text.str.to_lowercase()
-    signs = lower.is_in(MISSING_NUMBER)  # for what is missing, where all else are numbers or truth values
-    known = lower.filter(~signs).drop_nulls()
-    if known.is_in(["true", "false"]).all() and len(known):
-        return (lower == "true").set(signs.fill_null(value=False), None)
-    if known.str.contains(_DECIMAL.replace("eE", "e")).all() and len(known):
-        return _whole_if_possible(table, text.set(signs.fill_null(value=False), None).cast(pl.Float64))
+    signs = lower.is_in(MISSING_NUMBER).fill_null(value=False)
+    if signs.any() and not (signs | text.is_null()).all():
+        rest = _typed_labels(table, text.set(signs, None))
+        return text if rest.dtype == text.dtype else rest  # signs among words are words
+    known = text.drop_nulls()
+    if lower.drop_nulls().is_in(["true", "false"]).all():
+        return lower == "true"
+    if known.str.contains(_DECIMAL).all():
+        return _whole_if_possible(table, text.cast(pl.Float64))
     return text
 
 

@@ -95,7 +95,8 @@ def _shifted(known: tuple[Channel, ...], seen: list[Observations], kept: int | N
         sums, counts = (np.bincount(one.channel[there], weights, len(known)) for weights in (value[there], None))
         total += sums / np.maximum(counts, 1)
         count += counts > 0
-    shift = total / np.maximum(count, 1)
+    middle = np.array([one.middle if isinstance(one, NumberChannel) else 0.0 for one in known])
+    shift = total / np.maximum(count, 1) - middle
     return [
         f"{known[c].name!r} lies {abs(shift[c]):.1f} standard deviations {'above' if shift[c] > 0 else 'below'} its "
         f"mean in training, in the mean of {count[c]} series. If what it measures has changed, answers may be wrong: "
