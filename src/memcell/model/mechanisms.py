@@ -14,7 +14,7 @@ class Mechanism(NamedTuple):
 
 _COLUMNS = "columns of numbers"
 _WHOLE = "targets of whole series"
-_FOLLOWED = "40 % of all values or more, 2,000 series at most, and held-out ones that gain by it"
+_FOLLOWED = "columns with a value in 40 % of the rows or more, 2,000 series at most, and held-out ones that gain by it"
 
 MECHANISMS = {
     "mask": Mechanism("whether a channel was observed enters beside its value", _COLUMNS),
