@@ -22,6 +22,7 @@ _MOST = 16  # sources of a channel
 _MOST_COLUMNS = 32  # that all sources of all numbers have
 _BETTER = 0.5  # squared error of the last value of the same source at most, by that of the last value of any
 _ENOUGH = 100  # rows of another source than the row before, from which on this is known
+_NAMED = 0.9  # share of the values of what names sources at least that are one
 _TOLD = 0.5  # share of a number's rows at least that come from one source
 _SERIES = 500  # series that it is learnt from, about
 
@@ -33,7 +34,7 @@ def sources_of(series: list[Series], channels: tuple[Channel, ...]) -> tuple[tup
     encoding = Encoding(channels, ())
     columns, some = encoding.columns, series[:: -(-len(series) // _SERIES) or 1]
     best: dict[int, tuple[float, int]] = {}
-    for by in (c for c in range(len(channels)) if 1 < encoding.source_count(c) <= _MOST):
+    for by in (c for c in range(len(channels)) if 1 < encoding.source_count(c) <= _MOST and _names(some, encoding, c)):
         known, last, usual = np.zeros((2, len(columns))), np.zeros((3, len(columns))), np.zeros((3, 1, 1))
         for one in some:
             there, values = encoding.sources_of(one, by), encoding.scaled(encoding.columns_of(one))
@@ -70,6 +71,13 @@ def sources_from_json(data: object, channels: tuple[Channel, ...]) -> tuple[tupl
         if not fits or encoding.source_count(place[pair[1]]) < 2:
             raise InputError(f"The recipe's sources are {data!r}; they must be numbers and what names their sources.")
     return tuple((number, by) for number, by in pairs)
+
+
+def _names(series: list[Series], encoding: Encoding, channel: int) -> bool:
+    """Whether nearly all values of a channel are sources; quantiles of other numbers are none."""
+    named = sum(int(encoding.sources_of(one, channel).any(axis=1).sum()) for one in series)
+    rows = sum(len(np.unique(one.observations.row[one.observations.channel == channel])) for one in series)
+    return named >= _NAMED * rows
 
 
 def _last_values(values: Array, source: NDArray[np.int64]) -> Array:
