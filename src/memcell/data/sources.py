@@ -31,29 +31,18 @@ def sources_of(series: list[Series], channels: tuple[Channel, ...]) -> tuple[tup
     """Numbers, and the channel that says which source each comes from: where the last value of the same source
     foretells the next one far better than the last value of any, and not worse than what is usual of that source: else
     there is nothing to keep. Of each number the best such channel."""
-    encoding = Encoding(channels, ())
-    columns, some = encoding.columns, series[:: -(-len(series) // _SERIES) or 1]
+    encoding, some = Encoding(channels, ()), series[:: -(-len(series) // _SERIES) or 1]
     best: dict[int, tuple[float, int]] = {}
     for by in (c for c in range(len(channels)) if 1 < encoding.source_count(c) <= _MOST and _names(some, encoding, c)):
-        known, last, usual = np.zeros((2, len(columns))), np.zeros((3, len(columns))), np.zeros((3, 1, 1))
-        for one in some:
-            there, values = encoding.sources_of(one, by), encoding.scaled(encoding.columns_of(one))
-            told = there.any(axis=1)
-            known += np.count_nonzero(~np.isnan(values[told]), axis=0), np.count_nonzero(~np.isnan(values), axis=0)
-            last += _last_values(values[told], there[told].argmax(axis=1))
-            usual = usual + _moments(values, there)
-        of_same, of_any, rows = last
-        spread = _spread(usual)
-        enough = (known[0] >= _TOLD * known[1]) & (rows >= _ENOUGH) & (columns != by)
-        kept = enough & (of_same <= _BETTER * of_any) & (of_same <= spread * rows)
-        for d in np.flatnonzero(kept & (of_any > 0)).tolist():
-            best[d] = min(best.get(d, (np.inf, 0)), (float(of_same[d] / of_any[d]), by))
+        for d, share in enumerate(_left(some, encoding, by)):
+            if share <= _BETTER:
+                best[d] = min(best.get(d, (np.inf, 0)), (share, by))
     found: list[tuple[str, str]] = []
     left = _MOST_COLUMNS
     for d, (_, by) in sorted(best.items(), key=lambda item: item[1]):
         left -= encoding.source_count(by)
         if left >= 0:
-            found.append((channels[columns[d]].name, channels[by].name))
+            found.append((channels[encoding.columns[d]].name, channels[by].name))
     return tuple(found)
 
 
@@ -78,6 +67,23 @@ def _names(series: list[Series], encoding: Encoding, channel: int) -> bool:
     named = sum(int(encoding.sources_of(one, channel).any(axis=1).sum()) for one in series)
     rows = sum(len(np.unique(one.observations.row[one.observations.channel == channel])) for one in series)
     return named >= _NAMED * rows
+
+
+def _left(series: list[Series], encoding: Encoding, by: int) -> list[float]:
+    """[D]: of the squared error of a column's last value of any source, the share that is left to the last one of the
+    same source, as a channel names them; infinite where too few rows tell, or what is usual of a source tells more."""
+    columns = encoding.columns
+    known, last, usual = np.zeros((2, len(columns))), np.zeros((3, len(columns))), np.zeros((3, 1, 1))
+    for one in series:
+        there, values = encoding.sources_of(one, by), encoding.scaled(encoding.columns_of(one))
+        told = there.any(axis=1)
+        known += [np.count_nonzero(~np.isnan(some), axis=0) for some in (values[told], values)]
+        last += _last_values(values[told], there[told].argmax(axis=1))
+        usual = usual + _moments(values, there)
+    of_same, of_any, rows = last
+    fits = (known[0] >= _TOLD * known[1]) & (rows >= _ENOUGH) & (columns != by) & (of_any > 0)
+    fits &= of_same <= _spread(usual) * rows
+    return np.where(fits, of_same / np.where(fits, of_any, 1.0), np.inf).tolist()
 
 
 def _last_values(values: Array, source: NDArray[np.int64]) -> Array:
