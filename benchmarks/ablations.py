@@ -254,11 +254,10 @@ def _with_gaps(effort: Effort) -> list[Pair]:
         kept = np.sort(random.choice(len(values), 150, replace=False))
         return memcell.as_series([values[kept]], times=[kept])[0]
 
-    missing = [[np.where(random.random(one.shape) < 0.1, np.nan, one) for one in some] for some in (x, x_test)]
-
     def beside_others(values: Array) -> Array:
         return np.hstack([values, np.where(random.random((len(values), 2)) < 0.03, 1.0, np.nan)])
 
+    missing = [[np.where(random.random(one.shape) < 0.1, np.nan, one) for one in some] for some in (x, x_test)]
     uneven = [[thinned(one) for one in some] for some in (x, x_test)]
     beside = [[beside_others(one) for one in some] for some in (x, x_test)]
     return [

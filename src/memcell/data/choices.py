@@ -126,15 +126,17 @@ def shapes_of(
 ) -> tuple[AnyShapes, ...]:
     """``shapes`` and ``contests`` of rows and of their changes, of the columns that are followed, within series brought
     to an even grid that does not have many more rows, with rows enough for one."""
-    followed = _followed(series, encoding) if shapes or contests else np.empty(0, np.int64)
-    if not len(followed) or np.median([len(one) for one in series]) < TAPS:
+    if not (shapes or contests) or not series or np.median([len(one) for one in series]) < TAPS:
+        return ()
+    followed = _followed(series, encoding)
+    if not len(followed):
         return ()
     elapsed = [cadence.steps_between(np.full(len(one), one.times[:1]), one.times) for one in series]
     if sum(steps_on_grid(one).sum() for one in elapsed) > _MOST_GRID * sum(map(len, series)):
         return ()
-    scaled = [even_rows(encoding.scaled(encoding.columns_of(one)), at) for one, at in zip(series, elapsed, strict=True)]
+    evenly = [even_rows(encoding.scaled(encoding.columns_of(one)), at) for one, at in zip(series, elapsed, strict=True)]
     kinds = compress((Shapes, Contests), (shapes, contests))
-    return tuple(kind.learn(scaled, followed, changes=changes) for kind in kinds for changes in (False, True))
+    return tuple(kind.learn(evenly, followed, changes=changes) for kind in kinds for changes in (False, True))
 
 
 def summary_of(
