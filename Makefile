@@ -11,8 +11,9 @@ SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*)
 demo: $(STAMP)
 	OMP_WAIT_POLICY=passive $(BIN)/python demo/co2.py
 
+# As many processes as there are cores; their threads share these, and must not wait by spinning.
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 # The core on an emulated ARM processor.
 test-arm64: $(STAMP)

@@ -21,8 +21,8 @@ PUBLIC = {
         "as_series", "load", "read",
     ],
     "memcell.data": [
-        "Cadence", "Duplicates", "Series", "TableContents", "TableSchema", "TimeKind", "as_series", "check_output",
-        "format_times", "read", "read_table", "replacing", "step_of", "write_table",
+        "Cadence", "Series", "TableSchema", "TimeKind", "as_series", "check_output", "format_times", "replacing",
+        "step_of",
     ],
     "memcell.heads": [
         "HEADS", "QUANTILES", "Classification", "Head", "MultiLabel", "QuantileForecast", "Regression", "Tagging",
@@ -33,6 +33,7 @@ PUBLIC = {
     ],
     "memcell.onnx": ["export", "inputs_of", "load_lstm"],
     "memcell.sklearn": ["SequenceClassifier", "SequenceForecaster", "SequenceRegressor", "SequenceTagger"],
+    "memcell.tables": ["Duplicates", "TableContents", "read", "read_table", "write_table"],
     "memcell.torch": ["LSTM", "LSTMCell", "convert", "lstm", "lstm_loop"],
     "memcell.training": [
         "Checkpoint", "Design", "Partial", "TrainingSettings", "fingerprint", "fit_classifier", "fit_forecaster",
@@ -91,7 +92,7 @@ def test_a_trained_model_runs_in_a_light_install(tmp_path: Path) -> None:
         np.testing.assert_allclose(found[task][1], expected[0], atol=1e-6)
 
 
-@pytest.mark.parametrize("room", ["memcell", "memcell.data", "memcell.heads", "memcell.model"])
+@pytest.mark.parametrize("room", ["memcell", "memcell.data", "memcell.features", "memcell.heads", "memcell.model"])
 def test_light_rooms_load_no_heavy_library(room: str) -> None:
     loaded = python(f"import sys, {room}; print([name for name in {(*HEAVY, 'keras')} if name in sys.modules])")
     assert loaded.strip() == "[]"

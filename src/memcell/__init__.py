@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from memcell.backends import Step as Step
     from memcell.data import Series as Series
     from memcell.data import as_series as as_series
-    from memcell.data import read as read
     from memcell.model import load as load
+    from memcell.tables import read as read
 
 __version__ = "0.1.0"
 __all__ = [
@@ -25,9 +25,9 @@ __all__ = [
 
 _LAZY = {
     "Series": "memcell.data", "Step": "memcell.backends", "as_series": "memcell.data", "load": "memcell.model",
-    "read": "memcell.data",
+    "read": "memcell.tables",
 }  # fmt: skip
-_ROOMS = ("data", "evaluation", "heads", "keras", "model", "sklearn", "torch", "training")
+_ROOMS = ("data", "evaluation", "heads", "keras", "model", "sklearn", "tables", "torch", "training")
 
 
 def __getattr__(name: str) -> Any:

@@ -9,9 +9,9 @@ from sklearn import metrics
 
 from memcell.contract import InputError
 from memcell.data import Series
-from memcell.data.grid import on_grid
 from memcell.data.series import is_unknown
 from memcell.data.sketch import share_in
+from memcell.features.grid import on_grid
 from memcell.heads import QUANTILES, Regression
 from memcell.heads.regression import check_targets
 from memcell.model import Model

@@ -13,7 +13,7 @@ from cli.conftest import Run
 from cli.tables import CLASSIFY, QUICK, csv, write
 
 import memcell
-from memcell.data.channels import NumberChannel
+from memcell.features.channels import NumberChannel
 from memcell.model import FIT_MECHANISMS, MECHANISMS, save
 
 pytestmark = pytest.mark.usefixtures("folder")

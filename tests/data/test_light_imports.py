@@ -1,4 +1,4 @@
-"""`import memcell.data` needs NumPy alone, and says what to install when more is asked of it."""
+"""`import memcell.data` needs NumPy alone; what reads tables says what to install where it lacks."""
 
 import subprocess
 import sys
@@ -20,10 +20,10 @@ def test_a_lacking_table_library_is_named():
     program = """
 import sys
 sys.modules["polars"] = None
-import memcell.data as data
+import memcell
 from memcell.contract.errors import InputError
-print(len(data.as_series([[1.0, 2.0]])))
-for ask in (lambda: data.read, lambda: data.write_table("x.csv", {})):
+print(len(memcell.as_series([[1.0, 2.0]])))
+for ask in (lambda: memcell.read, lambda: memcell.tables.write_table):
     try:
         ask()
     except InputError as error:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from memcell import Series
 from memcell.data import TableSchema
-from memcell.data.choices import summary_of
 from memcell.data.observations import Observations
-from memcell.data.recipe import Recipe
+from memcell.features.choices import summary_of
+from memcell.features.learning import learn_recipe
 from memcell.heads import Classification, Head, MultiLabel, Regression, Tagging
 from memcell.model import MECHANISMS, Model, ModelConfig
 
@@ -46,7 +46,7 @@ def _model(head: Head, seed: int = 0, members: int = 2, **options: Any) -> Model
     recipe_options = {name: options.pop(name) for name in ("cycles", "summary", "by_row") if name in options}
     recipe_options["events"] = options.pop("events", False)
     training = [mixed_series(rng, 40) for _ in range(6)]
-    recipe = Recipe.learn(training, SCHEMA, **recipe_options)
+    recipe = learn_recipe(training, SCHEMA, **recipe_options)
     changes = {name: options.pop(name) for name in ("span", "products", "sources") if name in options}
     recipe = replace(recipe, **changes)
     if recipe.sources and recipe.summary:

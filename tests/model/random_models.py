@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from memcell import LstmSpec, Series
 from memcell.data import TableSchema
-from memcell.data.channels import Channel, NumberChannel
 from memcell.data.dates import TimeKind
-from memcell.data.recipe import Recipe
-from memcell.data.shapes import Shapes
+from memcell.features.channels import Channel, NumberChannel
+from memcell.features.learning import learn_recipe
+from memcell.features.recipe import Recipe
+from memcell.features.shapes import Shapes
 from memcell.heads import Classification, QuantileForecast
 from memcell.model import Model, ModelConfig
 
@@ -67,7 +68,7 @@ def classifier(
     these, and in patches, values come in pieces."""
     rng = np.random.default_rng(seed)
     training = [series_of(rng, 30, kind) for _ in range(4)]
-    recipe = replace(Recipe.learn(training, schema_of(kind), summary=shapes, gaps=shapes), patch=patch)
+    recipe = replace(learn_recipe(training, schema_of(kind), summary=shapes, gaps=shapes), patch=patch)
     if shapes or patch > 1:
         recipe = replace(recipe, channels=tuple(map(_with_knots, recipe.channels)))
     if shapes:
@@ -84,7 +85,7 @@ def forecaster(kind: TimeKind = "number", num_layers: int = 2, spec: LstmSpec | 
     """Quantiles of three steps of ``TARGET``, random weights."""
     rng = np.random.default_rng(seed)
     training = [series_of(rng, 40, kind, "even") for _ in range(3)]
-    recipe = Recipe.learn(training, schema_of(kind), TARGET, HORIZON)
+    recipe = learn_recipe(training, schema_of(kind), TARGET, HORIZON)
     head = QuantileForecast(HORIZON, 1.25)
     return _with_random_weights(
         rng, recipe, ModelConfig(len(CHANNELS), recipe.extra, head, 7, num_layers, spec or LstmSpec())

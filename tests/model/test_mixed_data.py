@@ -15,8 +15,8 @@ from model.mixed_models import CHANNELS, LEVELS, MIXED, answers, mixed_series
 import memcell
 from memcell import InputError, Series
 from memcell.data.observations import Observations
-from memcell.data.recipe import Recipe
-from memcell.data.steps import Steps
+from memcell.features.learning import learn_recipe
+from memcell.features.steps import Steps
 from memcell.model import Model, save
 from memcell.model import model as model_file
 from memcell.model.stack import NativeEngine, State, answer_rows, answer_whole, run
@@ -162,7 +162,7 @@ def test_time_in_another_unit_changes_nothing() -> None:
     schema = series[0].schema
     assert schema is not None
     one, other = (
-        Recipe.learn(data, schema, summary=True, cycles=(24.0 * unit,)).apply(data)
+        learn_recipe(data, schema, summary=True, cycles=(24.0 * unit,)).apply(data)
         for data, unit in ((series, 1), (minutes, 64))
     )
     for field in fields(Steps):

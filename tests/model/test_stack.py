@@ -9,7 +9,7 @@ import torch
 from model.random_models import MAKERS, series_of
 
 from memcell import LstmSpec, Series
-from memcell.data.steps import Steps
+from memcell.features.steps import Steps
 from memcell.model import Model
 from memcell.model.stack import NativeEngine, answer_whole, run
 from memcell.training.engine import TorchEngine

@@ -15,8 +15,8 @@ from model.mixed_models import MIXED
 from model.random_models import CHANNELS, MAKERS, WEEK, Spacing, classifier, forecaster, predictions, series_of
 
 from memcell import InputError, Series
-from memcell.data.channels import MISSING
 from memcell.data.dates import TimeKind
+from memcell.data.spelling import MISSING
 from memcell.model import Model, Stream
 
 MODELS = {(task, kind): MAKERS[task](kind) for task in sorted(MAKERS) for kind in ("order", "number", "date")}

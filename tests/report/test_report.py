@@ -17,8 +17,8 @@ from memcell import Series
 from memcell.contract import InputError
 from memcell.data import TableSchema
 from memcell.data.observations import Observations
-from memcell.data.recipe import Recipe
 from memcell.evaluation import evaluate_forecaster, evaluate_model, reliability, score_text
+from memcell.features.learning import learn_recipe
 from memcell.heads import Classification
 from memcell.model import Model, ModelConfig
 from memcell.report import write_report
@@ -131,7 +131,7 @@ def test_hostile_names_are_shown_as_they_are() -> None:
                "number", facts=np.ones(1), fact_names=schema.facts)  # type: ignore[arg-type]
         for k in range(20)
     ]  # fmt: skip
-    recipe = Recipe.learn(series, schema, summary=True)
+    recipe = learn_recipe(series, schema, summary=True)
     config = ModelConfig(head=Classification(("no", HOSTILE)), hidden_size=4, **recipe.widths)
     weights = {name: rng.normal(0, 0.4, shape).astype(np.float32) for name, shape in config.weight_shapes().items()}
     model = Model(recipe, config, (weights,), {"classes": {HOSTILE: 3}, "leaks": [HOSTILE], "history": HOSTILE})
@@ -238,7 +238,7 @@ def wide(rng: np.random.Generator, channels: int, rows: int, count: int) -> tupl
     values = rng.normal(size=(rows, channels))
     values[rng.random(values.shape) < 0.7] = np.nan
     series = [Series(values, np.arange(float(rows)), names, k, ("a", "b")[k % 2]) for k in range(count)]  # type: ignore[arg-type]
-    recipe = Recipe.learn(series, schema)
+    recipe = learn_recipe(series, schema)
     config = ModelConfig(head=Classification(("a", "b")), hidden_size=4, **recipe.widths)
     weights = {name: rng.normal(0, 0.4, shape).astype(np.float32) for name, shape in config.weight_shapes().items()}
     return Model(recipe, config, (weights,), {}), series

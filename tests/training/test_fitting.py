@@ -10,10 +10,12 @@ import torch
 from training.small_series import SCHEMA, levels, settings, small_classifier, small_forecaster, wave
 
 from memcell import DataWarning, InputError, Series, as_series
-from memcell.data import TableSchema, read_table
-from memcell.data.recipe import Recipe
+from memcell.data import TableSchema
+from memcell.features.learning import learn_recipe
+from memcell.features.recipe import Recipe
 from memcell.model import Model, save
-from memcell.training import Design, TrainingSettings, fit_classifier, fit_forecaster, forecaster
+from memcell.tables import read_table
+from memcell.training import Design, TrainingSettings, fit_classifier, fit_forecaster, forecaster, networks
 
 FITS = {"classify": small_classifier, "forecast": small_forecaster}
 
@@ -66,13 +68,12 @@ def test_words_that_come_late_in_a_forecast() -> None:
 
 def test_a_classifier_scales_by_its_training_series_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     learnt: list[set[Any]] = []
-    learn = Recipe.learn
 
     def watched(series: list[Series], *rest: Any, **options: Any) -> Recipe:
         learnt.append({one.id for one in series})
-        return learn(series, *rest, **options)
+        return learn_recipe(series, *rest, **options)
 
-    monkeypatch.setattr(Recipe, "learn", watched)
+    monkeypatch.setattr(networks, "learn_recipe", watched)
     model = small_classifier(validation=0.25)
     (training,) = learnt
     assert len(training) == 30
@@ -94,13 +95,12 @@ def test_every_class_is_held_out_and_trained_on() -> None:
 
 def test_a_forecaster_decides_by_the_last_part_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     ends: list[float] = []
-    learn = Recipe.learn
 
     def watched(series: list[Series], *rest: Any, **options: Any) -> Recipe:
         ends.append(series[0].times[-1])
-        return learn(series, *rest, **options)
+        return learn_recipe(series, *rest, **options)
 
-    monkeypatch.setattr(Recipe, "learn", watched)
+    monkeypatch.setattr(forecaster, "learn_recipe", watched)
     small_forecaster(validation=0.2)
     # First all but the last fifth, then, when that has told how long, everything.
     assert ends == [95.0, 119.0]

@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from memcell.data import parts, read_table, recipe
-from memcell.data.recipe import Recipe
+from memcell.features import recipe
+from memcell.features.learning import learn_recipe
 from memcell.sklearn import SequenceClassifier, SequenceRegressor, SequenceTagger
+from memcell.tables import parts, read_table
 
 ROLES: dict[str, tuple[Any, dict[str, str]]] = {
     "classifier": (SequenceClassifier, {"label": "died"}),
@@ -61,7 +62,7 @@ def test_the_same_model_comes_of_files(name: str, table: Path, monkeypatch: pyte
 
 def test_prepared_series_lie_in_files(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     contents = read_table(table, id="id", time="t", label="died", ignore=["score", "tag"])
-    learnt = Recipe.learn(contents.series, contents.schema, summary=True)
+    learnt = learn_recipe(contents.series, contents.schema, summary=True)
     in_memory = learnt.apply(contents.series)
     monkeypatch.setattr(recipe, "LARGE", 1)
     in_files = learnt.apply(contents.series)

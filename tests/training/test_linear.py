@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from training.small_series import SCHEMA, levels, settings
 
 from memcell import Series
-from memcell.data.recipe import Recipe
-from memcell.data.shapes import Shapes
+from memcell.features.learning import learn_recipe
+from memcell.features.recipe import Recipe
+from memcell.features.shapes import Shapes
 from memcell.heads import Classification, Head, MultiLabel, Regression
 from memcell.heads.regression import OF_T
 from memcell.model import Model, ModelConfig
@@ -23,10 +24,10 @@ from memcell.training.reading import Wide, by_strength
 from memcell.training.train import Trained
 
 SERIES, LABELS = levels(60)
-RECIPE = Recipe.learn(SERIES, SCHEMA, summary=True)
+RECIPE = learn_recipe(SERIES, SCHEMA, summary=True)
 SCALED = [np.nan_to_num(RECIPE.encoding.scaled(RECIPE.encoding.columns_of(one))) for one in SERIES]
 SHAPES = tuple(Shapes.learn(SCALED, changes=changes) for changes in (False, True))
-FINE = Recipe.learn(levels(260, seed=1)[0], SCHEMA, summary=True, fine=True)
+FINE = learn_recipe(levels(260, seed=1)[0], SCHEMA, summary=True, fine=True)
 RECIPES = (RECIPE, replace(RECIPE, shapes=SHAPES[:1]), replace(RECIPE, shapes=SHAPES), replace(FINE, shapes=SHAPES))
 HIGH = np.array([label == "high" for label in LABELS], np.float32)[:, None]
 CASES: dict[str, tuple[Head, NDArray[np.float32]]] = {
@@ -175,7 +176,7 @@ def test_statistics_are_read_as_finely_as_held_out_series_say(narrow: bool) -> N
     series = [Series(np.array([[one]]), np.zeros(1), ("x",), k, time_kind="number") for k, one in enumerate(last)]
     high = ((last * 8) % 2 < 1 if narrow else last > rng.uniform(0.0, 1.0, 400)).astype(np.float32)
     target = np.stack([1 - high, high], axis=1)
-    recipe = Recipe.learn(series[:260], SCHEMA, summary=True, aligned=False, fine=True)
+    recipe = learn_recipe(series[:260], SCHEMA, summary=True, aligned=False, fine=True)
     config, run = started(CASES["classify"][0], 0.0, recipe)
     steps = recipe.apply(series)
     parts = [Batch.of(steps.sequences(part), None, target[part]) for part in np.split(np.arange(400), [260])]
@@ -228,7 +229,7 @@ def test_few_statistics_are_read_alone_only_where_that_is_better_beyond_doubt(fe
     names = tuple(f"x{c}" for c in range(60))
     series = [Series(one[None], np.zeros(1), names, k, time_kind="number") for k, one in enumerate(values)]
     target = np.stack([1 - high, high], axis=1).astype(np.float32)
-    recipe = Recipe.learn(series[:100], replace(SCHEMA, channels=names), summary=True, aligned=False)
+    recipe = learn_recipe(series[:100], replace(SCHEMA, channels=names), summary=True, aligned=False)
     config, run = started(CASES["classify"][0], 0.0, recipe)
     steps = recipe.apply(series)
     parts = [Batch.of(steps.sequences(part), None, target[part]) for part in np.split(np.arange(200), [100])]

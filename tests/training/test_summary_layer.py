@@ -7,7 +7,7 @@ import pytest
 import torch
 from training.small_series import SCHEMA, levels, settings
 
-from memcell.data.recipe import Recipe
+from memcell.features.learning import learn_recipe
 from memcell.heads import Classification
 from memcell.model import ModelConfig
 from memcell.training import Design, fit_classifier, networks
@@ -15,7 +15,7 @@ from memcell.training.batches import Batch
 from memcell.training.module import SequenceModule, initial_weights
 
 SERIES, LABELS = levels(40)
-RECIPE = Recipe.learn(SERIES, SCHEMA, summary=True)
+RECIPE = learn_recipe(SERIES, SCHEMA, summary=True)
 HEAD = Classification(("low", "high"))
 CONFIG = ModelConfig(head=HEAD, hidden_size=4, **RECIPE.widths)
 TARGET = np.array([[label == "low", label == "high"] for label in LABELS], np.float32)

@@ -252,14 +252,14 @@ def test_a_channel_that_gives_the_answer_away_is_reported() -> None:
 def test_a_long_batch_in_parts_has_the_gradients_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from memcell.data.recipe import Recipe
+    from memcell.features.learning import learn_recipe
     from memcell.heads import Classification, Tagging
     from memcell.training.networks import config_of
 
     rng = np.random.default_rng(0)
     series = [Series(rng.normal(size=(length, 2)), np.arange(length), ("a", "b")) for length in (40, 1, 0, 33)]
     for head in (Classification((0, 1)), Tagging((0, 1))):
-        recipe = Recipe.learn(series, replace(SCHEMA, channels=("a", "b"), time=None, time_kind="order"))
+        recipe = learn_recipe(series, replace(SCHEMA, channels=("a", "b"), time=None, time_kind="order"))
         config = config_of(recipe, head, Design(hidden_size=5, num_layers=2), 4)
         torch.manual_seed(0)
         start = {name: one + 0.1 * torch.randn_like(one) for name, one in initial_weights(config, 40.0).items()}

@@ -28,7 +28,8 @@ from memcell.cli.roles import (
 from memcell.cli.tables import OnDuplicates, check_apart, note, result_columns
 from memcell.contract import InputError
 from memcell.contract.errors import closest
-from memcell.data import Series, TableContents, check_output, read_table
+from memcell.data import Series, check_output
+from memcell.tables import TableContents, read_table
 
 __all__ = ["fit"]
 

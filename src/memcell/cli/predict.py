@@ -9,9 +9,10 @@ from typer import Argument, Option
 
 from memcell.cli.roles import StaticOption
 from memcell.cli.tables import OnDuplicates, check_apart, note, read_for, result_columns
-from memcell.data import Series, check_output, write_table
+from memcell.data import Series, check_output
 from memcell.data.dates import times_in_table
 from memcell.model import Model, load
+from memcell.tables import write_table
 
 __all__ = ["predict"]
 

@@ -88,8 +88,8 @@ def _read_training(
 
 def _lacking(model: Model, table: Path) -> list[str] | None:
     """The target columns that a table lacks or leaves blank throughout; None where there is no target column."""
-    from memcell.data.columns import cleaned, is_text
-    from memcell.data.source import open_table
+    from memcell.tables.columns import cleaned, is_text
+    from memcell.tables.source import open_table
 
     schema = model.recipe.schema
     wanted = [*schema.label, *([] if schema.tag is None else [schema.tag])]

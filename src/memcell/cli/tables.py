@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from memcell.contract import InputError
-from memcell.data import Series, TableSchema, read_table
+from memcell.data import Series, TableSchema
 from memcell.heads import QUANTILES
 from memcell.model import Model
+from memcell.tables import read_table
 
 __all__ = ["OnDuplicates", "check_apart", "note", "read_for", "result_columns", "written"]
 

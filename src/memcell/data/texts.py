@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.data.channels import words_in
 from memcell.data.observations import Observations
+from memcell.data.spelling import words_in
 
 __all__ = ["in_words", "split_texts", "word_sets"]
 

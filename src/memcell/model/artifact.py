@@ -17,7 +17,7 @@ from safetensors.numpy import save as to_bytes
 
 from memcell.contract import InputError
 from memcell.data import check_output, replacing
-from memcell.data.recipe import Recipe
+from memcell.features.recipe import Recipe
 from memcell.model.config import ModelConfig
 from memcell.model.model import Model
 

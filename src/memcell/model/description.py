@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from memcell.contract import LstmSpec
-from memcell.data.channels import Channel, NumberChannel, WordChannel
 from memcell.data.dates import format_times
+from memcell.features.channels import Channel, NumberChannel, WordChannel
 from memcell.heads import Classification, MultiLabel, QuantileForecast, Regression
 from memcell.model.model import Model
 from memcell.model.spans import duration, usual_step

@@ -11,9 +11,9 @@ from memcell.contract import InputError, warn
 from memcell.data import Series
 from memcell.data.arrays import as_series_for
 from memcell.data.cadence import other_steps, other_unit
-from memcell.data.conform import conformed
-from memcell.data.recipe import Recipe
-from memcell.data.steps import Steps
+from memcell.features.conform import conformed
+from memcell.features.recipe import Recipe
+from memcell.features.steps import Steps
 from memcell.heads import Classification, MultiLabel, QuantileForecast, Regression
 from memcell.model.config import ModelConfig
 from memcell.model.stack import NativeEngine, answer_rows, answer_whole, run

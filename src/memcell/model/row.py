@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract import InputError
-from memcell.data.channels import MISSING, MISSING_NUMBER, Channel, WordChannel
 from memcell.data.dates import TimeKind, dates_of, seconds_of
+from memcell.data.spelling import MISSING, MISSING_NUMBER
+from memcell.features.channels import Channel, WordChannel
 
 __all__ = ["observed", "time_of"]
 

@@ -1,7 +1,7 @@
 """Spans of time in words."""
 
 from memcell.data.dates import DAY, TimeKind
-from memcell.data.recipe import Recipe
+from memcell.features.recipe import Recipe
 
 __all__ = ["duration", "usual_step"]
 

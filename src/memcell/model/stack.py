@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from memcell.backends import choose, decay, fill
 from memcell.contract import LstmCall, LstmSpec, LstmWeights, sequences_of
-from memcell.data.steps import Steps
+from memcell.features.steps import Steps
 from memcell.model.config import ModelConfig
 
 __all__ = ["Engine", "NativeEngine", "State", "answer_rows", "answer_whole", "run"]

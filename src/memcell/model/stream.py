@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data import Series
-from memcell.data.channels import WordChannel
 from memcell.data.observations import Observations
-from memcell.data.recipe_state import RecipeState
+from memcell.features.channels import WordChannel
+from memcell.features.recipe_state import RecipeState
 from memcell.model.row import observed, time_of
 from memcell.model.stack import NativeEngine, State, answer_rows, answer_whole, run
 
 if TYPE_CHECKING:
-    from memcell.data.steps import Steps
+    from memcell.features.steps import Steps
     from memcell.model.model import Forecast, Model
 
 __all__ = ["Stream"]

@@ -1,8 +1,8 @@
 """Which mechanisms a model has, and why not the others."""
 
-from memcell.data.channels import NumberChannel
-from memcell.data.summary import STATISTICS
-from memcell.data.windows import FADING
+from memcell.features.channels import NumberChannel
+from memcell.features.summary import STATISTICS
+from memcell.features.windows import FADING
 from memcell.model.mechanisms import FIT_MECHANISMS, MECHANISMS
 from memcell.model.model import Model
 from memcell.model.spans import duration

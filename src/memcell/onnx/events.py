@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memcell.data.steps import Steps
+from memcell.features.steps import Steps
 from memcell.model import ModelConfig
 from memcell.onnx.graph import Graph
 

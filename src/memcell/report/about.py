@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from memcell.data import Series
-from memcell.data.channels import Channel, WordChannel
+from memcell.features.channels import Channel, WordChannel
 from memcell.model import Model
 from memcell.model.description import described
 from memcell.model.spans import usual_step

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.data import Series
-from memcell.data.channels import WordChannel
-from memcell.data.grid import on_grid
+from memcell.features.channels import WordChannel
+from memcell.features.grid import on_grid
 from memcell.model import Model
 from memcell.report.charts import Line, Panel, bars, heat, panels
 from memcell.report.examples import Example, Trace, examples_of

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.data import Series
-from memcell.data.channels import Channel, WordChannel
-from memcell.data.grid import on_grid
 from memcell.data.observations import Observations
+from memcell.features.channels import Channel, WordChannel
+from memcell.features.grid import on_grid
 from memcell.heads import QuantileForecast, Regression
 from memcell.model import Model
 from memcell.report.page import number

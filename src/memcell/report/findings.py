@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.data import Series
-from memcell.data.channels import NumberChannel
+from memcell.features.channels import NumberChannel
 from memcell.heads import Regression
 from memcell.model import Model
 

@@ -17,8 +17,8 @@ from sklearn.preprocessing import StandardScaler
 
 from memcell.contract import InputError
 from memcell.data import Series
-from memcell.data.grid import on_grid
 from memcell.evaluation import evaluate_forecaster, evaluate_model
+from memcell.features.grid import on_grid
 from memcell.heads import QUANTILES, Regression
 from memcell.model import Model
 from memcell.report.summaries import Summaries

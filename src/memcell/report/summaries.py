@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.data import Series
-from memcell.data.channels import Channel, WordChannel
-from memcell.data.recipe import Recipe
+from memcell.features.channels import Channel, WordChannel
+from memcell.features.recipe import Recipe
 
 __all__ = ["Summaries"]
 

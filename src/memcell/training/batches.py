@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memcell.data.steps import Steps
+from memcell.features.steps import Steps
 
 __all__ = ["Batch", "Batches", "Held", "Part"]
 

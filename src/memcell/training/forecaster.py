@@ -11,9 +11,10 @@ from torch import Tensor
 from memcell.contract import InputError, warn
 from memcell.data import Cadence, Series, TableSchema, step_of
 from memcell.data.cadence import other_steps
-from memcell.data.grid import on_grid
-from memcell.data.recipe import Recipe
-from memcell.data.steps import Steps
+from memcell.features.grid import on_grid
+from memcell.features.learning import learn_recipe
+from memcell.features.recipe import Recipe
+from memcell.features.steps import Steps
 from memcell.heads import QuantileForecast
 from memcell.model import Model, ModelConfig
 from memcell.training.batches import Batch, Batches
@@ -70,7 +71,7 @@ def fit_forecaster(
     settings = _with_defaults(settings)
 
     def learn(training: list[Series]) -> Recipe:
-        return Recipe.learn(
+        return learn_recipe(
             training, schema, target, horizon, clipping="clipping" not in design.without, events=False,
             cycles=design.cycles,
         )  # fmt: skip

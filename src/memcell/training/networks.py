@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from memcell.contract import warn
 from memcell.data import Series, TableSchema
-from memcell.data.channels import NumberChannel
-from memcell.data.recipe import Recipe
-from memcell.data.steps import Steps
+from memcell.features.channels import NumberChannel
+from memcell.features.learning import learn_recipe
+from memcell.features.recipe import Recipe
+from memcell.features.steps import Steps
 from memcell.heads import Head
 from memcell.model import FIT_MECHANISMS, Model, ModelConfig
 from memcell.training.batches import Batches
@@ -259,7 +260,7 @@ def recipe_of(
 ) -> Recipe:
     """The recipe learnt from some series as the design says; from others, what these have no value of."""
     on = {name: name not in design.without for name in FIT_MECHANISMS}
-    return Recipe.learn(
+    return learn_recipe(
         series, schema, clipping=on["clipping"], events=design.events, cycles=design.cycles, summary=on["summary"],
         aligned=on["aligned"], shapes=on["linear"] and on["shapes"], contests=on["linear"] and on["contests"],
         words=on["linear"] and on["words"], products=on["products"], fine=on["linear"] and on["fine"],

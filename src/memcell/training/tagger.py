@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from memcell.contract import InputError
 from memcell.data import Series, TableSchema
 from memcell.data.series import is_unknown
-from memcell.data.steps import Steps
+from memcell.features.steps import Steps
 from memcell.heads import Tagging
 from memcell.model import Model
 from memcell.training.batches import Batch, Batches, Held

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from memcell.contract import InputError, warn
 from memcell.contract.errors import listed
 from memcell.data import Series, TableSchema
-from memcell.data.steps import Steps
+from memcell.features.steps import Steps
 from memcell.heads import Classification, Head, MultiLabel, Regression
 from memcell.heads.regression import OF_T, limits_of
 from memcell.model import Model
