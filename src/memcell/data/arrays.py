@@ -258,8 +258,14 @@ def _times_of(name: str, times: object, length: int) -> tuple[NDArray[np.float64
             return seconds_of(given), "date"
         if np.issubdtype(given.dtype, np.timedelta64):
             return np.asarray(given / np.timedelta64(1, "h"), np.float64), "number"  # pyright: ignore[reportOperatorIssue]
-        if np.issubdtype(given.dtype, np.integer):
-            check_whole(f"`times` of {name}", given)
+        odd = [one for one in given.tolist() if isinstance(one, bool | complex)] if given.dtype == object else []
+        if odd or (given.dtype.kind in "bcUS" and given.size):
+            raise TypeError(f"got {odd[0] if odd else given.reshape(-1)[0].item()!r}")
+        whole = given
+        if given.dtype == object:
+            whole = given[np.array([isinstance(one, int | np.integer) for one in given.tolist()], bool)]
+        if whole.dtype.kind in "iuO":
+            check_whole(f"`times` of {name}", whole)
         return given.astype(np.float64), "number"
     except (TypeError, ValueError) as error:
         raise InputError(f"`times` of {name} must be numbers, dates or durations, all of one kind: {error}.") from error

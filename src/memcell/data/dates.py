@@ -65,10 +65,13 @@ def dates_of(given: NDArray[Any]) -> NDArray[np.datetime64]:
         InputError: some have a time zone and some have none.
         TypeError, ValueError: there is something else.
     """
-    zoned = [getattr(one, "tzinfo", None) is not None for one in given.tolist()]
+    known = given[np.array([type(one).__name__ not in ("NoneType", "NaTType") for one in given.tolist()], bool)]
+    zoned = [getattr(one, "tzinfo", None) is not None for one in known.tolist()]
     if any(zoned) and not all(zoned):
         raise InputError("Some of the dates have a time zone and some have none. Give all the same way.")
-    plain = [one.astimezone(UTC).replace(tzinfo=None) for one in given.tolist()] if all(zoned) else given
+    plain = given.copy()
+    if any(zoned):
+        plain = [one.astimezone(UTC).replace(tzinfo=None) if getattr(one, "tzinfo", None) else None for one in plain]
     return np.asarray(plain, dtype="datetime64[us]")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from memcell.contract.errors import InputError
 
-__all__ = ["Observations"]
+__all__ = ["Observations", "values_by_channel"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +120,8 @@ class Observations:
                              f"{len(self.channel)} and {len(self.value)}.")  # fmt: skip
         for which, numbers, limit in (("row", self.row, rows), ("channel", self.channel, len(channels))):
             if len(numbers) and not 0 <= numbers.min() <= numbers.max() < limit:
-                raise InputError(f"An observation of {name} has {which} {numbers.max()}; there are {limit}, from 0.")
+                wrong = numbers.min() if numbers.min() < 0 else numbers.max()
+                raise InputError(f"An observation of {name} has {which} {wrong}; there are {limit}, from 0.")
         unfit = ~np.isfinite(self.value)
         if unfit.any():
             at = int(unfit.argmax())
@@ -127,6 +129,18 @@ class Observations:
                 f"Row {self.row[at] + 1} of {name} is {self.value[at]} in channel {channels[self.channel[at]]!r}. "
                 "Values must be finite, or NaN where missing: replace it."
             )
+
+
+def values_by_channel(seen: Sequence[Observations], channels: int) -> list[list[tuple[int, NDArray[np.float64]]]]:
+    """Of each channel the values it has in each series that has any, with the number of the series."""
+    split: list[list[tuple[int, NDArray[np.float64]]]] = [[] for _ in range(channels)]
+    for number, one in enumerate(seen):
+        order = np.argsort(one.channel, kind="stable")
+        channel, value = one.channel[order], one.value[order]
+        begins = np.flatnonzero(np.diff(channel, prepend=-1))
+        for begin, end in zip(begins, np.append(begins, len(channel))[1:], strict=True):
+            split[channel[begin]].append((number, value[begin:end]))
+    return split
 
 
 _FIELDS = ("row", "channel", "value")

@@ -1,4 +1,4 @@
-"""One messy sequence as the library holds it, and how arrays become a list of them."""
+"""One messy sequence as the library holds it."""
 
 from __future__ import annotations
 
@@ -79,11 +79,15 @@ class Series:
         if not isinstance(self.observations, Observations):
             object.__setattr__(self, "observations", self._from_array(name, self.observations))
         if not isinstance(self.facts, Observations):
-            object.__setattr__(self, "facts", Observations.of_dense(np.asarray(self.facts, np.float64)[None, :]))
+            object.__setattr__(self, "facts", self._facts_from_array(name, self.facts))
         self.observations.check(len(self.times), self.channels, name)
         self.facts.check(1, self.fact_names, name)
         _check_codes(self.observations, self.channels, self.levels, f"channel of {name}")
         _check_codes(self.facts, self.fact_names, self.fact_levels, f"fact of {name}")
+        if self.tags is not None and not isinstance(self.tags, np.ndarray):
+            tags = np.empty(len(self.tags), object)
+            tags[:] = list(self.tags)
+            object.__setattr__(self, "tags", tags)
         if self.tags is not None and len(self.tags) != len(self.times):
             raise InputError(f"`tags` of {name} must have one entry a row; got {len(self.tags)} for {len(self)} rows.")
         check_weight(self.weight, f"`weight` of {name}")
@@ -99,8 +103,9 @@ class Series:
         return self.observations.dense(len(self), len(self.channels))
 
     def between(self, start: int, stop: int | None = None) -> Series:
-        """The rows from ``start`` up to ``stop``, or to the end, as a series."""
-        stop = len(self) if stop is None else stop
+        """The rows from ``start`` up to ``stop``, or to the end, as a series; negative ones count from the end."""
+        start, stop, _ = slice(start, stop).indices(len(self))
+        stop = max(start, stop)
         tags = None if self.tags is None else self.tags[start:stop]
         return replace(
             self, observations=self.observations.between(start, stop), times=self.times[start:stop], tags=tags
@@ -138,6 +143,18 @@ class Series:
                 f"{values.shape}, times of shape {self.times.shape} and {len(self.channels)} channels."
             )
         return Observations.of_dense(values)
+
+    def _facts_from_array(self, name: str, given: object) -> Observations:
+        try:
+            facts = np.asarray(given, np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"`facts` of {name} must be numbers, NaN where unknown; got {given!r}.") from error
+        if facts.shape != (len(self.fact_names),):
+            raise InputError(
+                f"`facts` of {name} must be one number for each of {len(self.fact_names)} `fact_names`; got shape "
+                f"{facts.shape}."
+            )
+        return Observations.of_dense(facts[None, :])
 
     def _check_times(self, name: str) -> None:
         unknown = ~np.isfinite(self.times)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.data.cadence import Cadence
-from memcell.data.observations import Observations
 from memcell.data.schema import Kind
 from memcell.data.series import Series
 from memcell.features.channels import Channel, NumberChannel, WordChannel, scaled
@@ -25,7 +24,7 @@ from memcell.features.summary import Summary, SummaryScaling
 
 __all__ = [
     "aligned_rows", "learn_channel", "patch_of", "products_of", "shapes_of", "span_of", "sparse_or_sets",
-    "summary_of", "uneven", "values_by_channel",
+    "summary_of", "uneven",
 ]  # fmt: skip
 
 Array = NDArray[Any]
@@ -50,18 +49,6 @@ _EVEN, _ABOUT = 0.01, 0.25  # steps that a row of even series may be off, and of
 _MOST_GRID = 3  # times as many rows as there are that an even grid has at most
 _WIDEST = 64  # columns of a patch at most
 _SETS = 0.05  # share of the values beside another one of their row and channel from which on they are sets
-
-
-def values_by_channel(seen: list[Observations], channels: int) -> list[list[tuple[int, Array]]]:
-    """Of each channel the values it has in each series that has any, with the number of the series."""
-    split: list[list[tuple[int, Array]]] = [[] for _ in range(channels)]
-    for number, one in enumerate(seen):
-        order = np.argsort(one.channel, kind="stable")
-        channel, value = one.channel[order], one.value[order]
-        begins = np.flatnonzero(np.diff(channel, prepend=-1))
-        for begin, end in zip(begins, np.append(begins, len(channel))[1:], strict=True):
-            split[channel[begin]].append((number, value[begin:end]))
-    return split
 
 
 def learn_channel(

@@ -91,15 +91,16 @@ class _Layout:
         names, _, levels, kinds = _FIELDS[role]
         given, words = getattr(one, names), getattr(one, levels)
         known: Mapping[str, Kind] = {} if one.schema is None else getattr(one.schema, kinds)
-        wanted = tuple(channel.name for channel in channels)
-        lacking = tuple(name for name in wanted if name not in given and name not in one.silent)
+        wanted, own_place = tuple(channel.name for channel in channels), {name: k for k, name in enumerate(given)}
+        lacking = tuple(name for name in wanted if name not in own_place and name not in one.silent)
         may_lack = role == "fact" or (one.schema is not None and one.schema.channel is not None)
         if lacking and not (may_lack and len(lacking) < len(wanted)):
             raise InputError(
                 f"The series lack the {role} {listed(lacking)}; the model reads {listed(wanted)}. Read the table "
                 "that has it, or name the columns of arrays (`channels`, `facts`)."
             )
-        place = np.array([wanted.index(name) if name in wanted else -1 for name in given], np.int64)
+        numbers = {name: number for number, name in enumerate(wanted)}
+        place = np.array([numbers.get(name, -1) for name in given], np.int64)
         own: dict[str, tuple[str, ...]] = {}
         strange: dict[int, Kind] = {}
         texts: dict[int, list[NDArray[np.int64]]] = {}
@@ -107,7 +108,7 @@ class _Layout:
             name, worded = channel.name, isinstance(channel, WordChannel)
             if name not in words:
                 own |= {name: ()} if worded else {}
-                strange |= {number: "number"} if worded and name in given else {}
+                strange |= {number: "number"} if worded and name in own_place else {}
                 continue
             kind: Kind = known.get(name, channel.kind if isinstance(channel, WordChannel) else "category")
             own[name] = words[name]

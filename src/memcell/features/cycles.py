@@ -8,19 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memcell.contract import InputError
-from memcell.data.dates import TimeKind
+from memcell.data.dates import DAY, TimeKind
 from memcell.data.series import Series
 
 __all__ = ["cycle_features", "periods_of"]
 
 Array = NDArray[np.float64]
 
-DAY = 86400.0
 CALENDAR = (DAY, 7 * DAY, 365.2425 * DAY)  # in seconds since Thursday, 1 January 1970
 _FOUND = 2  # periods at most that are found in data
 _CLEAR = 0.1  # share of the variance that a period must explain to be found
-_CANDIDATES = 400
 _ROWS = 4000  # of a channel that periods are looked for in
+_CANDIDATES = (400, 2 * _ROWS)  # frequencies that are tried, at least and at most
 
 
 def periods_of(series: list[Series], asked: str | Sequence[float]) -> tuple[float, ...]:
@@ -78,7 +77,9 @@ def _detected(series: list[Series]) -> list[float]:
         if not y.std() > 0:
             continue
         span, apart = times[-1], float(np.median(np.diff(times)))
-        frequencies = np.linspace(2 / span, 0.5 / apart, max(_CANDIDATES, int(span / apart)))
+        least, most = _CANDIDATES
+        highest = min(0.5 / apart, 0.5 * most / span)  # of rows in bursts, what twice their mean pace can tell
+        frequencies = np.linspace(2 / span, highest, int(min(max(least, span / apart), most)))
         power = np.array([_explained(times, y, frequency) for frequency in frequencies])
         for at in np.argsort(power)[::-1][:_FOUND]:
             peak = power[at] >= power[max(at - 1, 0) : at + 2].max()

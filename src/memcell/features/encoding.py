@@ -35,7 +35,7 @@ class Encoding:
         of_sources = [np.full(self.source_count(by), number) for number, by in self._sources]
         return np.concatenate([self._numbers, *of_sources])
 
-    @property
+    @cached_property
     def piece_width(self) -> int:
         """Features of a row beside the values of its columns."""
         return sum(one.piece_count for _, one in self._stepwise)
@@ -51,12 +51,12 @@ class Encoding:
         sizes = [(isinstance(one, WordChannel), one.features) for one in self.channels if _is_event(one)]
         return np.flatnonzero(np.repeat([word for word, _ in sizes], [size for _, size in sizes]))
 
-    @property
+    @cached_property
     def event_count(self) -> int:
         """Features of all events."""
         return sum(size for _, size in self.event_kinds)
 
-    @property
+    @cached_property
     def fact_width(self) -> int:
         """S: of a fact of numbers its value, whether it is known, and its pieces; of words one for each."""
         return sum(map(_features_of_fact, self.facts))

@@ -45,8 +45,12 @@ class Evenly:
         places = np.cumsum(np.concatenate([[self.place], steps_on_grid(known[:, -1])]))
         first = np.floor(self.place + _ROUNDING) + 1 if len(self.last) else 0.0
         grid = np.arange(first, np.floor(places[-1] + _ROUNDING) + 1)
-        even = [np.interp(grid, places, column) for column in known[:, :-1].T]
-        return Evenly(rows[-1:], float(places[-1])), np.stack(even, axis=1)
+        here = places[len(self.last) :]
+        if np.array_equal(grid, here):
+            even = rows[:, :-1]
+        else:
+            even = np.stack([np.interp(grid, places, column) for column in known[:, :-1].T], axis=1)
+        return Evenly(rows[-1:], float(places[-1])), even
 
 
 def steps_on_grid(elapsed: Array) -> Array:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from memcell.data.cadence import step_of
+from memcell.data.observations import values_by_channel
 from memcell.data.schema import TableSchema
 from memcell.data.series import Series
 from memcell.features.choices import (
@@ -17,7 +18,6 @@ from memcell.features.choices import (
     sparse_or_sets,
     summary_of,
     uneven,
-    values_by_channel,
 )
 from memcell.features.cycles import periods_of
 from memcell.features.encoding import Encoding

@@ -144,8 +144,12 @@ class Recipe:
 
     def apply(self, series: list[Series]) -> Steps:
         """The series as the stack reads them; what is too large for memory lies in files."""
-        each = len(self.encoding.columns) + self.widths["so_far"]
-        cells = sum(len(one) * each + len(one.observations) for one in series)
+        widths = self.widths
+        each, whole = (
+            widths["channels"] + widths["so_far"],
+            widths["summary"] + sum(size for _, size in widths["shapes"]),
+        )
+        cells = sum(len(one) * each + len(one.observations) + whole for one in series)
         steps = map(self.steps_of, series)
         return Steps.in_files(steps) if cells > LARGE else Steps.concatenate(list(steps))
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from memcell.data.observations import Observations
+from memcell.data.observations import Observations, values_by_channel
 from memcell.data.series import Series
 from memcell.features.channels import Channel, NumberChannel, scaled
 from memcell.features.encoding import Encoding
@@ -24,14 +24,15 @@ def strange_values(encoding: Encoding, series: list[Series], kept: int | None = 
     ):  # fmt: skip
         seen, own = [getattr(each, place) for each in series], kept if place == "observations" else None
         notes += [*_far_numbers(known, seen, own), *_shifted(known, seen, own)]
-        for c, one in enumerate(known):
-            if isinstance(one, NumberChannel):
-                continue
-            words: Counter[str] = Counter()
-            for each, values in zip(series, seen, strict=True):
-                codes, counts = np.unique(values.value[values.channel == c], return_counts=True)
+        worded = [c for c, one in enumerate(known) if not isinstance(one, NumberChannel)]
+        split = values_by_channel(seen, len(known)) if worded else []
+        for c in worded:
+            one, words = known[c], Counter[str]()
+            assert not isinstance(one, NumberChannel)
+            for number, values in split[c]:
+                codes, counts = np.unique(values, return_counts=True)
                 for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
-                    words[getattr(each, levels)[one.name][int(code)]] += count
+                    words[getattr(series[number], levels)[one.name][int(code)]] += count
             known_words = set(one.words)
             strange = {word: count for word, count in words.items() if word not in known_words}
             if one.kind == "text" and strange and len(strange) == len(words):

@@ -5,8 +5,10 @@ Nothing in it is executed when it is read.
 
 import hashlib
 import json
+import math
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,16 @@ def save(model: Model, path: str | os.PathLike[str], overwrite: bool = False) ->
 
 def document_of(model: Model) -> dict[str, Any]:
     """Recipe, configuration and record as values that ``json.dumps`` takes."""
-    return {"recipe": model.recipe.to_json(), "config": model.config.to_json(), "record": model.record}
+    return {"recipe": model.recipe.to_json(), "config": model.config.to_json(), "record": _finite(model.record)}
+
+
+def _finite(value: Any) -> Any:
+    """The same with None in place of numbers that are none, such as losses of a training that came to nothing."""
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def load(path: str | os.PathLike[str]) -> Model:

@@ -158,7 +158,7 @@ def _training(model: Model) -> list[tuple[str, str]]:
             ("held out", f"the last {settings.get('validation', 0.0):.0%} of each series' time: deciding when to stop, "
                          "and how wide the band is; then trained anew on everything"),
             ("epochs", f"{one['epochs']}, of which {one['kept']} were best and done anew ({one['steps']} steps)"),
-            ("loss", f"{model.config.head.measure}: {one['loss']:.6g} on what was held out"),
+            ("loss", f"{model.config.head.measure}: {_listed(each[:1], 'loss')} on what was held out"),
         ]  # fmt: skip
     elif each:
         weighted = ", weighted" if record.get("weighted") or record.get("class_weights") else ""
@@ -204,7 +204,7 @@ def _training(model: Model) -> list[tuple[str, str]]:
 
 
 def _listed(each: Sequence[Mapping[str, Any]], name: str) -> str:
-    return ", ".join(f"{one[name]:.6g}" for one in each)
+    return ", ".join("unknown" if one[name] is None else f"{one[name]:.6g}" for one in each)
 
 
 def _tables(model: Model) -> list[tuple[str, str]]:

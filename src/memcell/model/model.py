@@ -21,7 +21,7 @@ from memcell.model.stream import Stream
 
 __all__ = ["Forecast", "Model"]
 
-_BATCH_ROWS = 200_000  # rows run at once; bounds memory, changes no number
+_BATCH_ROWS, _BATCH_NUMBERS = 200_000, 10_000_000  # run at once, or values of these; bounds memory, changes no number
 _ANSWERED_ROWS = 10_000  # of these, about, whose answers are worked out at once, in float64
 
 
@@ -273,12 +273,14 @@ class Model:
     def _batches(self, series: list[Series], one_by_one: bool = False) -> Any:
         """Steps of some series at a time, in order."""
         batch: list[Steps] = []
-        rows = 0
+        rows = numbers = 0
         for one in series:
-            batch.append(self.recipe.steps_of(one))
-            rows += len(batch[-1].values)
-            if one_by_one or rows >= _BATCH_ROWS:
+            steps = self.recipe.steps_of(one)
+            batch.append(steps)
+            rows += len(steps.values)
+            numbers += steps.values.size + steps.so_far.size + steps.summary.size + steps.wide.size
+            if one_by_one or rows >= _BATCH_ROWS or numbers >= _BATCH_NUMBERS:
                 yield Steps.concatenate(batch)
-                batch, rows = [], 0
+                batch, rows, numbers = [], 0, 0
         if batch:
             yield Steps.concatenate(batch)

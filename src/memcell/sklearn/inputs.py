@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array
 from memcell.contract import InputError
 from memcell.data import Series, TableSchema, as_series
 from memcell.data.arrays import plain_array
-from memcell.data.series import check_weight
+from memcell.data.series import check_weight, is_unknown
 
 __all__ = ["checked_array", "names_of", "one_column", "schema_of", "series_for_fit"]
 
@@ -32,10 +32,13 @@ def series_for_fit(x: Any, sample_weight: Any = None, groups: Any = None) -> lis
         entries = _one_a_series("sample_weight", sample_weight, len(series))
         for k, entry in enumerate(entries):
             check_weight(entry, f"`sample_weight` of series {k}")
+        if not any(entries):
+            raise InputError("The weight of every series is zero; give some a weight above it.")
         series = [replace(one, weight=float(entry)) for one, entry in zip(series, entries, strict=True)]
     if groups is not None:
         entries = _one_a_series("groups", groups, len(series))
-        series = [replace(one, group=entry) for one, entry in zip(series, entries, strict=True)]
+        known = [None if is_unknown(entry) else entry for entry in entries]
+        series = [replace(one, group=entry) for one, entry in zip(series, known, strict=True)]
     return series
 
 
@@ -44,7 +47,8 @@ def _one_a_series(name: str, given: Any, count: int) -> list[Any]:
         array = np.asarray(given)
     except ValueError as error:
         raise InputError(f"`{name}` has entries of several lengths; give one a series, not one a row.") from error
-    entries = array.reshape(-1).tolist()
+    plain = isinstance(given, list | tuple) and array.ndim == 1
+    entries = list(given) if plain else array.reshape(-1).tolist()  # beside a word NumPy makes words of all others
     if len(entries) != count or array.ndim > 1 + (array.shape[1:] == (1,)):
         raise InputError(f"`{name}` has {len(entries)} entries for {count} series; give one a series.")
     return entries

@@ -139,11 +139,9 @@ class SequenceTagger(ClassifierMixin, SequenceEstimator):
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Share of the rows with a known label that get it; with ``sample_weight`` [n], rows count as their series."""
-        series = series_for_fit(X)
+        series = series_for_fit(X, sample_weight)
         tags, found = _tags(series, y), self.predict(X)
-        weights = np.ones(len(tags)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-        if len(weights) != len(tags):
-            raise InputError(f"`sample_weight` has {len(weights)} entries for {len(tags)} series; give one a series.")
+        weights = [1.0 if sample_weight is None else one.weight for one in series]
         right = [
             (tag == guess, weight)
             for row, guesses, weight in zip(tags, found, weights, strict=True)

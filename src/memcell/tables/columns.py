@@ -159,6 +159,8 @@ def _typed_labels(table: Table, text: pl.Series) -> pl.Series:
     known = text.drop_nulls()
     if lower.drop_nulls().is_in(["true", "false"]).all():
         return lower == "true"
+    if known.str.contains(_WHOLE).all():
+        return text.cast(pl.Int64)
     if known.str.contains(_DECIMAL).all():
         return _whole_if_possible(table, text.cast(pl.Float64))
     return text

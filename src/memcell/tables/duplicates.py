@@ -71,8 +71,11 @@ def joined(values: NDArray[np.float64], groups: Groups, how: Literal["mean", "la
     known = ~np.isnan(part)
     if how == "mean":
         count = np.add.reduceat(known, begins, axis=0, dtype=np.int64)
-        total = np.add.reduceat(np.where(known, part, 0.0), begins, axis=0)
-        result[several] = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        # The mean of offsets from one of them, so that equal values give that value exactly.
+        largest = np.maximum.reduceat(np.where(known, part, -np.inf), begins, axis=0)
+        offset = np.where(known, part - np.repeat(largest, groups.sizes[several], axis=0), 0.0)
+        total = np.add.reduceat(offset, begins, axis=0)
+        result[several] = largest + np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
     else:
         positions = np.where(known, np.arange(len(rows))[:, np.newaxis], -1)
         last = np.maximum.reduceat(positions, begins, axis=0)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from memcell.data.observations import values_by_channel
 from memcell.data.schema import TableSchema
 from memcell.data.series import Series
 
@@ -62,9 +63,11 @@ def _fill_values(series: Sequence[Series], schema: TableSchema) -> list[str]:
 
 def _numbers_of(series: Sequence[Series], schema: TableSchema) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Each channel and target that holds numbers, and all of its values."""
-    for c, name in enumerate(series[0].channels if series else ()):
+    names = series[0].channels if series else ()
+    split = values_by_channel([one.observations for one in series], len(names))
+    for name, seen in zip(names, split, strict=True):
         if name not in series[0].levels:
-            yield name, np.concatenate([one.observations.value[one.observations.channel == c] for one in series])
+            yield name, np.concatenate([np.empty(0), *(values for _, values in seen)])
     labels = [one.label if isinstance(one.label, tuple) else (one.label,) for one in series]
     for name, column in zip(schema.label, zip(*labels, strict=True), strict=False):
         numbers = [one for one in column if isinstance(one, int | float) and not isinstance(one, bool) and one == one]

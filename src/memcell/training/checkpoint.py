@@ -77,16 +77,17 @@ class Checkpoint:
         end = time.monotonic()
         self._next_write = end + (end - begin) / _SHARE
 
-    def remove(self) -> None:
-        """Delete the file: the run is done."""
-        self.path.unlink(missing_ok=True)
-
 
 def fingerprint(series: list[Series], *settings: Any) -> str:
     """A digest of the data and of everything else that decides how a fit ends."""
-    digest = hashlib.sha256(repr(settings).encode())
+    digest, worded = hashlib.sha256(repr(settings).encode()), dict[int, bytes]()
     for one in series:
-        digest.update(repr((one.id, one.label, one.channels, one.fact_names, one.group, one.weight)).encode())
+        names = (one.id, one.label, one.time_kind, one.channels, one.fact_names, one.group, one.weight)
+        digest.update(repr(names).encode())
+        for levels in (one.levels, one.fact_levels):
+            if id(levels) not in worded:  # the series of one reading share their words
+                worded[id(levels)] = hashlib.sha256(repr(sorted(levels.items())).encode()).digest()
+            digest.update(worded[id(levels)])
         for part in (one.observations, one.facts):
             for array in (part.row, part.channel, part.value):
                 digest.update(array.tobytes())

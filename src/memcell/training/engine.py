@@ -29,6 +29,8 @@ class TorchEngine:
 
     def fill(self, values: Tensor, last: Tensor, since: Tensor, rate: Tensor) -> Tensor:
         """Gaps filled with what was last seen."""
+        if not last.any():  # nothing is missing after a first value: nothing to fill, and no gradient to look for
+            return values
         return _Fill.apply(values, last, since, rate)  # type: ignore[no-any-return]
 
     def segment_sum(self, values: Tensor, index: Tensor, count: int) -> Tensor:

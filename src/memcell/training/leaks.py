@@ -11,6 +11,7 @@ from memcell.data import Series
 __all__ = ["leaking_channels", "leaking_rows"]
 
 _FEWEST = 10  # series, or rows, with an answer and without from which on telling them apart is no chance
+_AT_ONCE = 10_000_000  # shares whose ranks are worked out at once
 _TELLS = 0.95  # area under the ROC curve from which on it does
 
 
@@ -26,12 +27,14 @@ def leaking_channels(series: list[Series], answers: NDArray[np.bool_]) -> list[s
     if not series:
         return []
     names, width = (*series[0].channels, *series[0].fact_names), len(series[0].channels)
-    shares = np.zeros((len(series), len(names)))
+    shares = np.zeros((len(series), len(names)), np.float32)
     for row, one in zip(shares, series, strict=True):
         first = ~one.observations.repeated
         row[:width] = np.bincount(one.observations.channel[first], minlength=width) / max(1, len(one))
         row[width + one.facts.channel] = 1.0
-    return _named(names, stats.rankdata(shares, axis=0).T @ answers, answers.sum(axis=0), len(series))
+    blocks = np.array_split(np.arange(len(names)), max(1, shares.size // _AT_ONCE))
+    ranks = [stats.rankdata(shares[:, some], axis=0).T @ answers for some in blocks]
+    return _named(names, np.concatenate(ranks), answers.sum(axis=0), len(series))
 
 
 def leaking_rows(series: list[Series], codes: list[NDArray[np.int64]], classes: int) -> list[str]:

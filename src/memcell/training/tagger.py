@@ -21,11 +21,12 @@ from memcell.training.leaks import leaking_rows
 from memcell.training.networks import fit_members
 from memcell.training.record import record_of
 from memcell.training.settings import Design, TrainingSettings
-from memcell.training.whole import counting
+from memcell.training.whole import answered, counting, weights_of
 
 __all__ = ["check_tags", "fit_tagger"]
 
 _STRETCH = 300  # rows of a series that a training step sees at once
+_HELD_ROWS = 10_000  # held-out rows a batch, about
 
 
 def check_tags(series: Sequence[Series], tags: Sequence[Any]) -> None:
@@ -70,6 +71,9 @@ def fit_tagger(
     every = np.concatenate(codes)
     counts = np.bincount(every[every >= 0], minlength=len(classes))
     each = class_weights(classes, counts, class_weight)
+    codes = [np.where((code >= 0) & (each[code] > 0), code, -1) for code in codes]
+    series, codes = answered(series, codes, np.array([(code >= 0).any() for code in codes], bool), "label")
+    weights = weights_of(series)
     one_hot = np.eye(len(classes), dtype=np.float32)
     weighted = class_weight is not None or any(one.weight != 1 for one in series)
 
@@ -78,7 +82,7 @@ def fit_tagger(
             part = Steps.concatenate([steps.stretch(b, start, stop) for b, start, stop in pieces])
             target = np.concatenate([codes[b][start:stop] for b, start, stop in pieces])
             rows = np.flatnonzero(target >= 0)
-            of_series = np.concatenate([np.full(stop - start, series[b].weight) for b, start, stop in pieces])
+            of_series = np.concatenate([np.full(stop - start, weights[b]) for b, start, stop in pieces])
             weight = (each[target[rows]] * of_series[rows]).astype(np.float32) if weighted else None
             return Batch.of(part, rows, one_hot[target[rows]], weight)
 
@@ -101,8 +105,10 @@ def fit_tagger(
             for part in np.array_split(np.arange(len(pieces)), min(count, len(pieces))):
                 yield of([pieces[k] for k in part])
 
-        held = [(int(b), 0, len(series[b])) for b in validation if (codes[b] >= 0).any()]
-        return Batches(draw, count, Held(lambda k: of([held[k]]), len(held)))
+        held = [(int(b), 0, len(series[b])) for b in validation]
+        ends = np.cumsum([len(series[b]) for b in validation]) // _HELD_ROWS
+        together = np.split(np.arange(len(held)), np.flatnonzero(np.diff(ends)) + 1) if held else []
+        return Batches(draw, count, Held(lambda k: of([held[b] for b in together[k]]), len(together)))
 
     head, design = Tagging(tuple(classes)), design or Design()
     model = fit_members(series, head, schema, settings, design, batches, None, checkpoint)

@@ -1,6 +1,5 @@
 """Training of what is read from whole series: a class, several labels, or numbers."""
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from memcell.contract import InputError, warn
 from memcell.contract.errors import listed
 from memcell.data import Series, TableSchema
+from memcell.data.series import is_unknown
 from memcell.features.steps import Steps
 from memcell.heads import Classification, Head, MultiLabel, Regression
 from memcell.heads.regression import OF_T, limits_of
@@ -25,7 +25,7 @@ from memcell.training.networks import begun, fit_members, pass_once
 from memcell.training.record import record_of
 from memcell.training.settings import Design, TrainingSettings
 
-__all__ = ["Partial", "counting", "fit_classifier", "fit_multilabel", "fit_regressor"]
+__all__ = ["Partial", "answered", "counting", "fit_classifier", "fit_multilabel", "fit_regressor", "weights_of"]
 
 _HELD = 256  # held-out series a batch
 _FAR = 10.0  # spreads of the targets of the first pass that half of later ones are away
@@ -84,14 +84,13 @@ def fit_classifier(
     codes = np.array([classes.index(plain(label)) for label in labels])
     counts = np.bincount(codes, minlength=len(classes))
     each = class_weights(classes, counts, class_weight)
-    weights = np.array([one.weight for one in series]) * each[codes]
     targets = np.eye(len(classes), dtype=np.float32)[codes]
     record = {
         "classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)},
         "class_weights": None if class_weight is None else each.tolist(),
         "leaks": leaking_channels(series, targets > 0),
     }
-    problem = _Problem(Classification(tuple(classes)), targets, weights.astype(np.float32), codes, record)
+    problem = _Problem(Classification(tuple(classes)), targets, weights_of(series, each[codes]), codes, record)
     return _fit(series, problem, schema, settings, design or Design(), checkpoint, partial)
 
 
@@ -116,21 +115,20 @@ def fit_multilabel(
     if given.ndim != 2 or given.shape[1] != len(names):
         raise InputError(f"Of several labels there must be one column for each of {', '.join(names)}.")
     for name, column in zip(names, given.T, strict=True):
-        strange = next((k for k, value in enumerate(column) if value not in (0, 1)), None)
+        strange = next((k for k, value in enumerate(column) if is_unknown(value) or value not in (0, 1)), None)
         if strange is not None:
             value = column[strange]
-            what = "is blank" if isinstance(value, float) and math.isnan(value) else f"is {value!r}"
+            what = "is blank" if is_unknown(value) else f"is {value!r}"
             raise InputError(
                 f"Label {name!r} {what} for series {series[strange].id!r}; of several labels each must be 0 or 1. "
                 "Write it so, leave the series out where it is unknown, or learn the labels one by one."
             )
     targets = given.astype(np.float64)
-    weights = np.array([one.weight for one in series], np.float32)
     record = {
         "labels": {name: int(count) for name, count in zip(names, targets.sum(axis=0), strict=True)},
         "leaks": leaking_channels(series, targets > 0),
     }
-    problem = _Problem(MultiLabel(tuple(names)), targets.astype(np.float32), weights, None, record)
+    problem = _Problem(MultiLabel(tuple(names)), targets.astype(np.float32), weights_of(series), None, record)
     return _fit(series, problem, schema, settings, design or Design(), checkpoint, partial)
 
 
@@ -154,6 +152,7 @@ def fit_regressor(
     series, targets = counting(series, np.asarray(targets, np.float64).reshape(len(series), len(names)))
     if np.isinf(targets).any():
         raise InputError("A target is infinite. Give a finite number, or NaN where it is unknown.")
+    series, targets = answered(series, targets, np.any(~np.isnan(targets), axis=1), "target")
     known = ~np.isnan(targets)
     silent = [name for name, count in zip(names, known.sum(axis=0), strict=True) if count < 2]
     if silent and not (partial and partial.model):
@@ -169,7 +168,7 @@ def fit_regressor(
     if partial and partial.model:
         head = partial.model.config.head
         assert isinstance(head, Regression)
-    weights = np.array([one.weight for one in series], np.float32)
+    weights = weights_of(series)
     record = {
         "targets": {name: int(count) for name, count in zip(names, known.sum(axis=0), strict=True)},
         "leaks": leaking_channels(series, targets > center),
@@ -241,11 +240,33 @@ def counting(series: list[Series], given: Any) -> tuple[list[Series], Any]:
         InputError: none is left.
     """
     kept = _above_zero(np.array([one.weight for one in series]))
+    if len(kept) < len(series):
+        warn(f"{len(series) - len(kept):,} of {len(series):,} series have a weight of 0 and are left out.")
+    return _only(kept, series, given)
+
+
+def answered(series: list[Series], given: Any, known: Any, what: str) -> tuple[list[Series], Any]:
+    """The series of which what is to be learnt is known, and what is given for each: others would be held out, and say
+    nothing; all where it is known of none."""
+    kept = np.flatnonzero(known)
+    if not len(kept):
+        return series, given
+    if len(kept) < len(series):
+        warn(f"{len(series) - len(kept):,} of {len(series):,} series have no known {what} and are left out.")
+    return _only(kept, series, given)
+
+
+def weights_of(series: list[Series], times: Any = 1.0) -> NDArray[np.float32]:
+    """How much each series counts, about 1 in the mean: how weights compare is all that matters, and float32 has no
+    room for the sums of very large or small ones."""
+    weights = np.array([one.weight for one in series], np.float64)
+    weights = weights / weights.mean() * times
+    return weights.astype(np.float32)
+
+
+def _only(kept: NDArray[np.int64], series: list[Series], given: Any) -> tuple[list[Series], Any]:
     if len(kept) == len(series):
         return series, given
-    count = len(series) - len(kept)
-    told = f"{count:,} of {len(series):,} series have a weight of 0 and are left out."
-    warn(told)
     return [series[k] for k in kept], given[kept] if isinstance(given, np.ndarray) else [given[k] for k in kept]
 
 
