@@ -18,7 +18,8 @@ from memcell.heads.regression import OF_T
 from memcell.model import Model, ModelConfig
 from memcell.training import Design, fit_classifier, networks
 from memcell.training.batches import Batch, Batches
-from memcell.training.linear import _mean_of_best, fit_linear, learnt, with_linear
+from memcell.training.judging import learnt
+from memcell.training.linear import _mean_of_best, fit_linear, with_linear
 from memcell.training.module import SequenceModule, initial_weights
 from memcell.training.reading import Wide, by_strength
 from memcell.training.train import Trained
@@ -251,6 +252,7 @@ def test_a_network_that_has_not_learnt_what_others_have_is_left_out() -> None:
     assert found is not None
     sure = 4 * (2 * found.target - 1)
     good = replace(found, deep=sure + 0.1 * torch.randn(sure.shape, generator=torch.Generator().manual_seed(0)))
-    assert learnt(head, [found, good, None, good]) == [False, True, True, True]
-    assert learnt(head, [found, None]) == [True, True]
-    assert learnt(head, [None]) == [True]
+    poor, well = found.losses(head), good.losses(head)
+    assert learnt([poor, well, None, well]) == [False, True, True, True]
+    assert learnt([poor, None]) == [True, True]
+    assert learnt([None]) == [True]

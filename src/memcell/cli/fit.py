@@ -150,6 +150,8 @@ def fit(
         f"Trained on {record['series']} series, {record['rows']} rows: validation loss "
         f"{record['validation_loss']:.4f} after {record['steps']} steps."
     )
+    if record["interrupted"] and partial.exists():
+        note(f"{partial} holds the unfinished run: the same command with --resume --overwrite goes on with it.")
     print(f"Model: {out}")
 
 

@@ -12,18 +12,19 @@ from memcell.features.encoding import Encoding
 __all__ = ["strange_values"]
 
 _SOME = 0.02  # share of the values of a channel that may lie beyond its limits
+_SHOWN = 5  # notes of one kind
 _SHIFT, _MANY = 1.0, 20  # scales by which the mean of so many series, or more, may lie elsewhere
 
 
 def strange_values(encoding: Encoding, series: list[Series], kept: int | None = None) -> list[str]:
     """What the user should know of values that training did not know: words, and numbers far out of its range; of the
     channel ``kept`` these count too."""
-    notes = _unread(encoding.channels, series)
+    notes = _first(_unread(encoding.channels, series))
     for place, levels, known in (
         ("observations", "levels", encoding.channels), ("facts", "fact_levels", encoding.facts),
     ):  # fmt: skip
         seen, own = [getattr(each, place) for each in series], kept if place == "observations" else None
-        notes += [*_far_numbers(known, seen, own), *_shifted(known, seen, own)]
+        notes += [*_first(_far_numbers(known, seen, own)), *_first(_shifted(known, seen, own))]
         worded = [c for c, one in enumerate(known) if not isinstance(one, NumberChannel)]
         split = values_by_channel(seen, len(known)) if worded else []
         for c in worded:
@@ -52,7 +53,16 @@ def _unread(channels: tuple[Channel, ...], series: list[Series]) -> list[str]:
     if not silent.any():
         return []
     found = {int(c) for each in series for c in np.unique(each.observations.channel[silent[each.observations.channel]])}
-    return [f"{channels[c].name!r} has values, of which training had none; they are not used." for c in sorted(found)]
+    return [
+        f"{channels[c].name!r} has values, of which the series that channels were learnt from had none: not used."
+        for c in sorted(found)
+    ]
+
+
+def _first(notes: list[str]) -> list[str]:
+    """The first of many notes of one kind, and how many more there are."""
+    more = len(notes) - _SHOWN
+    return notes if more < 2 else [*notes[:_SHOWN], f"The same is true of {more:,} more channels."]
 
 
 def _far_numbers(known: tuple[Channel, ...], seen: list[Observations], kept: int | None) -> list[str]:

@@ -144,6 +144,8 @@ def _data(model: Model) -> list[tuple[str, str]]:
     leaks = record.get("leaks")
     if leaks:
         rows.append(("suspicious", f"{', '.join(leaks)}: whether it is missing tells what is to be learnt"))
+    if record.get("copies"):
+        rows.append(("suspicious", f"{', '.join(record['copies'])}: tells exactly what is to be learnt"))
     return rows
 
 
@@ -190,9 +192,11 @@ def _training(model: Model) -> list[tuple[str, str]]:
     if record.get("interrupted"):
         rows.append(("interrupted", "by Ctrl-C; the best so far was kept"))
     if settings:
-        chosen = record["chosen"]
+        chosen, asked = record["chosen"], record.get("asked", {})
         given = [f"{name.replace('_', ' ')} {value:g}" for name, value in settings.items() if name not in chosen]
         found = [f"{name.replace('_', ' ')} {settings[name]:g}" for name in chosen if settings[name] is not None]
+        built = (("hidden_size", "hidden size"), ("members", "networks"))
+        given += [f"{said} {asked[name]}" for name, said in built if asked.get(name) is not None]
         rows.append(("settings", ", ".join(given)))
         if found:
             rows.append(("", f"chosen from the data: {', '.join(found)}"))
@@ -261,7 +265,7 @@ def _channel(one: Channel, seen: Sequence[Any]) -> tuple[str, ...]:
         more = ", ..." if len(one.words) > _WORDS else ""
         return (one.name, *counts, f"{one.kind}, {len(one.words)} words: {', '.join(one.words[:_WORDS])}{more}")
     if one.silent:
-        return (one.name, *counts, "no value in training, not read")
+        return (one.name, *counts, "no value where channels were learnt, not read")
     if len(seen) == 4 and seen[2] == seen[3]:
         return (one.name, *counts, f"{seen[2]:.6g}", "", "always the same in training")
     scale = f"{one.scale:.6g}{', as events' if one.events else ''}"

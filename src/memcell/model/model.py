@@ -254,7 +254,8 @@ class Model:
         column, which = self.recipe.schema.channels[channel], "" if one.id is None else f" of {one.id!r}"
         return [
             f"{len(blank):,} of {len(series):,} series end without {column!r}: it is blank in the last {rows} rows"
-            f"{which}. The forecast starts after them; leave them out for one that starts after the last value."
+            f"{which}. The forecast starts after them; leave them out for one that starts after the last value. What "
+            "is known of the future beside it is not used."
         ]
 
     def can_start(self, one: Series) -> bool:

@@ -40,16 +40,15 @@ def head(model: Model, series: list[Series], source: str) -> list[Html]:
         ("networks", _networks(model)),
         ("gates see the cell", f"peepholes: {model.config.spec.peephole}"),
     ]
-    leaks = model.record.get("leaks")
-    warning = (
-        paragraph(f"Whether {_named(leaks)} is missing tells what is to be learnt. Is it known beforehand?", note=True)
-        if isinstance(leaks, Sequence) and leaks
-        else Html("")
-    )
+    suspicious = [
+        paragraph(said.format(_named(found)), note=True)
+        for name, said in _SUSPICIOUS.items()
+        if isinstance(found := model.record.get(name), Sequence) and found
+    ]
     return [
         paragraph(_task(model), _reads(model)),
         paragraph(_trained(model)),
-        warning,
+        *suspicious,
         paragraph(data),
         table(("", ""), known, "The model", numbers=False),
         *(
@@ -57,9 +56,15 @@ def head(model: Model, series: list[Series], source: str) -> list[Html]:
             for part in described(model)
             if part.title in _PARTS
         ),
-        _listed("channels", model.recipe.channels),
-        _listed("facts", model.recipe.facts),
+        _listed("channels", model.recipe.channels, model.record.get("seen")),
+        _listed("facts", model.recipe.facts, model.record.get("facts_seen")),
     ]
+
+
+_SUSPICIOUS = {
+    "leaks": "Whether {} is missing tells what is to be learnt. Is it known beforehand?",
+    "copies": "{} tells exactly what is to be learnt. Is it a copy of the target?",
+}
 
 
 def _sets(series: list[Series]) -> str:
@@ -142,9 +147,9 @@ def _trained(model: Model) -> str:
         on += " (" + ", ".join(f"{short(name, 30)}: {count:,}" for name, count in classes.items()) + ")"
     text = f"It was trained on {on}." if on else "What it was trained on is not on record."
     if _whole(record.get("validation_series")):
-        text += (
-            f" {_count(record['validation_series'], 'series', 'series')} of them were held out to decide when to stop."
-        )
+        several = "Each network held" if len(_history(model)) > 1 else "The network held"
+        held = _count(record["validation_series"], "series", "series")
+        text += f" {several} {held} of them out to decide when to stop."
     if record.get("interrupted") is True:
         text += " Training was interrupted, and the best network so far kept."
     return text
@@ -159,20 +164,24 @@ def _networks(model: Model) -> str:
     return f"{average}{layers}, {_count(weights, 'weight')}"
 
 
-def _listed(what: str, known: tuple[Channel, ...]) -> Html:
+def _listed(what: str, known: tuple[Channel, ...], seen: Any) -> Html:
     if not known:
         return Html("")
-    rows = [(short(one.name, 60), one.kind, _contents(one)) for one in known[:_LISTED]]
+    record = seen if isinstance(seen, Mapping) else {}
+    rows = [(short(one.name, 60), one.kind, _contents(one, record.get(one.name, ()))) for one in known[:_LISTED]]
     more = paragraph(f"{len(known) - _LISTED} more are not listed.", note=True) if len(known) > _LISTED else Html("")
     title = f"{'Channels' if what == 'channels' else 'Facts'} as training saw them"
     return details(title, table(("name", "kind", "values"), rows, title, numbers=False), more)
 
 
-def _contents(one: Channel) -> str:
+def _contents(one: Channel, seen: Sequence[Any]) -> str:
+    """What a channel holds, where on record with values, series, the least and the largest."""
     if isinstance(one, WordChannel):
         return f"{_count(len(one.words), 'word')}: {_named(one.words)}" if one.words else "no known words"
     if one.silent:
         return "none in training; it is not read"
+    if len(seen) == 4 and seen[2] == seen[3]:
+        return f"always {number(seen[2])}"
     return f"mean {number(one.center)}, standard deviation {number(one.scale)}"
 
 

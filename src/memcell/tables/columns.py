@@ -189,7 +189,8 @@ def _numbers_in_text(table: Table, column: pl.Series, what: str = "Channel") -> 
         .select(pl.when(pl.first() == "true").then(1.0).when(pl.first() == "false").then(0.0))
         .to_series()
     )
-    parsed = parsed.zip_with(parsed.is_not_null(), truth)
+    if numbers.drop_nulls().is_in([0.0, 1.0]).all():  # true among other numbers is a mistake
+        parsed = parsed.zip_with(parsed.is_not_null(), truth)
     text = parsed.is_null() & rest.is_not_null() & ~lower.is_in(MISSING_NUMBER)
     if text.any():
         first = int(text.arg_max() or 0)

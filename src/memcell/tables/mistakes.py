@@ -33,6 +33,8 @@ def likely_mistakes(series: Sequence[Series], schema: TableSchema) -> list[str]:
     labels = {label for one in series for label in _strings(one.label)}
     labels |= {tag for one in series if one.tags is not None for tag in set(_strings(tuple(one.tags)))}
     named = [(f"Channel {name!r}", every) for name, every in words.items()] + [("The target", labels)]
+    if schema.channel is not None and series:
+        named.append((f"Column {schema.channel!r}", set(series[0].channels)))
     return notes + [note for name, every in named if (note := _written_two_ways(name, every)) is not None]
 
 

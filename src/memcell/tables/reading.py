@@ -222,5 +222,11 @@ def _unnamed_notes(table: Table, used: set[str]) -> list[str]:
             f"Column {positions} of {table.name} has no name (often row numbers) and is not used. Name it to use it."
         ]
     written = [name for name in table.frame.columns if written_index(name) and name not in used]
+    if table.index:
+        index = ", ".join(table.index)
+        notes.append(
+            f"The index ({index}) of {table.name} is no column and is not read. If it says when or of what a row is, "
+            "give `table.reset_index()` and name the column."
+        )
     return notes + [f"Column {name!r} of {table.name} looks like row numbers and is not used. Rename it to use it."
                     for name in written]  # fmt: skip

@@ -19,6 +19,7 @@ from memcell.tables.table_libraries import nw, pl
 
 _SEPARATORS = {".csv": None, ".tsv": "\t"}
 _QUOTES = 'Is there a quote (") within a text? The text must stand in quotes then, and the quote be doubled.'
+_LIST = r"^\[\s*[+-]?(?:[0-9.]+(?:[eE][+-]?[0-9]+)?|nan)(?:[,\s]+[+-]?(?:[0-9.]+(?:[eE][+-]?[0-9]+)?|nan))*\s*\]$"
 _SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 
 
@@ -31,7 +32,7 @@ class Table:
         name: what messages call the table.
         lines: [N], int64, the line of the file on which each row begins; None where there are no lines.
         unnamed: the positions, from 1, of columns without a name, which `frame` leaves out.
-        index: the names of a pandas index, whose levels are no columns.
+        index: what the levels of a pandas index are called, which are no columns.
         known: whether a model says what the columns mean, so that messages advise no other meaning.
         places: int64 [N], where the file has the rows, from 0; None: all of them are here.
     """
@@ -130,13 +131,26 @@ def _read_csv(data: bytes, name: str, separator: str | None) -> Table:
         raise InputError(f"{name} cannot be read as CSV: {error}. {_QUOTES}") from error
     if frame.shape != (len(layout.blank), len(layout.header)):
         raise InputError(f"{name} cannot be read as CSV. {_QUOTES}")
-    if layout.blank.any():
-        frame = frame.filter(pl.Series(~layout.blank))
+    blank, lines = layout.blank, layout.lines
+    if blank.any():
+        frame = frame.filter(pl.Series(~blank))
+    filled = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
+    if len(layout.header) > 1 and len(filled):  # rows of bare separators, as spreadsheets leave them at the end
+        frame, lines = frame.head(filled[-1] + 1), lines[: filled[-1] + 1]
     named = [position for position, column in enumerate(layout.header) if column]
     columns = frame.get_columns()
     frame = pl.DataFrame([columns[position].rename(layout.header[position]) for position in named])
     unnamed = tuple(position + 1 for position, column in enumerate(layout.header) if not column)
-    return Table(frame, name, layout.lines, unnamed)
+    return Table(frame.with_columns(map(_lists_in, frame.get_columns())), name, lines, unnamed)
+
+
+def _lists_in(text: pl.Series) -> pl.Series:
+    """A column whose cells are all lists of numbers, written [0.1, -2] or [0.1 -2], as lists; others as they are."""
+    first = text.drop_nulls().head(1)
+    if not len(first) or not first[0].startswith("[") or not text.drop_nulls().str.contains(_LIST).all():
+        return text
+    entries = text.str.strip_chars("[] \n").str.replace_all(r"[,\s]+", " ").str.split(" ")
+    return entries.cast(pl.List(pl.Float64))
 
 
 def _check_names(names: list[str], table: str) -> None:
@@ -167,8 +181,16 @@ def _open_frame(source: object) -> Table:
     names = [str(label) for label in labels]
     _check_names(names, table)
     columns = [_polars_column(native, label, name) for label, name in zip(labels, names, strict=True)]
-    levels = getattr(nw.maybe_get_index(native), "names", ())
-    return Table(pl.DataFrame(columns), table, index=tuple(str(level) for level in levels if level is not None))
+    return Table(pl.DataFrame(columns), table, index=_index_names(nw.maybe_get_index(native)))
+
+
+def _index_names(index: Any) -> tuple[str, ...]:
+    """What levels of a pandas index are called; of those without a name only one of dates counts, others are numbers of
+    rows."""
+    levels = list(getattr(index, "names", ()))
+    named = tuple(str(level) for level in levels if level is not None)
+    dated = str(getattr(index, "dtype", "")).startswith(("datetime64", "period", "timedelta64"))
+    return named or (("of times",) if dated else ())
 
 
 def _polars_column(frame: Any, label: Any, name: str) -> pl.Series:

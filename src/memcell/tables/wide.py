@@ -15,6 +15,8 @@ from memcell.tables.columns import channel_values, vector_values
 from memcell.tables.duplicates import Conflict, Duplicates, find_conflict, groups_of, joined
 from memcell.tables.grouping import Members, Rows, called
 from memcell.tables.roles import Roles
+from memcell.tables.source import Table
+from memcell.tables.times import is_clock
 from memcell.tables.words import kind_of, levels_of
 
 __all__ = ["wide_rows"]
@@ -112,9 +114,25 @@ def _conflict_message(
     return (
         f"Time {table.frame[time][first]} comes twice in {called(members.ids[codes[conflict.first]])}: "
         f"{channel!r} is {shown[0]} in {table.row(first)} and {shown[1]} in {table.row(second)}. "
-        "Correct one, or let such rows be joined: `duplicates='mean'` or 'last' (on the command line "
-        f"`--duplicates mean` or `--duplicates last`).{_if_long(channels, words)}"
+        f"Correct one.{_if_several(table, members, time, words)}{_if_long(channels, words)}{_if_clock(table, time)} "
+        "If they are of one moment, let such rows be joined: `duplicates='mean'` or 'last' (on the command line "
+        "`--duplicates mean` or `--duplicates last`)."
     )
+
+
+def _if_several(table: Table, members: Members, time: str, words: dict[str, tuple[str, ...]]) -> str:
+    """What to do if the rows are of several series, and a column names them."""
+    if len(members.ids) > 1:
+        return ""
+    for name in words:
+        if not table.frame.select(time, name).is_duplicated().any():
+            return f" If {name!r} names the series, say so: `id={name!r}` (on the command line `--id {name}`)."
+    return ""
+
+
+def _if_clock(table: Table, time: str) -> str:
+    """What to do if times are clocks, which may pass midnight."""
+    return " If the clock tells the time of day, give dates with it." if is_clock(table.frame[time]) else ""
 
 
 def _if_long(channels: tuple[str, ...], words: dict[str, tuple[str, ...]]) -> str:

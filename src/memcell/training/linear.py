@@ -13,16 +13,16 @@ from torch import Tensor
 from memcell.heads import Head
 from memcell.model import ModelConfig
 from memcell.training.batches import Batches
+from memcell.training.judging import Losses, beyond_doubt, each_loss
 from memcell.training.module import SequenceModule
 from memcell.training.reading import Wide, by_strength, fits, fits_of_many
 from memcell.training.train import Trained
 
-__all__ = ["Linear", "fit_linear", "learnt", "with_blank", "with_linear"]
+__all__ = ["Linear", "fit_linear", "with_blank", "with_linear"]
 
 _STRONGEST = (8, 64)  # statistics that are tried alone
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of what is linear
-_ERRORS = 2  # standard errors within which one loss cannot be told from another
-_HOPELESS = 4  # the same, beyond which a network has learnt nothing of what another one has
+_FEWEST = 16  # held-out series by which readings are chosen, where others are never held out
 
 
 def _places(config: ModelConfig) -> list[dict[str, NDArray[np.int64]]]:
@@ -63,6 +63,7 @@ class Linear:
         few: of the strongest statistics alone, one a number of them and prior; none where there are not more.
         deep: what the network says of the series that it held out.
         target, weight: of these series.
+        series: how many there are, with those that it was trained on.
     """
 
     readings: list[list[_Reading]]
@@ -70,6 +71,11 @@ class Linear:
     deep: Tensor
     target: Tensor
     weight: Tensor
+    series: int
+
+    def losses(self, head: Head) -> Losses:
+        """Of the network alone."""
+        return each_loss(head, self.deep, self.target), self.weight.numpy()
 
 
 def fit_linear(config: ModelConfig, run: Trained, batches: Batches, selection: bool = True) -> Linear | None:
@@ -101,7 +107,7 @@ def fit_linear(config: ModelConfig, run: Trained, batches: Batches, selection: b
     few = [one for count in counts for one in read(f"{count} strongest statistics", strongest[:count])]
     module = SequenceModule(config, 0.0, {name: torch.from_numpy(one) for name, one in run.weights.items()})
     deep = torch.cat([module.answers(batch) for batch in batches.validation])
-    return Linear(readings, few, deep, held.target, held.weight)
+    return Linear(readings, few, deep, held.target, held.weight, len(held.weight) + len(training.weight))
 
 
 def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | None]) -> list[Trained]:
@@ -109,9 +115,10 @@ def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | N
 
     In which way features of a kind are read, and how strongly the weights are kept small, is what gives the least loss
     on the series that each network held out, taken together; the strongest statistics alone are read only where their
-    loss there is less by more than two standard errors. The shares of networks and readings in the answer are the mean
-    of all those whose loss there is not larger than the least by more than two standard errors: a network has stopped
-    by these series, and of few of them alone it would always seem the best.
+    loss there is less by more than two standard errors. Where the networks together held out very few series, and not
+    all that there are, nothing is read: of many readings one would be right of these by chance. The shares of networks
+    and readings in the answer are the mean of all those whose loss there is not larger than the least by more than two
+    standard errors: a network has stopped by these series, and of few of them alone it would always seem the best.
 
     Args:
         head: whose loss it is.
@@ -119,13 +126,16 @@ def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | N
         linear: what ``fit_linear`` found beside each.
     """
     beside = [one for one in linear if one is not None]
+    judged = sum(len(one.weight) for one in beside)
     if not beside:
         return list(runs)
+    if judged < min(_FEWEST, beside[0].series):
+        return [replace(run, shares={"network": 1.0}) for run in runs]
     weight = np.concatenate([one.weight.numpy() for one in beside]).astype(np.float64)
 
     def losses(answers: Iterable[Tensor]) -> list[NDArray[np.float32]]:
         """Of each network, of each series that it held out."""
-        return [_each_loss(head, says, one) for says, one in zip(answers, beside, strict=True)]
+        return [each_loss(head, says, one.target) for says, one in zip(answers, beside, strict=True)]
 
     def mean(reading: Sequence[_Reading]) -> float:
         loss = float(np.average(np.concatenate(losses(one.says for one in reading)), weights=weight))
@@ -136,7 +146,7 @@ def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | N
     few = min(zip(*(one.few for one in beside), strict=True), key=mean, default=readings[0])
     loss_of_all, loss_of_few = (np.concatenate(losses(one.says for one in some)) for some in (readings[0], few))
     with np.errstate(invalid="ignore"):  # of losses that are infinite
-        if _beyond_doubt(loss_of_all - loss_of_few, weight):
+        if beyond_doubt(loss_of_all - loss_of_few, weight):
             readings[0] = few
     says = [torch.stack([one.deep, *(of_kind[k].says for of_kind in readings)]) for k, one in enumerate(beside)]
 
@@ -149,38 +159,6 @@ def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | N
     return [run if one is None else _mixed(run, *next(own), shares) for run, one in zip(runs, linear, strict=True)]
 
 
-def learnt(head: Head, linear: Sequence[Linear | None]) -> list[bool]:
-    """Which networks to keep: not those whose loss on the series that they held out, without what is linear, is by four
-    standard errors larger than the least of all.
-
-    Of a problem that is hard to begin with some networks never find out what others do, and would count as much as
-    these.
-    """
-    found = [None if one is None else _mean_and_error(_each_loss(head, one.deep, one), one.weight) for one in linear]
-    least, its = min((one for one in found if one is not None), default=(np.inf, 0.0))
-    return [one is None or not one[0] - least > _HOPELESS * np.hypot(one[1], its) for one in found]
-
-
-def _each_loss(head: Head, answers: Tensor, of: Linear) -> NDArray[np.float32]:
-    """Of each series that a network held out."""
-    each = torch.func.vmap(lambda says, target: head.loss(says[None], target[None], None))
-    return np.asarray(each(answers, of.target))
-
-
-def _mean_and_error(values: NDArray[np.float32], weight: Any) -> tuple[Any, Any]:
-    """Weighted means of values [..., series], and their standard errors."""
-    weight = np.asarray(weight, np.float64)
-    mean = np.average(values, axis=-1, weights=weight)
-    count = max(2, len(weight))
-    return mean, np.sqrt((values - mean[..., None]) ** 2 @ weight**2 * count / (count - 1)) / weight.sum()
-
-
-def _beyond_doubt(more: NDArray[np.float32], weight: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether losses that are so much larger [..., series] are so by more than two standard errors of their mean."""
-    mean, error = _mean_and_error(more, weight)
-    return np.asarray(mean > _ERRORS * error)
-
-
 def _mean_of_best(
     possible: NDArray[np.float64], losses: NDArray[np.float32], weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -190,7 +168,7 @@ def _mean_of_best(
         return possible[0]
     possible, losses = possible[finite], losses[finite]
     worse = losses - losses[np.argmin(np.average(losses, axis=1, weights=weight))]
-    return np.mean(possible[~_beyond_doubt(worse, weight)], axis=0)
+    return np.mean(possible[~beyond_doubt(worse, weight)], axis=0)
 
 
 def with_blank(config: ModelConfig, run: Trained, batches: Batches) -> Trained:

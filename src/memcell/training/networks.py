@@ -18,7 +18,8 @@ from memcell.heads import Head
 from memcell.model import FIT_MECHANISMS, Model, ModelConfig
 from memcell.training.batches import Batches
 from memcell.training.checkpoint import Checkpoint
-from memcell.training.linear import Linear, fit_linear, learnt, with_blank, with_linear
+from memcell.training.judging import Losses, learnt, losses_by_series
+from memcell.training.linear import Linear, fit_linear, with_blank, with_linear
 from memcell.training.module import initial_weights
 from memcell.training.record import record_of_network, record_of_training
 from memcell.training.settings import Design, TrainingSettings
@@ -40,7 +41,7 @@ _ABOUT = 0.01  # steps within which rows are even
 _TRIALS = 3  # networks that decide between two recipes
 _COLUMNS = 10_000_000  # values up to which sparse numbers are tried as columns
 
-_Network = tuple[Trained, Linear | None]
+_Network = tuple[Trained, Linear | None, Losses | None]
 
 BatchesOf = Callable[[Steps, NDArray[np.int64], NDArray[np.int64], int], Batches]
 """The batches of prepared series, those to train and to validate on, and a batch size."""
@@ -63,8 +64,8 @@ def fit_members(
     ..., so that they have about ``_ENOUGH`` observations.
     """
     groups = None if all(one.group is None for one in series) else [one.group for one in series]
-    record = record_of_training(settings, settings.for_data(len(series)), design)
-    settings = settings.for_data(len(series))
+    given, settings = settings, settings.for_data(len(series), None if head.whole else sum(map(len, series)))
+    record = record_of_training(given, settings, design)
     observed = sum(len(one.observations) for one in series)
     count = design.members_for(len(series), max(sum(map(len, series)), observed // _COLUMNS_OF_A_ROW))
     splits = held_out(len(series), settings.validation or 0.2, settings.seed, codes, groups, count)
@@ -92,13 +93,18 @@ def fit_members(
             start = start_of(config, recipe, design, series, seeded.seed)
             batches = batches_of(steps, *splits[k], min(seeded.batch_size or 1, len(splits[k][0])))
             center = _center_of(steps, splits[k][0], head.whole) if config.summarised else None
-            run, linear = train(config, start, batches, seeded, title, checkpoint=checkpoint, center=center), None
+            run = train(config, start, batches, seeded, title, checkpoint=checkpoint, center=center)
+            linear = losses = None
             try:
                 if "linear" not in design.without:
                     linear = fit_linear(config, run, batches, "selection" not in design.without)
+                if linear is not None:
+                    losses = linear.losses(head)
+                elif not head.whole:
+                    losses = losses_by_series(config, run, batches)
             except KeyboardInterrupt:
                 run.interrupted = True
-            runs.append((run, linear))
+            runs.append((run, linear, losses))
             if run.interrupted:
                 break
         return runs
@@ -116,8 +122,8 @@ def fit_members(
             if _mean_loss(_together(head, others)) < _mean_loss(_together(head, runs)):
                 recipe, steps, own, runs, name = other, other_steps, other_own, others, title
             runs += train_on(recipe, steps, own, trials, count, name)
-    kept = learnt(head, [linear for _, linear in runs])
-    left_out = [round(run.validation_loss, 6) for run, _ in compress(runs, (not one for one in kept))]
+    kept = learnt([losses for _, _, losses in runs])
+    left_out = [round(run.validation_loss, 6) for run, *_ in compress(runs, (not one for one in kept))]
     runs, splits = list(compress(runs, kept)), list(compress(splits, kept))
     recipe, trained = _without_unread(recipe, _together(head, runs))
     config = config_of(recipe, head, own, len(training))
@@ -128,7 +134,7 @@ def fit_members(
             with_blank(config, run, batches_of(blank, *split, min(size, len(split[0]))))
             for run, split in zip(trained, splits, strict=False)
         ]
-    each = zip((run for run, _ in runs), trained, (validation for _, validation in splits), strict=False)
+    each = zip((run for run, *_ in runs), trained, (validation for _, validation in splits), strict=False)
     record |= {
         "learnt_from": len(learnt_from),
         "networks": [record_of_network(*one) for one in each],
@@ -214,7 +220,7 @@ def _without_unread(recipe: Recipe, runs: list[Trained]) -> tuple[Recipe, list[T
 
 def _together(head: Head, runs: list[_Network]) -> list[Trained]:
     """The networks, each with what is linear beside it."""
-    trained, linear = zip(*runs, strict=True)
+    trained, linear, _ = zip(*runs, strict=True)
     return with_linear(head, trained, linear)
 
 

@@ -62,7 +62,10 @@ def record_of_training(given: TrainingSettings, used: TrainingSettings, design: 
         "settings": settings,
         "chosen": [name for name in _CHOSEN if getattr(given, name) is None],
         "without": sorted(design.without),
-        "asked": {"cycles": cycles, "events": design.events, "chrono": design.chrono},
+        "asked": {
+            "cycles": cycles, "events": design.events, "chrono": design.chrono, "hidden_size": design.hidden_size,
+            "members": design.members,
+        },
         "versions": {
             "memcell": __version__, "python": platform.python_version(), "numpy": version("numpy"),
             "torch": version("torch"),

@@ -10,7 +10,13 @@ _MANY = 1000  # series from which on steps are smaller, networks more, and less 
 _LARGEST = 10_000  # units, of which weights take about 3 GB
 _CHEAP, _BEARABLE = 500_000, 2_000_000  # rows up to which so many networks are trained, or three
 
-__all__ = ["Design", "TrainingSettings"]
+STRETCH = 300
+"""Rows of a series with labels by row that a training step sees at once."""
+
+_STEPS = 2000  # that training takes at least, as far as so many epochs suffice:
+_EPOCHS, _EPOCHS_OF_ROWS = 300, 1500  # of series with labels by row, which are few and long at times, more
+
+__all__ = ["STRETCH", "Design", "TrainingSettings"]
 
 
 @dataclass(frozen=True)
@@ -58,11 +64,15 @@ class TrainingSettings:
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**32:
             raise InputError(f"`seed` is {self.seed!r}; it must be a whole number from 0 to {2**32 - 1}.")
 
-    def for_data(self, series: int) -> "TrainingSettings":
-        """The same with nothing left open, for so many training series: few are seen more often, a few at a time."""
+    def for_data(self, series: int, rows: int | None = None) -> "TrainingSettings":
+        """The same with nothing left open, for so many training series, and rows where these have labels: few are seen
+        more often, a few at a time."""
         batch_size = self.batch_size or min(32, max(8, series // 10))
         steps = -(-series // batch_size)
-        epochs = self.epochs or min(300, max(12, 2000 // steps))
+        epochs = min(_EPOCHS, max(12, _STEPS // steps))
+        if rows is not None:
+            epochs = max(epochs, min(_EPOCHS_OF_ROWS, _STEPS // max(steps, -(-rows // (batch_size * STRETCH)))))
+        epochs = self.epochs or epochs
         rate = self.learning_rate or (4e-3 if series < _MANY else 2e-3)
         patience = self.patience or max(10, epochs // 6)
         share = self.validation or (0.2 if series < _MANY else 0.1)

@@ -17,16 +17,14 @@ from memcell.model import Model
 from memcell.training.batches import Batch, Batches, Held
 from memcell.training.checkpoint import Checkpoint
 from memcell.training.classes import ClassWeight, class_weights, classes_of
+from memcell.training.copies import copies_of_rows
 from memcell.training.leaks import leaking_rows
 from memcell.training.networks import fit_members
 from memcell.training.record import record_of
-from memcell.training.settings import Design, TrainingSettings
+from memcell.training.settings import STRETCH, Design, TrainingSettings
 from memcell.training.whole import answered, counting, weights_of
 
 __all__ = ["check_tags", "fit_tagger"]
-
-_STRETCH = 300  # rows of a series that a training step sees at once
-_HELD_ROWS = 10_000  # held-out rows a batch, about
 
 
 def check_tags(series: Sequence[Series], tags: Sequence[Any]) -> None:
@@ -91,14 +89,14 @@ def fit_tagger(
             pieces: list[tuple[int, int, int]] = []
             for b in training:
                 length = len(series[b])
-                cuts = range(int(random.integers(1, _STRETCH + 1)), length, _STRETCH) if length > _STRETCH else ()
+                cuts = range(int(random.integers(1, STRETCH + 1)), length, STRETCH) if length > STRETCH else ()
                 bounds = [0, *cuts, length]
                 pieces += [(int(b), start, stop) for start, stop in pairwise(bounds)]
             pieces = [(b, start, stop) for b, start, stop in pieces if (codes[b][start:stop] >= 0).any()]
             return [pieces[k] for k in random.permutation(len(pieces))]
 
         rows = sum(len(series[b]) for b in training)
-        count = max(-(-len(training) // size), -(-rows // (size * _STRETCH)), 1)
+        count = max(-(-len(training) // size), -(-rows // (size * STRETCH)), 1)
 
         def draw(random: np.random.Generator) -> Iterator[Batch]:
             pieces = cut(random)
@@ -106,9 +104,7 @@ def fit_tagger(
                 yield of([pieces[k] for k in part])
 
         held = [(int(b), 0, len(series[b])) for b in validation]
-        ends = np.cumsum([len(series[b]) for b in validation]) // _HELD_ROWS
-        together = np.split(np.arange(len(held)), np.flatnonzero(np.diff(ends)) + 1) if held else []
-        return Batches(draw, count, Held(lambda k: of([held[b] for b in together[k]]), len(together)))
+        return Batches(draw, count, Held(lambda k: of([held[k]]), len(held)))
 
     head, design = Tagging(tuple(classes)), design or Design()
     model = fit_members(series, head, schema, settings, design, batches, None, checkpoint)
@@ -116,5 +112,6 @@ def fit_tagger(
         "classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)},
         "class_weights": None if class_weight is None else each.tolist(),
         "leaks": leaking_rows(series, codes, len(classes)),
+        "copies": copies_of_rows(series, codes, len(classes)),
     }
     return replace(model, record=record_of(series) | record | model.record)

@@ -20,6 +20,7 @@ from memcell.training.batches import Batch, Batches, Held
 from memcell.training.calibration import calibrated
 from memcell.training.checkpoint import Checkpoint
 from memcell.training.classes import ClassWeight, class_weights, classes_of, plain
+from memcell.training.copies import copies_of
 from memcell.training.leaks import leaking_channels
 from memcell.training.networks import begun, fit_members, pass_once
 from memcell.training.record import record_of
@@ -30,6 +31,7 @@ __all__ = ["Partial", "answered", "counting", "fit_classifier", "fit_multilabel"
 _HELD = 256  # held-out series a batch
 _FAR = 10.0  # spreads of the targets of the first pass that half of later ones are away
 _NOISE = 0.1  # in units of its spread, on a target that is one number for half of the series
+_ORDERS = 30.0  # times the median, up to which the largest of positive targets is told of
 _QUARTILES_APART = 1.349  # of a normal distribution, in standard deviations
 
 
@@ -89,6 +91,7 @@ def fit_classifier(
         "classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)},
         "class_weights": None if class_weight is None else each.tolist(),
         "leaks": leaking_channels(series, targets > 0),
+        "copies": copies_of(series, [codes.tolist()]),
     }
     problem = _Problem(Classification(tuple(classes)), targets, weights_of(series, each[codes]), codes, record)
     return _fit(series, problem, schema, settings, design or Design(), checkpoint, partial)
@@ -127,6 +130,7 @@ def fit_multilabel(
     record = {
         "labels": {name: int(count) for name, count in zip(names, targets.sum(axis=0), strict=True)},
         "leaks": leaking_channels(series, targets > 0),
+        "copies": copies_of(series, targets.astype(np.int64).T.tolist()),
     }
     problem = _Problem(MultiLabel(tuple(names)), targets.astype(np.float32), weights_of(series), None, record)
     return _fit(series, problem, schema, settings, design or Design(), checkpoint, partial)
@@ -172,10 +176,13 @@ def fit_regressor(
     record = {
         "targets": {name: int(count) for name, count in zip(names, known.sum(axis=0), strict=True)},
         "leaks": leaking_channels(series, targets > center),
+        "copies": copies_of(series, targets.T.tolist()),
     }
     if partial is None and not varies.all():
         still_ones = listed([name for name, there in zip(names, varies, strict=True) if not there])
         warn(f"Nothing is to be learnt of {still_ones}: the same for all series.")
+    if partial is None:
+        _tell_of_orders(names, targets)
     design, standard = design or Design(), head.standard(targets)
     if partial and partial.model and np.nanmedian(np.abs(standard)) > _FAR:
         warn(
@@ -193,6 +200,17 @@ def fit_regressor(
     with suppress(KeyboardInterrupt):  # which the model is good without
         model = calibrated(model, series, standard, weights)
     return model
+
+
+def _tell_of_orders(names: Sequence[str], targets: NDArray[np.float64]) -> None:
+    """A ``DataWarning`` names targets whose largest values outweigh all others."""
+    for name, column in zip(names, targets.T, strict=True):
+        known = column[~np.isnan(column)]
+        if known.min() > 0 and known.max() > _ORDERS * np.median(known):
+            warn(
+                f"{name!r} lies between {known.min():.6g} and {known.max():.6g}, half of it below {np.median(known):.6g}."
+                " If it is by what factor an answer is off that counts, learn its logarithm, which is learnt better."
+            )
 
 
 def _fit(
