@@ -101,3 +101,15 @@ def test_words_have_numbers_of_words(code: float) -> None:
     values: Any = np.array([[code]])
     with pytest.raises(InputError, match=rf"'w', a channel of the series, has {code:g}, .* 2 words"):
         Series(values, np.zeros(1), ("w",), levels={"w": ("p", "q")})
+
+
+@pytest.mark.parametrize("odd", [[True, False], np.array([0.0, 1j]), ["1", "2"], np.array([2**60 + 1, 2.0], object)])
+def test_times_that_are_no_numbers_or_lose_digits_are_refused(odd: Any) -> None:
+    with pytest.raises(InputError, match="`times` of"):
+        as_series([[1.0, 2.0]], times=[odd])
+
+
+def test_a_time_that_lacks_is_named_also_beside_zones() -> None:
+    times = pd.DatetimeIndex(["2024-01-01", None], tz="UTC").astype(object)
+    with pytest.raises(InputError, match="every row needs a finite time"):
+        as_series([[1.0, 2.0]], times=[times])

@@ -141,3 +141,20 @@ def test_facts_go_with_arrays():
     ):
         with pytest.raises(InputError, match=part):
             as_series([np.zeros((2, 1))] * 2, facts=facts, fact_names=names)
+
+
+def test_rows_may_be_counted_from_the_end():
+    series = Series(np.arange(5.0)[:, None], np.arange(5.0), ("a",), tags=["p", "q", "r", "s", "t"])
+    assert series.between(-2).values[:, 0].tolist() == [3.0, 4.0]
+    cut = series.between(0, -1)
+    assert cut.values[:, 0].tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert cut.tags is not None
+    assert cut.tags.tolist() == ["p", "q", "r", "s"]
+    assert len(series.between(4, 2)) == 0
+
+
+def test_facts_that_are_no_numbers_are_named():
+    with pytest.raises(InputError, match=r"`facts` of the series must be numbers"):
+        Series(np.zeros((1, 1)), np.zeros(1), ("a",), facts=["old"], fact_names=("age",))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="one number for each of 1 `fact_names`"):
+        Series(np.zeros((1, 1)), np.zeros(1), ("a",), facts=[1.0, 2.0], fact_names=("age",))  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from memcell.data import Series, TableSchema, as_series
 from memcell.features.conform import conformed
 from memcell.features.encoding import Encoding
 from memcell.features.learning import learn_recipe
+from memcell.features.strange import strange_values
 from memcell.tables import read
 
 STAYS = pl.DataFrame(
@@ -206,3 +207,13 @@ def test_training_series_lie_where_they_lay_however_long_each_is() -> None:
     series = [replace(one, schema=TableSchema("id", None, (), ("x0", "x1"), "order", False))
               for one in as_series(arrays)]  # fmt: skip
     assert conformed(series, encoding_of(series))[1] == []
+
+
+def test_many_notes_of_one_kind_are_counted() -> None:
+    series = as_series(np.random.default_rng(0).normal(size=(60, 3, 12)))
+    schema = TableSchema(None, None, (), series[0].channels, "order", False)
+    encoding = learn_recipe(series, schema).encoding
+    far = as_series(np.full((1, 3, 12), 1e4))
+    notes = strange_values(encoding, far)
+    assert len(notes) == 6
+    assert notes[-1] == "The same is true of 7 more channels."

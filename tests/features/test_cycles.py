@@ -61,3 +61,9 @@ def test_noise_has_no_period() -> None:
 def test_what_is_no_cycle_is_refused(asked: object) -> None:
     with pytest.raises(InputError, match="`cycles`"):
         periods_of([], asked)  # type: ignore[arg-type]
+
+
+def test_rows_in_bursts_far_apart_are_searched_in_bounded_time() -> None:
+    times = np.concatenate([start + np.arange(50.0) for start in np.arange(0.0, 1e8, 1e7)])
+    found = periods_of([Series(np.sin(times)[:, None], times, ("x",), time_kind="number")], "detect")
+    assert all(period > 0 for period in found)

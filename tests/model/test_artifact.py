@@ -1,6 +1,7 @@
 """Models as files: what comes back, and that nothing but a whole model of this format is taken for one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,12 @@ def test_what_is_no_model_is_said_to_be_none(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=message):
             memcell.load(tmp_path / name)
+
+
+def test_a_record_of_losses_that_are_no_numbers_is_kept(tmp_path: Path) -> None:
+    model = MAKERS["classify"]()
+    odd = {"history": [[{"loss": float("nan"), "validation_loss": float("inf")}]], "validation_loss": float("inf")}
+    save(replace(model, record={**model.record, **odd}), tmp_path / "x.memcell")
+    found = memcell.load(tmp_path / "x.memcell").record
+    assert found["history"] == [[{"loss": None, "validation_loss": None}]]
+    assert found["validation_loss"] is None

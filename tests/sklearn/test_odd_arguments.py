@@ -12,6 +12,7 @@ from training.small_series import levels
 from memcell import DataWarning, InputError, as_series
 from memcell.evaluation import evaluate_model
 from memcell.sklearn import SequenceClassifier, SequenceForecaster, SequenceRegressor, SequenceTagger
+from memcell.sklearn.inputs import series_for_fit
 
 FAST: dict[str, Any] = {"hidden_size": 4, "epochs": 2, "progress": False}
 X = list(np.random.default_rng(0).standard_normal((40, 5, 3)))
@@ -200,3 +201,16 @@ def test_tags_that_pandas_does_not_know_are_unknown() -> None:
 def test_weights_have_one_entry_a_series() -> None:
     with pytest.raises(InputError, match="`sample_weight`"):
         SequenceClassifier(members=1, **FAST).fit(X, Y[:, 0], sample_weight=np.ones((20, 2)))
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+def test_series_without_a_group_are_groups_of_their_own(missing: Any) -> None:
+    series = series_for_fit(np.zeros((4, 3)), groups=["a", missing, missing, "b"])
+    assert [one.group for one in series] == ["a", None, None, "b"]
+
+
+def test_scores_by_weights_of_zero_are_refused() -> None:
+    classifier = SequenceClassifier(epochs=1, members=1, hidden_size=3, progress=False)
+    x, y = np.random.default_rng(0).normal(size=(20, 4)), [0, 1] * 10
+    with pytest.raises(InputError, match="The weight of every series is zero"):
+        classifier.fit(x, y).score(x, y, sample_weight=np.zeros(20))

@@ -245,5 +245,7 @@ def test_a_channel_without_any_value_changes_nothing(place: int, sparse: bool) -
     np.testing.assert_array_equal(models[1], models[3])
     more[0, 0, place] = 5.0
     series = as_series(list(more), facts=np.insert(facts, 0, np.nan, axis=1))
-    with pytest.warns(DataWarning, match=f"'x{place}' has values, of which training had none; they are not used"):
+    with pytest.warns(
+        DataWarning, match=f"'x{place}' has values, of which the series that channels were learnt from had none"
+    ):
         np.testing.assert_array_equal(models[2].predict_proba(series), models[1])

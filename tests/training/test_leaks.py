@@ -74,3 +74,22 @@ def test_labels_of_rows() -> None:
     assert model.model_.record["leaks"] == ["x1"]
     codes = [RANDOM.integers(-1, 3, 8) for _ in range(20)]
     assert leaking_rows(series, codes, 3) == []
+
+
+def test_a_channel_or_fact_that_is_the_target_is_told() -> None:
+    random = np.random.default_rng(0)
+    values, label = random.normal(size=(40, 5, 2)), np.arange(40) % 2
+    values[:, :, 1] = 3.0 - label[:, None]
+    options: dict[str, Any] = {"epochs": 1, "hidden_size": 3, "members": 1, "progress": False}
+    with pytest.warns(DataWarning, match="'x1' tells exactly what is to be learnt"):
+        assert SequenceClassifier(**options).fit(values, label).model_.record["copies"] == ["x1"]
+    number = random.normal(size=40)
+    series = as_series(list(values[:, :, :1]), facts=np.column_stack([random.normal(size=40), 5.0 - 2.0 * number]))
+    with pytest.warns(DataWarning, match="'fact1' tells exactly"):
+        assert SequenceRegressor(**options).fit(series, number).model_.record["copies"] == ["fact1"]
+    tags = (random.normal(size=(40, 5)) > 0).astype(int)
+    values[:, :, 1] = 7.0 * tags
+    with pytest.warns(DataWarning, match="'x1' tells exactly"):
+        assert SequenceTagger(**options).fit(values, list(tags)).model_.record["copies"] == ["x1"]
+    values[0, 0, 1] = 3.5
+    assert SequenceTagger(**options).fit(values, list(tags)).model_.record["copies"] == []

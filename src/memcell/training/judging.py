@@ -14,10 +14,11 @@ from memcell.training.batches import Batches
 from memcell.training.module import SequenceModule
 from memcell.training.train import Trained
 
-__all__ = ["Losses", "beyond_doubt", "each_loss", "learnt", "losses_by_series"]
+__all__ = ["Losses", "beyond_doubt", "doubted_loss", "each_loss", "learnt", "losses_by_series"]
 
 _ERRORS = 2  # standard errors within which one loss cannot be told from another
 _FEWEST = 3  # series that tell of a network by their labels by row
+_DOUBT = 3  # series, as many as are added where few tell
 _HOPELESS = 4  # the same, beyond which a network has learnt nothing of what another one has
 
 Losses = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -50,6 +51,15 @@ def each_loss(head: Head, answers: Tensor, target: Tensor) -> NDArray[np.float32
     """Of each series."""
     each = torch.func.vmap(lambda says, target: head.loss(says[None], target[None], None))
     return np.asarray(each(answers, target))
+
+
+def doubted_loss(head: Head, answers: Tensor, target: Tensor) -> NDArray[np.float32]:
+    """The same, as if there were ``_DOUBT`` series more, of which answers are right by no more than chance."""
+    count = len(target)
+    if count < 2:
+        return each_loss(head, answers, target)
+    others = [each_loss(head, answers, target.roll(shift, 0)) for shift in range(1, count)]
+    return (count * each_loss(head, answers, target) + _DOUBT * np.mean(others, axis=0)) / (count + _DOUBT)
 
 
 def _mean_and_error(values: NDArray[np.float32], weight: Any) -> tuple[Any, Any]:

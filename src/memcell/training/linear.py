@@ -13,7 +13,7 @@ from torch import Tensor
 from memcell.heads import Head
 from memcell.model import ModelConfig
 from memcell.training.batches import Batches
-from memcell.training.judging import Losses, beyond_doubt, each_loss
+from memcell.training.judging import Losses, beyond_doubt, doubted_loss, each_loss
 from memcell.training.module import SequenceModule
 from memcell.training.reading import Wide, by_strength, fits, fits_of_many
 from memcell.training.train import Trained
@@ -22,7 +22,7 @@ __all__ = ["Linear", "fit_linear", "with_blank", "with_linear"]
 
 _STRONGEST = (8, 64)  # statistics that are tried alone
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of what is linear
-_FEWEST = 16  # held-out series by which readings are chosen, where others are never held out
+_FEWEST = 16  # held-out series below which losses are doubted, where others are never held out
 
 
 def _places(config: ModelConfig) -> list[dict[str, NDArray[np.int64]]]:
@@ -113,11 +113,12 @@ def fit_linear(config: ModelConfig, run: Trained, batches: Batches, selection: b
 def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | None]) -> list[Trained]:
     """The networks with linear readings beside them, where there are any.
 
-    In which way features of a kind are read, and how strongly the weights are kept small, is what gives the least loss
-    on the series that each network held out, taken together; the strongest statistics alone are read only where their
-    loss there is less by more than two standard errors. Where the networks together held out very few series, and not
-    all that there are, nothing is read: of many readings one would be right of these by chance. The shares of networks
-    and readings in the answer are the mean of all those whose loss there is not larger than the least by more than two
+    In which way features of a kind are read, and how strongly the weights are kept small, is what gives the least
+    loss on the series that each network held out, taken together; the strongest statistics alone are read only
+    where their loss there is less by more than two standard errors. Where the networks together held out very few
+    series, and not all that there are, one of many readings would be right, and sure, of all of them by chance:
+    then each loss has a part of what the same answers would lose on the other series. The shares of networks and
+    readings in the answer are the mean of all those whose loss there is not larger than the least by more than two
     standard errors: a network has stopped by these series, and of few of them alone it would always seem the best.
 
     Args:
@@ -129,13 +130,13 @@ def with_linear(head: Head, runs: Sequence[Trained], linear: Sequence[Linear | N
     judged = sum(len(one.weight) for one in beside)
     if not beside:
         return list(runs)
-    if judged < min(_FEWEST, beside[0].series):
-        return [replace(run, shares={"network": 1.0}) for run in runs]
+    doubtful = judged < min(_FEWEST, beside[0].series)
     weight = np.concatenate([one.weight.numpy() for one in beside]).astype(np.float64)
 
     def losses(answers: Iterable[Tensor]) -> list[NDArray[np.float32]]:
         """Of each network, of each series that it held out."""
-        return [each_loss(head, says, one.target) for says, one in zip(answers, beside, strict=True)]
+        each = zip(answers, beside, strict=True)
+        return [(doubted_loss if doubtful else each_loss)(head, says, one.target) for says, one in each]
 
     def mean(reading: Sequence[_Reading]) -> float:
         loss = float(np.average(np.concatenate(losses(one.says for one in reading)), weights=weight))

@@ -208,7 +208,7 @@ def _tell_of_orders(names: Sequence[str], targets: NDArray[np.float64]) -> None:
         known = column[~np.isnan(column)]
         if known.min() > 0 and known.max() > _ORDERS * np.median(known):
             warn(
-                f"{name!r} lies between {known.min():.6g} and {known.max():.6g}, half of it below {np.median(known):.6g}."
+                f"{name!r} lies between {known.min():.6g} and {known.max():.6g}, half below {np.median(known):.6g}."
                 " If it is by what factor an answer is off that counts, learn its logarithm, which is learnt better."
             )
 
