@@ -11,7 +11,7 @@ from memcell import InputError, Series
 from memcell.data.observations import Observations
 from memcell.features.learning import learn_recipe
 from memcell.features.recipe import Recipe
-from memcell.features.sources import sources_from_json, sources_of
+from memcell.features.sources import categories_from_json, sources_from_json, sources_of
 from memcell.sklearn import SequenceClassifier
 
 
@@ -36,7 +36,7 @@ def read(frame: pl.DataFrame, words: bool = True) -> list[Series]:
 
 
 def learnt(series: list[Series], **options: Any) -> Recipe:
-    return learn_recipe(series, series[0].schema, summary=True, pieces=True, sources=True, **options)  # type: ignore[arg-type]
+    return learn_recipe(series, series[0].schema, **{"summary": True, "pieces": True, "sources": True} | options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("words", [True, False])
@@ -123,3 +123,34 @@ def test_shapes_are_of_the_channels_that_are_followed_whatever_sources_there_are
     recipe = learnt(read(frame), shapes=True)
     assert recipe.sources
     assert {c for one in recipe.shapes for chosen in one.kernels.channels for c in chosen} == {0, 1}
+
+
+def test_each_word_of_a_category_has_a_column_where_rows_have_labels() -> None:
+    series = read(heard(antennas=4))
+    recipe = learnt(series, by_row=True, sources=False, categories=True)
+    assert recipe.categories == ("antenna",)
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    for one, rows in zip(series, heard(antennas=4).partition_by("id"), strict=True):
+        found = recipe.apply([one])
+        named = rows["antenna"].to_numpy()[:, None] == np.arange(4)
+        np.testing.assert_array_equal(found.values[:, -4:], named)
+        np.testing.assert_array_equal(found.mask[:, -4:], 1)
+    assert learnt(series, by_row=False, categories=True).categories == ()
+    assert learnt(read(heard(antennas=9)), by_row=True, categories=True).categories == (), "too many words"
+    assert learnt(read(heard(), words=False), by_row=True, categories=True).categories == (), "codes come in pieces"
+
+
+def test_a_row_of_two_words_names_none() -> None:
+    recipe = learnt(read(heard()), by_row=True, sources=False, categories=True)
+    seen = Observations.of(row=[0, 1, 1], channel=[0, 0, 0], value=[1.0, 0.0, 1.0])
+    one = Series(seen, np.arange(3.0), recipe.schema.channels, levels={"antenna": ("antenna 0", "antenna 2")})
+    found = recipe.encoding.columns_of(one)[:, -3:]
+    assert found[0].tolist() == [0.0, 0.0, 1.0]
+    assert np.isnan(found[1:]).all()
+
+
+@pytest.mark.parametrize("data", [None, "antenna", ["loud"], ["nothing"], [3]])
+def test_categories_of_a_file_must_be_there(data: object) -> None:
+    channels = learnt(read(heard())).channels
+    with pytest.raises(InputError, match=r"categories are .* they must be channels of categories"):
+        categories_from_json(data, channels)

@@ -47,9 +47,9 @@ def _model(head: Head, seed: int = 0, members: int = 2, **options: Any) -> Model
     recipe_options["events"] = options.pop("events", False)
     training = [mixed_series(rng, 40) for _ in range(6)]
     recipe = learn_recipe(training, SCHEMA, **recipe_options)
-    changes = {name: options.pop(name) for name in ("span", "products", "sources") if name in options}
+    changes = {name: options.pop(name) for name in ("span", "products", "sources", "categories") if name in options}
     recipe = replace(recipe, **changes)
-    if recipe.sources and recipe.summary:
+    if changes and recipe.summary:
         of_all = summary_of(training, recipe.cadence, recipe.encoding, by_row=recipe.by_row, gaps=False, fine=False)
         recipe = replace(recipe, summary=of_all)
     config = ModelConfig(head=head, hidden_size=6, event_size=5, members=members, **recipe.widths, **options)
@@ -75,10 +75,10 @@ MIXED: dict[str, Callable[..., Model]] = {
     "multilabel": lambda **options: _model(MultiLabel(("fever", "pain")), cycles=(24.0, 3.0), num_layers=2, **options),
     "regress": _regressor,
     "tag": lambda **options: _model(
-        Tagging(("a", "b", "c")), summary=True, by_row=True, sources=SOURCES, **options
+        Tagging(("a", "b", "c")), summary=True, by_row=True, sources=SOURCES, categories=("ward",), **options
     ),
     "tag-both-ways": lambda **options: _model(
-        Tagging(("a", "b")), bidirectional=True, num_layers=2, sources=SOURCES, **options
+        Tagging(("a", "b")), bidirectional=True, num_layers=2, categories=("ward",), **options
     ),
     "without": lambda **options: _model(
         Classification(("no", "yes")), without=MECHANISMS,

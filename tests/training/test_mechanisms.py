@@ -277,6 +277,30 @@ def test_what_each_of_several_sources_says_is_learnt() -> None:
     assert score(heard, members=2, without=("sources",)) < 0.75
 
 
+def habits(seed: int, customers: int) -> tuple[list[Series], list[list[str]]]:
+    """Each customer likes one of six brands; what is bought next is told by what was bought most, not by the last."""
+    rng, brands = np.random.default_rng(seed), tuple("abcdef")
+    series: list[Series] = []
+    tags: list[list[str]] = []
+    for _ in range(customers):
+        bought = np.where(rng.random(31) < 0.5, rng.integers(0, 6), rng.integers(0, 6, 31))
+        seen = Observations.of(np.arange(30), np.zeros(30), bought[:-1])
+        series.append(Series(seen, np.arange(30.0), ("brand",), levels={"brand": brands}))
+        tags.append([brands[one] for one in bought[1:]])
+    return series, tags
+
+
+def test_how_often_each_word_came_is_learnt_for_labels_of_rows() -> None:
+    (series, tags), (fresh, truth) = habits(0, 20), habits(1, 60)
+    right: list[float] = []
+    for without in ((), ("categories",)):
+        model = SequenceTagger(members=1, epochs=60, progress=False, without=without).fit(series, tags)
+        found = np.array(model.predict(fresh))[:, 10:]
+        right.append(float(np.mean(found == np.array(truth)[:, 10:])))
+    assert right[0] > 0.38
+    assert right[0] > right[1] + 0.08
+
+
 def test_impossible_values_at_prediction_do_little() -> None:
     x, y = levels_of(0, wild=False)
     fresh, truth = levels_of(1, wild=False)

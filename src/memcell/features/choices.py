@@ -177,9 +177,9 @@ def _complete(series: list[Series], channels: tuple[Channel, ...], share: float 
 
 
 def _followed(series: list[Series], encoding: Encoding) -> NDArray[np.int64]:
-    """Those of the columns, without those of sources, that have a value in many rows, if most of all values are theirs;
-    else those that nearly always have one."""
-    encoding, rows = replace(encoding, sources=()), sum(map(len, series))
+    """Those of the columns, without those of sources and words, that have a value in many rows, if most of all values
+    are theirs; else those that nearly always have one."""
+    encoding, rows = replace(encoding, sources=(), categories=()), sum(map(len, series))
     seen = np.zeros(len(encoding.columns), np.int64)
     for one in series:
         seen += np.count_nonzero(~np.isnan(encoding.columns_of(one)), axis=0)

@@ -21,19 +21,21 @@ class Encoding:
     """Where each channel and fact has its features.
 
     Attributes:
-        channels, facts, sources: as in ``Recipe``.
+        channels, facts, sources, categories: as in ``Recipe``.
     """
 
     channels: tuple[Channel, ...]
     facts: tuple[Channel, ...]
     sources: tuple[tuple[str, str], ...] = ()
+    categories: tuple[str, ...] = ()
 
     @cached_property
     def columns(self) -> NDArray[np.int64]:
         """[D], the channels that are columns of the steps: those of numbers that do not enter as events; then, once a
-        source, those whose sources have columns of their own."""
+        source, those whose sources have columns of their own, and once a word those of categories that have."""
         of_sources = [np.full(self.source_count(by), number) for number, by in self._sources]
-        return np.concatenate([self._numbers, *of_sources])
+        of_words = [np.full(self.source_count(channel), channel) for channel in self._categories]
+        return np.concatenate([self._numbers, *of_sources, *of_words])
 
     @cached_property
     def piece_width(self) -> int:
@@ -62,13 +64,16 @@ class Encoding:
         return sum(map(_features_of_fact, self.facts))
 
     def columns_of(self, rows: Series) -> Array:
-        """[T, D], the values of the channels that are columns, as the series has them; NaN where missing."""
+        """[T, D], the values of the channels that are columns, as the series has them, of a word whether it is the one
+        that the category names; NaN where missing."""
         values = rows.observations.of_channels(self._column_places).dense(len(rows), len(self._numbers))
         each = (
             np.where(self.sources_of(rows, by), values[:, [self._column_places[number]]], np.nan)
             for number, by in self._sources
         )
-        return np.concatenate([values, *each], axis=1) if self.sources else values
+        named = (self.sources_of(rows, channel) for channel in self._categories)
+        words = (np.where(there.any(axis=1, keepdims=True), there, np.nan) for there in named)
+        return np.concatenate([values, *each, *words], axis=1) if self.sources or self.categories else values
 
     def source_count(self, channel: int) -> int:
         """K: how many sources a channel can name, one for each word of a category, or each code of numbers."""
@@ -171,6 +176,11 @@ class Encoding:
         """Of what has sources the channel, and the one that names them."""
         place = {one.name: c for c, one in enumerate(self.channels)}
         return [(place[number], place[by]) for number, by in self.sources]
+
+    @cached_property
+    def _categories(self) -> list[int]:
+        place = {one.name: c for c, one in enumerate(self.channels)}
+        return [place[name] for name in self.categories]
 
     @cached_property
     def _first_feature(self) -> NDArray[np.int64]:

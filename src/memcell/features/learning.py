@@ -24,7 +24,7 @@ from memcell.features.encoding import Encoding
 from memcell.features.grid import on_grid
 from memcell.features.pieces import Stepwise
 from memcell.features.recipe import Recipe
-from memcell.features.sources import sources_of
+from memcell.features.sources import MOST_COLUMNS, categories_of, sources_of
 from memcell.features.target import TargetRecipe
 
 __all__ = ["learn_recipe"]
@@ -55,6 +55,7 @@ def learn_recipe(
     windows: int = 0,
     pieces: bool = False,
     sources: bool = False,
+    categories: bool = False,
     others: list[Series] | None = None,
 ) -> Recipe:
     """Statistics of the series, which must be training series and, for a forecast, end where training ends.
@@ -79,6 +80,7 @@ def learn_recipe(
         windows: of rows that come with summaries, as the attribute.
         pieces: whether codes, and where rows come with summaries all values of columns, also come in pieces.
         sources: whether sources that a channel names have columns of their own, where rows stay as they are.
+        categories: whether each word of a category of few has one, where rows come with summaries and stay as they are.
         others: more series, of which channels that ``series`` have no value of are learnt.
         by_row: whether summaries are of the rows up to each one, where columns are not too many; of whole series
             otherwise.
@@ -124,7 +126,9 @@ def learn_recipe(
     periods = periods_of(series, cycles)
     as_they_are = target is None and not span and patch == 1
     of_sources = sources_of(series, channels) if sources and as_they_are else ()
-    encoding = Encoding(channels, facts, of_sources)
+    left = MOST_COLUMNS - len(Encoding(channels, facts, of_sources).columns) + len(Encoding(channels, facts).columns)
+    of_words = categories_of(channels, left) if categories and by_row and as_they_are else ()
+    encoding = Encoding(channels, facts, of_sources, of_words)
     whole = summary and not by_row
     rows = aligned_rows(series, cadence, channels) if whole and aligned else 0
     found = shapes_of(series, cadence, encoding, shapes=shapes, contests=contests) if whole else ()
@@ -133,6 +137,6 @@ def learn_recipe(
     apart = summary and gaps and uneven(series, cadence)
     scaling = summary_of(series, cadence, encoding, by_row=by_row, gaps=apart, fine=fine) if summary else None
     return Recipe(
-        schema, cadence, channels, facts, of_sources, periods, target_recipe, scaling, span, patch, rows, found,
-        words, pairs, by_row, apart, windows * by_row,
+        schema, cadence, channels, facts, of_sources, of_words, periods, target_recipe, scaling, span, patch, rows,
+        found, words, pairs, by_row, apart, windows * by_row,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from memcell.features.channels import Channel, channel_from_json, channel_to_jso
 from memcell.features.encoding import Encoding
 from memcell.features.recipe_state import RecipeState
 from memcell.features.shape_counts import AnyShapes, shapes_from_json
-from memcell.features.sources import sources_from_json
+from memcell.features.sources import categories_from_json, sources_from_json
 from memcell.features.steps import Steps
 from memcell.features.summary import SummaryScaling, pairs_of
 from memcell.features.target import TargetRecipe
@@ -41,6 +41,7 @@ class Recipe:
         facts: the same of each static fact.
         sources: numbers whose sources have a column each, and the channel that names them, see
             ``memcell.features.sources``.
+        categories: those of whose words each has a column of 1 and 0.
         cycles: periods in the unit of time whose phase is a feature.
         target: of a forecast, how its channel is made relative; None otherwise.
         summary: how statistics of each column become features that a series comes with, see
@@ -71,6 +72,7 @@ class Recipe:
     channels: tuple[Channel, ...]
     facts: tuple[Channel, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
+    categories: tuple[str, ...] = ()
     cycles: tuple[float, ...] = ()
     target: TargetRecipe | None = None
     summary: SummaryScaling | None = None
@@ -87,12 +89,12 @@ class Recipe:
     @cached_property
     def encoding(self) -> Encoding:
         """How observations and facts become the features of steps."""
-        return Encoding(self.channels * self.patch, self.facts, self.sources)
+        return Encoding(self.channels * self.patch, self.facts, self.sources, self.categories)
 
     @cached_property
     def row_encoding(self) -> Encoding:
         """The same of single rows."""
-        return self.encoding if self.patch == 1 else Encoding(self.channels, self.facts, self.sources)
+        return self.encoding if self.patch == 1 else Encoding(self.channels, self.facts, self.sources, self.categories)
 
     @property
     def extra(self) -> int:
@@ -174,6 +176,7 @@ class Recipe:
             "channels": [channel_to_json(one) for one in self.channels],
             "facts": [channel_to_json(one) for one in self.facts],
             "sources": [list(one) for one in self.sources],
+            "categories": list(self.categories),
             "cycles": list(self.cycles),
             "target": None if self.target is None else self.target.to_json(),
             "summary": None if self.summary is None else self.summary.to_json(),
@@ -216,20 +219,22 @@ class Recipe:
             raise InputError(f"The recipe's patch, aligned rows and windows are {counts}; they must be counts.")
         gaps = record["gaps"] is True
         sources = sources_from_json(record["sources"], channels)
-        columns, products = len(Encoding(channels, facts, sources).columns), record["products"] is True
+        categories = categories_from_json(record["categories"], channels)
+        columns = len(Encoding(channels, facts, sources, categories).columns)
+        products = record["products"] is True
         words = record["words"] is True
         shapes = tuple(shapes_from_json(one, columns) for one in record["shapes"])
         summary = None if record["summary"] is None else SummaryScaling.from_json(record["summary"], columns + gaps)
         by_row = record["by_row"] is True
         if by_row and (shapes or words or products or counts["aligned"] or counts["patch"] > 1 or span):
             raise InputError("The recipe has summaries by row, which do not go with merged rows, shapes or products.")
-        if sources and (target is not None or counts["patch"] > 1 or span):
-            raise InputError("The recipe has sources, which do not go with merged rows or forecasts.")
+        if (sources or categories) and (target is not None or counts["patch"] > 1 or span):
+            raise InputError("The recipe has sources or categories, which do not go with merged rows or forecasts.")
         if counts["windows"] > 2 or (counts["windows"] and not by_row):
             raise InputError("The recipe's windows are lately and soon, of rows that come with summaries.")
         if (shapes or words or products or by_row) and summary is None:
             raise InputError("The recipe has shapes or products but no summaries, which these come with.")
         return cls(
-            schema, cadence, channels, facts, sources, cycles, target, summary, span, **counts, shapes=shapes,
-            words=words, products=products, by_row=by_row, gaps=gaps,
+            schema, cadence, channels, facts, sources, categories, cycles, target, summary, span, **counts,
+            shapes=shapes, words=words, products=products, by_row=by_row, gaps=gaps,
         )  # fmt: skip

@@ -1,7 +1,8 @@
-"""Numbers that several sources give in turn, where another channel says which one: each has a column of its own.
+"""What categories say in columns: which of several sources a number is from, and which of their words they name.
 
 Which antenna heard a tag, which sensor of a line was read, which exchange a price is from: what the last row said is
-then of little use for this one, what the same source said last is.
+then of little use for this one, what the same source said last is. And how often and how lately a category named each
+of its words is known where each has a column of 1 and 0.
 """
 
 from typing import Any
@@ -11,15 +12,18 @@ from numpy.typing import NDArray
 
 from memcell.contract import InputError
 from memcell.data.series import Series
-from memcell.features.channels import Channel
+from memcell.features.channels import Channel, WordChannel
 from memcell.features.encoding import Encoding
 
-__all__ = ["sources_from_json", "sources_of"]
+__all__ = ["categories_from_json", "categories_of", "sources_from_json", "sources_of"]
 
 Array = NDArray[np.float64]
 
+_FEW_WORDS = 8  # of a category whose words have a column each
 _MOST = 16  # sources of a channel
-_MOST_COLUMNS = 32  # that all sources of all numbers have
+MOST_COLUMNS = 32
+"""That all sources of all numbers have, and then all words of categories."""
+
 _BETTER = 0.5  # squared error of the last value of the same source at most, by that of the last value of any
 _ENOUGH = 100  # rows of another source than the row before, from which on this is known
 _NAMED = 0.9  # share of the values of what names sources at least that are one
@@ -38,12 +42,36 @@ def sources_of(series: list[Series], channels: tuple[Channel, ...]) -> tuple[tup
             if share <= _BETTER:
                 best[d] = min(best.get(d, (np.inf, 0)), (share, by))
     found: list[tuple[str, str]] = []
-    left = _MOST_COLUMNS
+    left = MOST_COLUMNS
     for d, (_, by) in sorted(best.items(), key=lambda item: item[1]):
         left -= encoding.source_count(by)
         if left >= 0:
             found.append((channels[encoding.columns[d]].name, channels[by].name))
     return tuple(found)
+
+
+def categories_of(channels: tuple[Channel, ...], left: int) -> tuple[str, ...]:
+    """Categories of few words, which have no more than ``left`` columns together."""
+    encoding = Encoding(channels, ())
+    found: list[str] = []
+    for c, one in enumerate(channels):
+        count = encoding.source_count(c) if isinstance(one, WordChannel) else 0
+        if 1 < count <= min(_FEW_WORDS, left):
+            left -= count
+            found.append(one.name)
+    return tuple(found)
+
+
+def categories_from_json(data: object, channels: tuple[Channel, ...]) -> tuple[str, ...]:
+    """What ``categories_of`` found and a file holds.
+
+    Raises:
+        InputError: it does not name categories.
+    """
+    known = {one.name for one in channels if isinstance(one, WordChannel) and one.kind == "category"}
+    if not isinstance(data, list) or not all(isinstance(one, str) and one in known for one in data):
+        raise InputError(f"The recipe's categories are {data!r}; they must be channels of categories.")
+    return tuple(data)
 
 
 def sources_from_json(data: object, channels: tuple[Channel, ...]) -> tuple[tuple[str, str], ...]:

@@ -25,7 +25,7 @@ from memcell.model.model import Model
 
 __all__ = ["FORMAT", "document_of", "load", "save"]
 
-FORMAT = 9  # raised when an older memcell could not read a newer file
+FORMAT = 10  # raised when an older memcell could not read a newer file
 
 
 def save(model: Model, path: str | os.PathLike[str], overwrite: bool = False) -> None:

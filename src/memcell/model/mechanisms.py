@@ -66,6 +66,10 @@ FIT_MECHANISMS = {
         "where another channel says which of several sources a row comes from, a number has a column for each, too",
         "numbers that the last value of the same source foretells far better than the last of any",
     ),
+    "categories": Mechanism(
+        "each word of a category has a column of 1 and 0, so that it is known how often and how lately it came",
+        "labels of rows, categories of 2 to 8 words",
+    ),
     "aligned": Mechanism(
         "each value of each row is a feature of its own",
         f"{_WHOLE}, the same rows in all, and held-out series that gain by it",

@@ -33,6 +33,7 @@ def mechanisms_of(model: Model) -> list[tuple[str, ...]]:
         "windows": recipe.windows > 0,
         "pieces": bool(_in_pieces(model)),
         "sources": bool(recipe.sources),
+        "categories": bool(recipe.categories),
         "aligned": recipe.aligned > 0,
         "linear": any(bool(one["linear.weight"].any()) for one in model.members if "linear.weight" in one),
         "selection": _selected(model) is not None,
@@ -81,6 +82,8 @@ def _detail(name: str, model: Model) -> str:
         return f"here of {', '.join(_in_pieces(model))}"
     if name == "sources":
         return "here " + ", ".join(f"{number} by {by}" for number, by in recipe.sources)
+    if name == "categories":
+        return f"here of {', '.join(recipe.categories)}"
     words = dict(config.shapes).get("words", 0)
     counts = {"words": words, "aligned": config.aligned, "products": config.products, "fine": config.fine}
     return f"here {counts[name]:,} features" if name in counts else ""

@@ -271,7 +271,7 @@ def recipe_of(
         aligned=on["aligned"], shapes=on["linear"] and on["shapes"], contests=on["linear"] and on["contests"],
         words=on["linear"] and on["words"], products=on["products"], fine=on["linear"] and on["fine"],
         merging=whole and on["merging"], by_row=not whole, windows=on["windows"] * (1 + design.bidirectional),
-        gaps=on["gaps"], pieces=on["pieces"], sources=on["sources"], others=others,
+        gaps=on["gaps"], pieces=on["pieces"], sources=on["sources"], categories=on["categories"], others=others,
     )  # fmt: skip
 
 
