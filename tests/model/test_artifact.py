@@ -15,6 +15,8 @@ import memcell
 from memcell import InputError, LstmSpec, Series
 from memcell.model import Model, ModelConfig, artifact, save
 
+OLDER, NEWER = artifact.FORMAT - 1, artifact.FORMAT + 1
+
 CLEAR = r"(no memcell model|cut short or damaged|altered|newer memcell|does not describe a model|contradicts itself)"
 
 
@@ -112,8 +114,14 @@ def test_more_bytes_than_there_should_be_are_refused(path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"memcell_format": "10"}, r"has format 10, from a newer memcell; this one reads 9\. Update it"),
-        ({"memcell_format": "8"}, "has format 8, from an older memcell; this one reads 9. Fit it again"),
+        (
+            {"memcell_format": str(NEWER)},
+            f"has format {NEWER}, from a newer memcell; this one reads {NEWER - 1}. Update it",
+        ),
+        (
+            {"memcell_format": str(OLDER)},
+            f"has format {OLDER}, from an older memcell; this one reads {OLDER + 1}. Fit it",
+        ),
         ({"memcell_format": "9" * 25}, "from a newer memcell"),
         ({"memcell_format": ""}, "does not say which format"),
         ({"memcell_format": "-1"}, "does not say which format"),

@@ -78,3 +78,17 @@ def test_a_channel_that_is_written_two_ways_is_told() -> None:
     table = pl.DataFrame({"id": [1, 1, 2], "t": [0, 1, 0], "what": ["Temp", "HR", "TEMP"], "v": [36.0, 80.0, 37.0]})
     with pytest.warns(DataWarning, match="Column 'what' has 'TEMP' and 'Temp'"):
         read(table, **ROLES, channel="what", value="v")
+
+
+def test_bounds_alone_are_bands(tmp_path: Path) -> None:
+    (one,) = read(written(tmp_path, "id,t,v\n1,0,< 50\n1,1,>= 50\n"), **ROLES)
+    assert one.levels["v"] == ("< 50", ">= 50")
+    with pytest.raises(InputError, match="the text '>= 50'"):
+        read(written(tmp_path, "id,t,v\n1,0,12\n1,1,>= 50\n"), **ROLES)
+
+
+def test_what_does_not_tell_rows_apart_is_no_channel() -> None:
+    table = pl.DataFrame({"id": [1, 1, 1], "t": [0, 0, 1], "row": [1, 2, 3], "arm": ["a", "a", "a"]})
+    with pytest.raises(InputError) as error:
+        read(table, **ROLES)
+    assert "channel=" not in str(error.value)

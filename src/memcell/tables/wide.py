@@ -74,7 +74,9 @@ def wide_rows(
         if groups.surplus:
             conflict = find_conflict(values, groups)
             if conflict is not None and duplicates == "error":
-                raise InputError(_conflict_message(members, roles.time, conflict, codes, values, names, origin, words))
+                raise InputError(
+                    _conflict_message(members, roles.id, roles.time, conflict, codes, values, names, origin, words)
+                )
             if conflict is None:
                 values = values[groups.begins]
                 counts["Rows left out, because they repeat another one (same id, time and values)"] += groups.surplus
@@ -97,6 +99,7 @@ def wide_rows(
 
 def _conflict_message(
     members: Members,
+    id: str | None,
     time: str,
     conflict: Conflict,
     codes: NDArray[np.int64],
@@ -111,10 +114,11 @@ def _conflict_message(
         "missing" if np.isnan(value) else repr(words[channel][int(value)]) if channel in words else f"{value:g}"
         for value in values[[conflict.first, conflict.second], conflict.channel]
     ]
+    keys = [time] if id is None else [id, time]
     return (
         f"Time {table.frame[time][first]} comes twice in {called(members.ids[codes[conflict.first]])}: "
         f"{channel!r} is {shown[0]} in {table.row(first)} and {shown[1]} in {table.row(second)}. "
-        f"Correct one.{_if_several(table, members, time, words)}{_if_long(channels, words)}{_if_clock(table, time)} "
+        f"Correct one.{_if_several(table, members, time, words)}{_if_long(table, keys, channels, words)}{_if_clock(table, time)} "
         "If they are of one moment, let such rows be joined: `duplicates='mean'` or 'last' (on the command line "
         "`--duplicates mean` or `--duplicates last`)."
     )
@@ -135,12 +139,14 @@ def _if_clock(table: Table, time: str) -> str:
     return " If the clock tells the time of day, give dates with it." if is_clock(table.frame[time]) else ""
 
 
-def _if_long(channels: tuple[str, ...], words: dict[str, tuple[str, ...]]) -> str:
-    """What to do if the table is a long one, where some column of it may name what was measured."""
+def _if_long(table: Table, keys: list[str], channels: tuple[str, ...], words: dict[str, tuple[str, ...]]) -> str:
+    """What to do if the table is a long one, where some column of it may name what was measured: another one in each
+    row of the same ``keys``."""
     numbers = [name for name in channels if name not in words]
-    if not words or not numbers:
+    found = [name for name in words if not table.frame.select(*keys, name).is_duplicated().any()]
+    if not found or not numbers:
         return ""
-    channel, value = next(iter(words)), numbers[0]
+    channel, value = found[0], numbers[0]
     return (
         f" If each row is one observation, say where its channel and value stand: `channel={channel!r}, "
         f"value={value!r}` (on the command line `--channel {channel} --value {value}`)."

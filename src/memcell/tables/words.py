@@ -20,6 +20,9 @@ _LONG = 3.0
 """Words a cell has on average, from which on a column is running text."""
 
 
+_BOUND = r"^[<>≤≥]"
+
+
 class Levels(NamedTuple):
     """A column of words: float64 codes [N], NaN where missing, and the words they number from 0, in order."""
 
@@ -52,8 +55,11 @@ def counts_of(column: pl.Series) -> NDArray[np.int64]:
     values = cleaned(column).drop_nulls()
     values = values.filter(~values.str.to_lowercase().is_in(MISSING_NUMBER))
     lower = values.str.to_lowercase()
+    plain = values.cast(pl.Float64, strict=False).is_not_null()
     written = values.str.contains(WRITTEN_NUMBER)  # a number too, and refused as such
-    numbers = values.cast(pl.Float64, strict=False).is_not_null() | lower.is_in(["true", "false"]) | written
+    if not plain.any():
+        written &= ~values.str.contains(_BOUND)  # bounds alone are bands: categories
+    numbers = plain | lower.is_in(["true", "false"]) | written
     return np.array([numbers.sum(), len(values), values.str.count_matches(r"\S+").sum()], np.int64)
 
 
