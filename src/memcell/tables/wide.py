@@ -74,9 +74,8 @@ def wide_rows(
         if groups.surplus:
             conflict = find_conflict(values, groups)
             if conflict is not None and duplicates == "error":
-                raise InputError(
-                    _conflict_message(members, roles.id, roles.time, conflict, codes, values, names, origin, words)
-                )
+                keys = [roles.time] if roles.id is None else [roles.id, roles.time]
+                raise InputError(_conflict_message(members, keys, conflict, codes, values, names, origin, words))
             if conflict is None:
                 values = values[groups.begins]
                 counts["Rows left out, because they repeat another one (same id, time and values)"] += groups.surplus
@@ -99,8 +98,7 @@ def wide_rows(
 
 def _conflict_message(
     members: Members,
-    id: str | None,
-    time: str,
+    keys: list[str],
     conflict: Conflict,
     codes: NDArray[np.int64],
     values: NDArray[np.float64],
@@ -114,12 +112,12 @@ def _conflict_message(
         "missing" if np.isnan(value) else repr(words[channel][int(value)]) if channel in words else f"{value:g}"
         for value in values[[conflict.first, conflict.second], conflict.channel]
     ]
-    keys = [time] if id is None else [id, time]
+    time = keys[-1]
+    hints = _if_several(table, members, time, words), _if_long(table, keys, channels, words), _if_clock(table, time)
     return (
         f"Time {table.frame[time][first]} comes twice in {called(members.ids[codes[conflict.first]])}: "
         f"{channel!r} is {shown[0]} in {table.row(first)} and {shown[1]} in {table.row(second)}. "
-        f"Correct one.{_if_several(table, members, time, words)}{_if_long(table, keys, channels, words)}{_if_clock(table, time)} "
-        "If they are of one moment, let such rows be joined: `duplicates='mean'` or 'last' (on the command line "
+        f"Correct one.{''.join(hints)} If they are of one moment, let such rows be joined: `duplicates='mean'` or 'last' (on the command line "
         "`--duplicates mean` or `--duplicates last`)."
     )
 
