@@ -135,8 +135,11 @@ def test_each_word_of_a_category_has_a_column_where_rows_have_labels() -> None:
         named = rows["antenna"].to_numpy()[:, None] == np.arange(4)
         np.testing.assert_array_equal(found.values[:, -4:], named)
         np.testing.assert_array_equal(found.mask[:, -4:], 1)
-    assert learnt(series, by_row=False, categories=True).categories == ()
-    assert learnt(read(heard(antennas=9)), by_row=True, categories=True).categories == (), "too many words"
+    assert learnt(series, by_row=True, categories=True).categories == (), "its sources have columns"
+    assert learnt(series, by_row=False, sources=False, categories=True).categories == ()
+    assert learnt(read(heard(antennas=9)), by_row=True, sources=False, categories=True).categories == (), (
+        "too many words"
+    )
     assert learnt(read(heard(), words=False), by_row=True, categories=True).categories == (), "codes come in pieces"
 
 

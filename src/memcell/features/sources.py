@@ -50,12 +50,14 @@ def sources_of(series: list[Series], channels: tuple[Channel, ...]) -> tuple[tup
     return tuple(found)
 
 
-def categories_of(channels: tuple[Channel, ...], left: int) -> tuple[str, ...]:
-    """Categories of few words, which have no more than ``left`` columns together."""
+def categories_of(channels: tuple[Channel, ...], sources: tuple[tuple[str, str], ...], left: int) -> tuple[str, ...]:
+    """Categories of few words, which have no more than ``left`` columns together; not those that name ``sources``: the
+    columns of these tell it already."""
     encoding = Encoding(channels, ())
     found: list[str] = []
     for c, one in enumerate(channels):
-        count = encoding.source_count(c) if isinstance(one, WordChannel) else 0
+        told = any(one.name == by for _, by in sources)
+        count = encoding.source_count(c) if isinstance(one, WordChannel) and not told else 0
         if 1 < count <= min(_FEW_WORDS, left):
             left -= count
             found.append(one.name)

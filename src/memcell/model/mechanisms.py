@@ -68,7 +68,7 @@ FIT_MECHANISMS = {
     ),
     "categories": Mechanism(
         "each word of a category has a column of 1 and 0, so that it is known how often and how lately it came",
-        "labels of rows, categories of 2 to 8 words",
+        "labels of rows, categories of 2 to 8 words that name no sources",
     ),
     "aligned": Mechanism(
         "each value of each row is a feature of its own",

@@ -117,8 +117,8 @@ def _conflict_message(
     return (
         f"Time {table.frame[time][first]} comes twice in {called(members.ids[codes[conflict.first]])}: "
         f"{channel!r} is {shown[0]} in {table.row(first)} and {shown[1]} in {table.row(second)}. "
-        f"Correct one.{''.join(hints)} If they are of one moment, let such rows be joined: `duplicates='mean'` or 'last' (on the command line "
-        "`--duplicates mean` or `--duplicates last`)."
+        f"Correct one.{''.join(hints)} If they are of one moment, let such rows be joined: `duplicates='mean'` or "
+        "'last' (on the command line `--duplicates mean` or `--duplicates last`)."
     )
 
 
