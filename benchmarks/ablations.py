@@ -189,7 +189,7 @@ def _on_words(effort: Effort) -> list[Pair]:
             found.append(float(f1_score(np.concatenate([one.tags for one in test]), answers, average="macro")))
         return found
 
-    on = f1(frame)
+    on, bare = f1(frame), f1(frame, "sources", "categories")
     pairs = (
         (
             "categories beside numbers",
@@ -197,7 +197,8 @@ def _on_words(effort: Effort) -> list[Pair]:
             on,
             f1(frame, ignore=("antenna",)),
         ),
-        ("sources", "wearable RFID", on, f1(frame, "sources")),
+        ("sources", "wearable RFID", on, bare),
+        ("categories", "wearable RFID without sources", f1(frame, "sources"), bare),
         ("windows", "wearable RFID", on, f1(frame, "windows")),
         ("pieces", "wearable RFID", on, f1(frame, "pieces")),
         ("pieces", "wearable RFID, its antenna a number", f1(coded), f1(coded, "pieces")),
