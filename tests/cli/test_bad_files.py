@@ -18,6 +18,7 @@ from cli.conftest import Run
 from cli.tables import CLASSIFY, FORECAST, QUICK, co2, write
 
 import memcell
+from memcell.model.artifact import FORMAT
 
 USES = {
     "predict": ("predict", "bad.memcell", "stays.csv", "--out", "p.csv"),
@@ -44,7 +45,7 @@ def newer(whole: bytes) -> bytes:
     """Of a later format, the checksum right."""
     size = int.from_bytes(whole[:8], "little")
     header = json.loads(whole[8 : 8 + size])
-    header["__metadata__"]["memcell_format"] = "10"
+    header["__metadata__"]["memcell_format"] = str(FORMAT + 1)
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + whole[8 + size :]
 
@@ -56,7 +57,7 @@ def newer(whole: bytes) -> bytes:
         (cut, "cut short or damaged"),
         (altered, "was altered"),
         (renamed, "was altered"),
-        (newer, "has format 10, from a newer memcell; this one reads 9"),
+        (newer, f"has format {FORMAT + 1}, from a newer memcell; this one reads {FORMAT}"),
         (lambda _: b"stay,hour\n1,2\n", "no memcell model"),
         (lambda _: b"", "no memcell model"),
     ],
