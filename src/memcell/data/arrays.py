@@ -258,14 +258,15 @@ def _times_of(name: str, times: object, length: int) -> tuple[NDArray[np.float64
             return seconds_of(given), "date"
         if np.issubdtype(given.dtype, np.timedelta64):
             return np.asarray(given / np.timedelta64(1, "h"), np.float64), "number"  # pyright: ignore[reportOperatorIssue]
-        odd = [one for one in given.tolist() if isinstance(one, bool | complex)] if given.dtype == object else []
-        if odd or (given.dtype.kind in "bcUS" and given.size):
-            raise TypeError(f"got {odd[0] if odd else given.reshape(-1)[0].item()!r}")
-        whole = given
+        entries = given.reshape(-1).tolist() if given.dtype.kind in "bcUSO" else []
+        odd = [one for one in entries if isinstance(one, _NO_TIMES)]
+        if odd:
+            raise TypeError(f"got {odd[0]!r}")
         if given.dtype == object:
-            whole = given[np.array([isinstance(one, int | np.integer) for one in given.tolist()], bool)]
-        if whole.dtype.kind in "iuO":
-            check_whole(f"`times` of {name}", whole)
+            whole = [one for one in entries if isinstance(one, int | np.integer)]
+            check_whole(f"`times` of {name}", np.array(whole, object))
+        elif given.dtype.kind in "iu":
+            check_whole(f"`times` of {name}", given)
         return given.astype(np.float64), "number"
     except (TypeError, ValueError) as error:
         raise InputError(f"`times` of {name} must be numbers, dates or durations, all of one kind: {error}.") from error
@@ -293,5 +294,6 @@ def _check_alike(series: list[Series]) -> None:
                 )
 
 
+_NO_TIMES = (bool, complex, str, bytes)
 _TIMES = ("datetime64", "timedelta64", "period")  # kinds of an index that holds times
 _ALIKE = {"channels": "channels", "fact_names": "facts", "time_kind": "kind of time"}

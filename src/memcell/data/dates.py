@@ -65,13 +65,13 @@ def dates_of(given: NDArray[Any]) -> NDArray[np.datetime64]:
         InputError: some have a time zone and some have none.
         TypeError, ValueError: there is something else.
     """
-    known = given[np.array([type(one).__name__ not in ("NoneType", "NaTType") for one in given.tolist()], bool)]
-    zoned = [getattr(one, "tzinfo", None) is not None for one in known.tolist()]
+    known = [one for one in given.tolist() if type(one).__name__ not in ("NoneType", "NaTType")]
+    zoned = [getattr(one, "tzinfo", None) is not None for one in known]
     if any(zoned) and not all(zoned):
         raise InputError("Some of the dates have a time zone and some have none. Give all the same way.")
-    plain = given.copy()
-    if any(zoned):
-        plain = [one.astimezone(UTC).replace(tzinfo=None) if getattr(one, "tzinfo", None) else None for one in plain]
+    if not any(zoned):
+        return np.asarray(given, dtype="datetime64[us]")
+    plain = [one.astimezone(UTC).replace(tzinfo=None) if getattr(one, "tzinfo", None) else None for one in given]
     return np.asarray(plain, dtype="datetime64[us]")
 
 

@@ -91,8 +91,8 @@ class _Layout:
         names, _, levels, kinds = _FIELDS[role]
         given, words = getattr(one, names), getattr(one, levels)
         known: Mapping[str, Kind] = {} if one.schema is None else getattr(one.schema, kinds)
-        wanted, own_place = tuple(channel.name for channel in channels), {name: k for k, name in enumerate(given)}
-        lacking = tuple(name for name in wanted if name not in own_place and name not in one.silent)
+        wanted, there = tuple(channel.name for channel in channels), set(given)
+        lacking = tuple(name for name in wanted if name not in there and name not in one.silent)
         may_lack = role == "fact" or (one.schema is not None and one.schema.channel is not None)
         if lacking and not (may_lack and len(lacking) < len(wanted)):
             raise InputError(
@@ -108,7 +108,7 @@ class _Layout:
             name, worded = channel.name, isinstance(channel, WordChannel)
             if name not in words:
                 own |= {name: ()} if worded else {}
-                strange |= {number: "number"} if worded and name in own_place else {}
+                strange |= {number: "number"} if worded and name in there else {}
                 continue
             kind: Kind = known.get(name, channel.kind if isinstance(channel, WordChannel) else "category")
             own[name] = words[name]

@@ -174,13 +174,17 @@ class Encoding:
     @cached_property
     def _sources(self) -> list[tuple[int, int]]:
         """Of what has sources the channel, and the one that names them."""
-        place = {one.name: c for c, one in enumerate(self.channels)}
-        return [(place[number], place[by]) for number, by in self.sources]
+        return [(self._place[number], self._place[by]) for number, by in self.sources]
 
     @cached_property
     def _categories(self) -> list[int]:
-        place = {one.name: c for c, one in enumerate(self.channels)}
-        return [place[name] for name in self.categories]
+        """The channels whose words have columns."""
+        return [self._place[name] for name in self.categories]
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        """The channels by their names, of which patches have each several times."""
+        return {one.name: c for c, one in enumerate(self.channels)}
 
     @cached_property
     def _first_feature(self) -> NDArray[np.int64]:

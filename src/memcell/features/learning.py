@@ -24,7 +24,7 @@ from memcell.features.encoding import Encoding
 from memcell.features.grid import on_grid
 from memcell.features.pieces import Stepwise
 from memcell.features.recipe import Recipe
-from memcell.features.sources import MOST_COLUMNS, categories_of, sources_of
+from memcell.features.sources import categories_of, sources_of
 from memcell.features.target import TargetRecipe
 
 __all__ = ["learn_recipe"]
@@ -126,8 +126,7 @@ def learn_recipe(
     periods = periods_of(series, cycles)
     as_they_are = target is None and not span and patch == 1
     of_sources = sources_of(series, channels) if sources and as_they_are else ()
-    left = MOST_COLUMNS - len(Encoding(channels, facts, of_sources).columns) + len(Encoding(channels, facts).columns)
-    of_words = categories_of(channels, of_sources, left) if categories and by_row and as_they_are else ()
+    of_words = categories_of(channels, of_sources) if categories and by_row and as_they_are else ()
     encoding = Encoding(channels, facts, of_sources, of_words)
     whole = summary and not by_row
     rows = aligned_rows(series, cadence, channels) if whole and aligned else 0

@@ -21,9 +21,7 @@ Array = NDArray[np.float64]
 
 _FEW_WORDS = 8  # of a category whose words have a column each
 _MOST = 16  # sources of a channel
-MOST_COLUMNS = 32
-"""That all sources of all numbers have, and then all words of categories."""
-
+_MOST_COLUMNS = 32  # that all sources of all numbers have, and then all words of categories
 _BETTER = 0.5  # squared error of the last value of the same source at most, by that of the last value of any
 _ENOUGH = 100  # rows of another source than the row before, from which on this is known
 _NAMED = 0.9  # share of the values of what names sources at least that are one
@@ -42,7 +40,7 @@ def sources_of(series: list[Series], channels: tuple[Channel, ...]) -> tuple[tup
             if share <= _BETTER:
                 best[d] = min(best.get(d, (np.inf, 0)), (share, by))
     found: list[tuple[str, str]] = []
-    left = MOST_COLUMNS
+    left = _MOST_COLUMNS
     for d, (_, by) in sorted(best.items(), key=lambda item: item[1]):
         left -= encoding.source_count(by)
         if left >= 0:
@@ -50,14 +48,16 @@ def sources_of(series: list[Series], channels: tuple[Channel, ...]) -> tuple[tup
     return tuple(found)
 
 
-def categories_of(channels: tuple[Channel, ...], sources: tuple[tuple[str, str], ...], left: int) -> tuple[str, ...]:
-    """Categories of few words, which have no more than ``left`` columns together; not those that name ``sources``: the
-    columns of these tell it already."""
+def categories_of(channels: tuple[Channel, ...], sources: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """Categories of few words, as far as the columns of ``sources`` leave room; not those that name sources, whose
+    columns tell it already."""
     encoding = Encoding(channels, ())
+    counts = {one.name: encoding.source_count(c) for c, one in enumerate(channels)}
+    naming = [by for _, by in sources]
+    left = _MOST_COLUMNS - sum(counts[by] for by in naming)
     found: list[str] = []
-    for c, one in enumerate(channels):
-        told = any(one.name == by for _, by in sources)
-        count = encoding.source_count(c) if isinstance(one, WordChannel) and not told else 0
+    for one in channels:
+        count = counts[one.name] if isinstance(one, WordChannel) and one.name not in naming else 0
         if 1 < count <= min(_FEW_WORDS, left):
             left -= count
             found.append(one.name)

@@ -173,7 +173,7 @@ def _training(model: Model) -> list[tuple[str, str]]:
             ("loss", f"{model.config.head.measure}{weighted}, on what each held out: {_listed(each, 'loss')}"),
         ]
         if record.get("left_out"):
-            lost = ", ".join(f"{loss:.4g}" for loss in record["left_out"])
+            lost = ", ".join("unknown" if loss is None else f"{loss:.4g}" for loss in record["left_out"])
             rows.append(
                 ("left out", f"{len(record['left_out'])} more, which had not learnt what these had: loss {lost}")
             )

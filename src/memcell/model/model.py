@@ -21,7 +21,7 @@ from memcell.model.stream import Stream
 
 __all__ = ["Forecast", "Model"]
 
-_BATCH_ROWS, _BATCH_NUMBERS = 200_000, 10_000_000  # run at once, or values of these; bounds memory, changes no number
+_BATCH_ROWS, _BATCH_NUMBERS = 200_000, 10_000_000  # that are run at once; bounds memory, changes no answer
 _ANSWERED_ROWS = 10_000  # of these, about, whose answers are worked out at once, in float64
 
 

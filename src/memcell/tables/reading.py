@@ -150,7 +150,7 @@ def read_table(
     fitting = schema is None
     if schema is None:
         roles = settled(asked, main, others)
-        notes = _unnamed_notes(main, roles.named) + _unused_notes(main, roles)
+        notes = _unnamed_notes(main, roles.named) + _index_notes(main) + _unused_notes(main, roles)
         roles = replace(roles, kinds=kinds_in(in_parts, roles)) if in_parts else roles
     else:
         roles, notes = trained(schema, main, others, with_labels), []
@@ -192,6 +192,15 @@ def read_table(
     return TableContents(series, schema, notes)
 
 
+def _index_notes(table: Table) -> list[str]:
+    if not table.index:
+        return []
+    return [
+        f"The index ({', '.join(table.index)}) of {table.name} is no column and is not read. If it says when or of "
+        "what a row is, give `table.reset_index()` and name the column."
+    ]
+
+
 def _unused_notes(table: Table, roles: Roles) -> list[str]:
     """Of a long table, columns beside its channels and values, which nothing is made of."""
     unused = [name for name in table.frame.columns if name not in roles.named and not written_index(name)]
@@ -222,11 +231,5 @@ def _unnamed_notes(table: Table, used: set[str]) -> list[str]:
             f"Column {positions} of {table.name} has no name (often row numbers) and is not used. Name it to use it."
         ]
     written = [name for name in table.frame.columns if written_index(name) and name not in used]
-    if table.index:
-        index = ", ".join(table.index)
-        notes.append(
-            f"The index ({index}) of {table.name} is no column and is not read. If it says when or of what a row is, "
-            "give `table.reset_index()` and name the column."
-        )
     return notes + [f"Column {name!r} of {table.name} looks like row numbers and is not used. Rename it to use it."
                     for name in written]  # fmt: skip

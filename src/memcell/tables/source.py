@@ -146,8 +146,8 @@ def _read_csv(data: bytes, name: str, separator: str | None) -> Table:
 
 def _lists_in(text: pl.Series) -> pl.Series:
     """A column whose cells are all lists of numbers, written [0.1, -2] or [0.1 -2], as lists; others as they are."""
-    first = text.drop_nulls().head(1)
-    if not len(first) or not first[0].startswith("[") or not text.drop_nulls().str.contains(_LIST).all():
+    known = text.drop_nulls()
+    if not len(known) or not known[0].startswith("[") or not known.str.contains(_LIST).all():
         return text
     entries = text.str.strip_chars("[] \n").str.replace_all(r"[,\s]+", " ").str.split(" ")
     return entries.cast(pl.List(pl.Float64))

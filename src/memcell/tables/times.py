@@ -81,9 +81,9 @@ def parse_times(table: Table, name: str, wanted: TimeKind | None = None) -> Time
     return Times(values, kind, kind == "date" and form != "zoned" and is_date_only(values), form)
 
 
-def is_clock(column: pl.Series) -> bool:
-    """Whether times are written as a clock alone."""
-    return is_text(column) and bool(cleaned(column).str.contains(_CLOCK).all())
+def is_clock(text: pl.Series) -> bool:
+    """Whether times, cleaned, are written as a clock alone."""
+    return bool(text.str.contains(_CLOCK).all())
 
 
 def _form_of(column: pl.Series, kind: TimeKind) -> TimeForm:
@@ -92,7 +92,7 @@ def _form_of(column: pl.Series, kind: TimeKind) -> TimeForm:
         return "plain" if column.dtype.time_zone is None else "zoned"
     text = cleaned(column if kind == "number" else column.head(1)) if is_text(column) else None
     if kind == "number":
-        if is_clock(column):
+        if text is not None and is_clock(text):
             return "clock"
         whole = column.dtype.is_integer() if text is None else text.str.contains(_WHOLE).all()
         return "whole" if whole else "plain"

@@ -11,7 +11,7 @@ from memcell.contract.errors import InputError
 from memcell.data.observations import Observations
 from memcell.data.schema import Kind, TableSchema
 from memcell.data.texts import split_texts
-from memcell.tables.columns import channel_values, vector_values
+from memcell.tables.columns import channel_values, cleaned, is_text, vector_values
 from memcell.tables.duplicates import Conflict, Duplicates, find_conflict, groups_of, joined
 from memcell.tables.grouping import Members, Rows, called
 from memcell.tables.roles import Roles
@@ -134,7 +134,9 @@ def _if_several(table: Table, members: Members, time: str, words: dict[str, tupl
 
 def _if_clock(table: Table, time: str) -> str:
     """What to do if times are clocks, which may pass midnight."""
-    return " If the clock tells the time of day, give dates with it." if is_clock(table.frame[time]) else ""
+    column = table.frame[time]
+    written = is_text(column) and is_clock(cleaned(column))
+    return " If the clock tells the time of day, give dates with it." if written else ""
 
 
 def _if_long(table: Table, keys: list[str], channels: tuple[str, ...], words: dict[str, tuple[str, ...]]) -> str:

@@ -58,7 +58,8 @@ def doubted_loss(head: Head, answers: Tensor, target: Tensor) -> NDArray[np.floa
     count = len(target)
     if count < 2:
         return each_loss(head, answers, target)
-    others = [each_loss(head, answers, target.roll(shift, 0)) for shift in range(1, count)]
+    every = torch.cat([target.roll(shift, 0) for shift in range(1, count)])
+    others = each_loss(head, answers.repeat(count - 1, 1), every).reshape(count - 1, count)
     return (count * each_loss(head, answers, target) + _DOUBT * np.mean(others, axis=0)) / (count + _DOUBT)
 
 
